@@ -1,0 +1,161 @@
+"""What the core needs from the outside, as Protocols. Adapters live in edge_agent and cloud_gateway."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from orchestrator.types import Answer, Decision, Message, ModelEvent, Recalled, Request, Sampling, Spend
+from orchestrator.units import Energy
+
+if TYPE_CHECKING:
+    from orchestrator.budget.deadline import Deadline
+    from orchestrator.budget.window import Period, Window
+    from orchestrator.privacy.egress import Outbound
+
+
+class Clock(Protocol):
+    """Time, injected."""
+
+    def monotonic(self) -> float:
+        """Seconds on a scale that never jumps; only differences mean anything."""
+        ...
+
+    def now(self) -> datetime:
+        """The wall clock, timezone-aware. For windows and display, never for durations."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class LocalModel(Protocol):
+    """A language model on this device."""
+
+    @property
+    def name(self) -> str:
+        """Its catalog name."""
+        ...
+
+    @property
+    def context_tokens(self) -> int:
+        """Prompt and answer together may not exceed this."""
+        ...
+
+    def count_tokens(self, messages: Sequence[Message], *, prefix: str = "") -> int:
+        """Tokens of the rendered prompt, chat template included."""
+        ...
+
+    def generate(
+        self, messages: Sequence[Message], *, sampling: Sampling, deadline: Deadline, prefix: str = ""
+    ) -> AsyncIterator[ModelEvent]:
+        """Stream an answer: `Started`, any number of `TextDelta`, one `Completed`.
+
+        `prefix` is the beginning of the answer, already shown: generation goes on right behind it and does not repeat
+        it. Past the deadline it ends with `FinishReason.DEADLINE`. Closing the iterator stops the work within 50 ms.
+
+        Raises:
+            ContextWindowExceeded: the prompt leaves no room for an answer.
+            InferenceFailed: the runtime failed.
+        """
+        ...
+
+
+class CloudModel(Protocol):
+    """A language model behind a gateway. It takes only what privacy has cleared."""
+
+    @property
+    def name(self) -> str:
+        """The model name that is asked for."""
+        ...
+
+    def generate(
+        self, outbound: Outbound, *, request_id: str, sampling: Sampling, deadline: Deadline
+    ) -> AsyncIterator[ModelEvent]:
+        """Stream an answer: `Started`, any number of `TextDelta`, one `Completed`.
+
+        Raises:
+            CloudError: a typed reason; what was yielded before it stands.
+        """
+        ...
+
+
+class ContextStore(Protocol):
+    """The personal-context store, as the core sees it."""
+
+    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+        """The records that matter for `question`, best first; empty where nothing fits."""
+        ...
+
+
+class Embedder(Protocol):
+    """Text to vectors."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """One unit-length vector a text."""
+        ...
+
+
+class LedgerStore(Protocol):
+    """Where the ledger's rows are kept. Every method is atomic, also between processes."""
+
+    def reserve(
+        self, reservation_id: str, amount: Spend, periods: Sequence[Period], *, expires_at: datetime
+    ) -> Window | None:
+        """Hold `amount` in every period, or in none: the window that has no room, or None when it is held."""
+        ...
+
+    def settle(self, reservation_id: str, actual: Spend) -> None:
+        """Replace a reservation by what was spent. Settling twice, or after a refund, changes nothing."""
+        ...
+
+    def expire(self, now: datetime) -> None:
+        """Settle at zero what a dead process left behind: reservations past their expiry."""
+        ...
+
+    def totals(self, period: Period) -> tuple[float, float]:
+        """Spent and reserved in `period`, in the window's own unit."""
+        ...
+
+
+class EnergySpan(Protocol):
+    """Energy from one moment on."""
+
+    def moved(self, n_bytes: int) -> None:
+        """Tell a modelled meter what memory delivered; measuring meters ignore it."""
+        ...
+
+    def read(self) -> Energy:
+        """Energy of this device since the span began."""
+        ...
+
+
+class EnergyMeter(Protocol):
+    """Device energy."""
+
+    def start(self) -> EnergySpan:
+        """Begin a span. Spans may overlap."""
+        ...
+
+
+class Observer(Protocol):
+    """Told what happens, in order. Where decisions, outcomes and traces are kept."""
+
+    def decided(self, request: Request, decision: Decision, situation: dict[str, object]) -> None:
+        """A route was chosen; `situation` is all that the choice saw, as plain JSON values, for replay."""
+        ...
+
+    def answered(self, decision: Decision, answer: Answer) -> None:
+        """The request ended in an answer."""
+        ...
+
+    def failed(self, decision_id: str, error_type: str, message: str) -> None:
+        """The request ended in a typed error."""
+        ...

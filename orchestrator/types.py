@@ -1,0 +1,292 @@
+"""The words everyone shares: what is asked, what is decided, what comes back.
+
+All are immutable values. Times that are durations are in milliseconds and say so; moments are timezone-aware datetimes.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from orchestrator.units import NO_ENERGY, Energy, Interval
+
+Role = Literal["system", "user", "assistant"]
+
+
+class Sensitivity(StrEnum):
+    """How far a text may travel. `PUBLIC < PERSONAL < PRIVATE`; private never leaves the device."""
+
+    PUBLIC = "public"
+    PERSONAL = "personal"
+    PRIVATE = "private"
+
+    @property
+    def rank(self) -> int:
+        """0, 1 or 2: the place in the order."""
+        return list(Sensitivity).index(self)
+
+    @staticmethod
+    def highest(labels: list[Sensitivity]) -> Sensitivity:
+        """The most sensitive of `labels`; of none, `PUBLIC`."""
+        return max(labels, key=lambda label: label.rank, default=Sensitivity.PUBLIC)
+
+
+class Route(StrEnum):
+    """Where an answer came from. `HANDOFF`: more than one model wrote part of it."""
+
+    LOCAL = "local"
+    CLOUD = "cloud"
+    HANDOFF = "handoff"
+
+
+class RoutePreference(StrEnum):
+    """What the caller asked for. A hard rule still wins over `CLOUD`."""
+
+    AUTO = "auto"
+    LOCAL = "local"
+    CLOUD = "cloud"
+
+
+class FinishReason(StrEnum):
+    """Why an answer ended: by itself, at the token limit, at a deadline, or at the edge of a budget."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    DEADLINE = "deadline"
+    BUDGET = "budget"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation, with the label of what it was made from."""
+
+    role: Role
+    text: str
+    sensitivity: Sensitivity = Sensitivity.PUBLIC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One thing that the device knows about its user."""
+
+    kind: str
+    """event, contact, mail, note, chat, … as the importer named it."""
+    title: str = ""
+    body: str = ""
+    people: tuple[str, ...] = ()
+    time: datetime | None = None
+    """When it happened or will happen."""
+    end: datetime | None = None
+    place: str = ""
+    source: str = ""
+    """Where it came from: a path, a URL or `user`."""
+    sensitivity: Sensitivity = Sensitivity.PERSONAL
+    id: int | None = None
+    """Given by the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A record that recall brought, and how well it fits the question (0 to 1)."""
+
+    record: Record
+    relevance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What one question may cost. None: no limit of its own (windows still hold)."""
+
+    first_token_ms: float | None = None
+    total_ms: float | None = None
+    device_joules: float | None = None
+    usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How tokens are chosen. Temperature 0 is greedy; the same seed gives the same tokens (law 5)."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    seed: int = 0
+    max_tokens: int = 256
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question on its way. The last message is the user's."""
+
+    id: str
+    """Idempotency key: whatever is retried, one id is billed once."""
+    messages: tuple[Message, ...]
+    budget: Budget = Budget()
+    sampling: Sampling = Sampling()
+    route: RoutePreference = RoutePreference.AUTO
+    local_only: bool = False
+    """Open no socket at all."""
+
+    @property
+    def question(self) -> str:
+        """The text of the last message."""
+        return self.messages[-1].text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a route would do for a question, before anything ran."""
+
+    route: Route
+    quality: Interval
+    """Chance that the answer is good, 0 to 1."""
+    first_token_ms: Interval
+    total_ms: Interval
+    device_joules: Interval
+    cloud_joules: Interval
+    usd: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """Amounts of what windows limit."""
+
+    device_joules: float = 0.0
+    usd: float = 0.0
+    cloud_requests: int = 0
+
+    def __add__(self, other: Spend) -> Spend:
+        return Spend(
+            device_joules=self.device_joules + other.device_joules,
+            usd=self.usd + other.usd,
+            cloud_requests=self.cloud_requests + other.cloud_requests,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The route chosen for a request, why, and what it may spend at worst."""
+
+    id: str
+    request_id: str
+    route: Literal[Route.LOCAL, Route.CLOUD]
+    reason: str
+    """In plain words, for the user: "private record 12 is needed: stays on the device"."""
+    rule: str
+    """The rule or score that chose: `private_record`, `no_link`, `best_value`, …"""
+    max_tokens: int
+    """What fits the budget: at most the caller's own limit."""
+    worst_case: Spend
+    predictions: tuple[Prediction, ...]
+    excluded: dict[str, str] = field(default_factory=dict)
+    """Route → the plain reason why it could not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScore:
+    """How sure the model was of one token: natural-log probability, and entropy in nats."""
+
+    logprob: float
+    entropy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A model has accepted the prompt."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More text. `text` may be empty while a character or a stop string is incomplete."""
+
+    text: str
+    tokens: tuple[TokenScore, ...] = ()
+    bytes_moved: int = 0
+    """What memory had to deliver to the processor for this step: weights and cache. 0 for a cloud model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The model is done. `usd` and `cloud_energy` are what the other side billed; zero on the device."""
+
+    usage: Usage
+    finish_reason: FinishReason
+    usd: float = 0.0
+    cloud_energy: Energy = NO_ENERGY
+
+
+ModelEvent = Started | TextDelta | Completed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Milliseconds from the question to its first shown token and to its end."""
+
+    first_token_ms: float
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Egress:
+    """What left the device for this question."""
+
+    sent: bool = False
+    record_ids: tuple[int, ...] = ()
+    redactions: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer with its receipt."""
+
+    text: str
+    route: Route
+    reason: str
+    finish_reason: FinishReason
+    decision_id: str
+    model: str
+    usage: Usage
+    latency: Latency
+    device_energy: Energy
+    cloud_energy: Energy
+    usd: float
+    egress: Egress
+    record_ids: tuple[int, ...] = ()
+    """Records that went into the prompt."""
+    sensitivity: Sensitivity = Sensitivity.PUBLIC
+    """The highest label of what the answer was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of an answer as it is shown. What was shown is never taken back."""
+
+    text: str
+    route: Literal[Route.LOCAL, Route.CLOUD]
+
+
+class LinkState(enum.Enum):
+    """What is known about the way to the cloud."""
+
+    NONE = "none"
+    """No gateway is configured."""
+    UP = "up"
+    DOWN = "down"
+    """It failed a moment ago and has not been seen since."""
