@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from orchestrator.types import Answer, Decision, Message, ModelEvent, Recalled, Request, Sampling, Spend
+from orchestrator.types import Answer, Decision, Message, ModelEvent, Recalled, Request, Sampling, Spend, Terms
 from orchestrator.units import Energy
 
 if TYPE_CHECKING:
@@ -69,6 +69,14 @@ class CloudModel(Protocol):
     @property
     def name(self) -> str:
         """The model name that is asked for."""
+        ...
+
+    async def terms(self) -> Terms:
+        """Its prices and its window, as the gateway states them. One cheap call that also shows that the link is up.
+
+        Raises:
+            CloudError: the gateway did not answer.
+        """
         ...
 
     def generate(

@@ -5,7 +5,6 @@ All are immutable values. Times that are durations are in milliseconds and say s
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -148,6 +147,15 @@ class Request:
         return self.messages[-1].text
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a model asks for: prices in USD a token, and its window. Zero prices on the device."""
+
+    context_tokens: int
+    prompt_usd: float = 0.0
+    completion_usd: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """What a route would do for a question, before anything ran."""
@@ -282,7 +290,7 @@ class Piece:
     route: Literal[Route.LOCAL, Route.CLOUD]
 
 
-class LinkState(enum.Enum):
+class LinkState(StrEnum):
     """What is known about the way to the cloud."""
 
     NONE = "none"

@@ -1,0 +1,86 @@
+"""What a model is shown: the system text, the records that matter, the conversation, within a token budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.types import Message, Recalled, Record, Sensitivity
+
+CountTokens = Callable[[Sequence[Message]], int]
+Wording = Callable[[Record, datetime], str]
+"""One record as a sentence, given the present moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Messages as a model gets them, and which records went in."""
+
+    messages: tuple[Message, ...]
+    recalled: tuple[Recalled, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composer:
+    """Builds prompts. The oldest turns go first when the window is short, then the least relevant records."""
+
+    wording: Wording
+    count_tokens: CountTokens
+    system: str
+    """How the assistant should behave, where no record is at hand."""
+    grounded_system: str
+    """The same, where records are: to answer from them."""
+    records_tokens: int = 400
+    """At most this much of a prompt is records."""
+
+    def compose(
+        self, messages: Sequence[Message], recalled: Sequence[Recalled], *, now: datetime, window_tokens: int
+    ) -> Prompt:
+        """The prompt for `messages` with `recalled` records, at most `window_tokens` long where that is possible.
+
+        The question itself is never cut: a prompt that is still too long comes back too long, and the decision says so.
+        """
+        kept, lines = self._fitting(recalled, now)
+        given, turns = _split(messages)
+        while True:
+            prompt = (self._system(given, kept, lines, now), *turns)
+            tokens = self.count_tokens(prompt)
+            if tokens <= window_tokens or (len(turns) == 1 and not kept):
+                return Prompt(prompt, tuple(kept), tokens)
+            if len(turns) > 1:
+                del turns[0]
+            else:
+                kept, lines = kept[:-1], lines[:-1]
+
+    def _fitting(self, recalled: Sequence[Recalled], now: datetime) -> tuple[list[Recalled], list[str]]:
+        """The most relevant records whose sentences fit the records' share, and those sentences."""
+        kept: list[Recalled] = []
+        lines: list[str] = []
+        left = self.records_tokens
+        for hit in recalled:
+            line = f"[{hit.record.id}] {self.wording(hit.record, now)}"
+            left -= self.count_tokens([Message("system", line)])
+            if left < 0 and kept:
+                break
+            kept.append(hit)
+            lines.append(line)
+        return kept, lines
+
+    def _system(self, given: Message | None, kept: Sequence[Recalled], lines: Sequence[str], now: datetime) -> Message:
+        """One system message: the caller's own text or ours, and the records."""
+        own = given.text if given else ""
+        if not kept:
+            return given or Message("system", self.system)
+        labels = [hit.record.sensitivity for hit in kept] + ([given.sensitivity] if given else [])
+        today = f"Today is {now:%A} {now.day} {now:%B %Y}."
+        text = "\n".join(part for part in (own, self.grounded_system, today, *lines) if part)
+        return Message("system", text, Sensitivity.highest(labels))
+
+
+def _split(messages: Sequence[Message]) -> tuple[Message | None, list[Message]]:
+    """The caller's own system message, if the conversation begins with one, and the turns."""
+    if messages[0].role == "system" and len(messages) > 1:
+        return messages[0], list(messages[1:])
+    return None, list(messages)

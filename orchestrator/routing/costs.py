@@ -1,0 +1,97 @@
+"""What each route costs in time, joules and money: running statistics of what was seen.
+
+Exponentially weighted mean and variance (T. Finch, "Incremental calculation of weighted mean and variance", 2009):
+old questions fade, so the figures follow a device that gets warm or a link that gets slow.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from orchestrator.types import Answer, Route
+from orchestrator.units import Interval
+
+_WEIGHT = 0.2
+"""Share of the newest observation."""
+_Z = 1.645
+"""Standard deviations of a 90 % interval, were the errors normal."""
+
+
+@dataclass(slots=True)
+class RunningStatistic:
+    """A mean that forgets, and how far observations lie from it. Starts from a prior."""
+
+    mean: float
+    deviation: float
+
+    def observe(self, value: float) -> None:
+        """Take in one observation; anything that is not a finite number ≥ 0 is not one."""
+        if not (math.isfinite(value) and value >= 0):
+            return
+        difference = value - self.mean
+        step = _WEIGHT * difference
+        self.mean += step
+        self.deviation = math.sqrt((1 - _WEIGHT) * (self.deviation**2 + difference * step))
+
+    @property
+    def interval(self) -> Interval:
+        """The mean with its 90 % bounds."""
+        return Interval.around(self.mean, _Z * self.deviation)
+
+
+@dataclass(slots=True)
+class RouteCosts:
+    """The running statistics of one route."""
+
+    overhead_ms: RunningStatistic
+    """Until the first token, beyond reading the prompt: link, queue, start."""
+    prefill_ms: RunningStatistic
+    """For each prompt token."""
+    decode_ms: RunningStatistic
+    """For each token of the answer."""
+    device_watts: RunningStatistic
+    """Device joules for each second that the question takes."""
+    cloud_joules: RunningStatistic
+    """For each token of the answer; zero on the device."""
+    answer_tokens: RunningStatistic
+
+    def observe(self, answer: Answer) -> None:
+        """Learn from an answer that one route gave alone."""
+        prompt, written = answer.usage.prompt_tokens, answer.usage.completion_tokens
+        first, total = answer.latency.first_token_ms, answer.latency.total_ms
+        reading = self.prefill_ms.mean * prompt
+        self.overhead_ms.observe(max(0.0, first - reading))
+        if prompt:
+            self.prefill_ms.observe(max(0.0, first - self.overhead_ms.mean) / prompt)
+        if written > 1:
+            self.decode_ms.observe((total - first) / (written - 1))
+            self.cloud_joules.observe(answer.cloud_energy.joules / written)
+        if total > 0:
+            self.device_watts.observe(answer.device_energy.joules / (total / 1000))
+        self.answer_tokens.observe(written)
+
+
+def _prior(mean: float) -> RunningStatistic:
+    return RunningStatistic(mean, mean / 2)
+
+
+class CostHistory:
+    """Running statistics of both routes. The priors are those of a two-core x86 laptop and a nearby gateway."""
+
+    def __init__(self) -> None:
+        self._routes = {
+            Route.LOCAL: RouteCosts(
+                _prior(30), _prior(1.5), _prior(10), _prior(20), RunningStatistic(0, 0), _prior(60)
+            ),
+            Route.CLOUD: RouteCosts(_prior(300), _prior(2), _prior(30), _prior(2), _prior(2), _prior(80)),
+        }
+
+    def observe(self, answer: Answer) -> None:
+        """Learn from an answer. A handoff tells nothing about either route alone and is passed over."""
+        if answer.route in self._routes:
+            self._routes[answer.route].observe(answer)
+
+    def of(self, route: Route) -> RouteCosts:
+        """The statistics of `LOCAL` or `CLOUD`."""
+        return self._routes[route]

@@ -1,0 +1,117 @@
+"""The estimate of one route for one question: what it would be worth, take and cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestrator.routing.costs import RouteCosts
+from orchestrator.types import Prediction, Route, Spend, Terms
+from orchestrator.units import Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteEstimate:
+    """Everything that the decision needs to know of a route; scales with the length of the answer."""
+
+    route: Literal[Route.LOCAL, Route.CLOUD]
+    terms: Terms
+    prompt_tokens: int
+    quality: Interval
+    first_token_ms: Interval
+    decode_ms: Interval
+    """For each token of the answer."""
+    device_watts: Interval
+    cloud_joules: Interval
+    """For each token of the answer."""
+    answer_tokens: Interval
+
+    @classmethod
+    def of(
+        cls,
+        route: Literal[Route.LOCAL, Route.CLOUD],
+        costs: RouteCosts,
+        *,
+        terms: Terms,
+        prompt_tokens: int,
+        quality: Interval,
+    ) -> RouteEstimate:
+        """Put a question's size and a route's statistics together."""
+        prefill = costs.prefill_ms.interval
+        reading = Interval(prefill.low * prompt_tokens, prefill.expected * prompt_tokens, prefill.high * prompt_tokens)
+        return cls(
+            route=route,
+            terms=terms,
+            prompt_tokens=prompt_tokens,
+            quality=quality,
+            first_token_ms=costs.overhead_ms.interval + reading,
+            decode_ms=costs.decode_ms.interval,
+            device_watts=costs.device_watts.interval,
+            cloud_joules=costs.cloud_joules.interval,
+            answer_tokens=costs.answer_tokens.interval,
+        )
+
+    @property
+    def room_tokens(self) -> int:
+        """Tokens of answer that the model's window has room for."""
+        return self.terms.context_tokens - self.prompt_tokens
+
+    def predict(self, max_tokens: int) -> Prediction:
+        """The prediction for an answer of at most `max_tokens`. An answer cut short is worth its share."""
+        tokens = _capped(self.answer_tokens, max_tokens)
+        total = self.first_token_ms + _times(self.decode_ms, tokens)
+        share = tokens.expected / self.answer_tokens.expected if self.answer_tokens.expected else 1.0
+        return Prediction(
+            route=self.route,
+            quality=_scaled(self.quality, share),
+            first_token_ms=self.first_token_ms,
+            total_ms=total,
+            device_joules=_scaled(_times(self.device_watts, total), 1e-3),
+            cloud_joules=_times(self.cloud_joules, tokens),
+            usd=_scaled(tokens, self.terms.completion_usd)
+            + Interval.exactly(self.terms.prompt_usd * self.prompt_tokens),
+        )
+
+    def worst_case(self, max_tokens: int) -> Spend:
+        """The most that an answer of `max_tokens` may spend: the high bounds of time and power; prices are exact."""
+        high_ms = self.first_token_ms.high + self.decode_ms.high * max_tokens
+        return Spend(
+            device_joules=self.device_watts.high * high_ms / 1000,
+            usd=self.terms.prompt_usd * self.prompt_tokens + self.terms.completion_usd * max_tokens,
+            cloud_requests=int(self.route is Route.CLOUD),
+        )
+
+    def affordable_tokens(self, *, device_joules: float, usd: float, total_ms: float) -> int:
+        """The longest answer whose worst case stays within joules and dollars, and whose expected time within ms.
+
+        Zero or less where not even the prompt is affordable.
+        """
+        bounds = [
+            _tokens(usd - self.terms.prompt_usd * self.prompt_tokens, self.terms.completion_usd),
+            _tokens(
+                device_joules - self.device_watts.high * self.first_token_ms.high / 1000,
+                self.device_watts.high * self.decode_ms.high / 1000,
+            ),
+            _tokens(total_ms - self.first_token_ms.expected, self.decode_ms.expected),
+        ]
+        return int(min([*bounds, 1_000_000_000]))
+
+
+def _tokens(left: float, each: float) -> float:
+    if left < 0:
+        return 0
+    return math.inf if each <= 0 or math.isinf(left) else left / each
+
+
+def _capped(interval: Interval, limit: float) -> Interval:
+    return Interval(min(interval.low, limit), min(interval.expected, limit), min(interval.high, limit))
+
+
+def _scaled(interval: Interval, factor: float) -> Interval:
+    return Interval(interval.low * factor, interval.expected * factor, interval.high * factor)
+
+
+def _times(a: Interval, b: Interval) -> Interval:
+    """The product of two amounts that are never negative."""
+    return Interval(a.low * b.low, a.expected * b.expected, a.high * b.high)

@@ -1,0 +1,276 @@
+"""The decision: a pure function from what is known to one route (or one typed error).
+
+Hard rules first (privacy, offline, capability), then what the budgets allow, then the best expected value. Nothing here
+reads a clock, a file or a socket, so that a stored situation replays to the same route (law 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+
+from orchestrator.errors import BudgetExhausted, ContextWindowExceeded, EdgewiseError
+from orchestrator.privacy.egress import may_leave
+from orchestrator.routing.estimate import RouteEstimate
+from orchestrator.routing.quality import Evidence
+from orchestrator.types import (
+    Budget,
+    Decision,
+    LinkState,
+    Prediction,
+    Request,
+    Route,
+    RoutePreference,
+    Sensitivity,
+)
+
+MIN_ANSWER_TOKENS: Final = 16
+"""An answer that has to be shorter than this is not worth starting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What a good answer, a second of waiting and a joule of battery are worth, in USD.
+
+    They turn quality, time and energy into one currency; only their ratios matter.
+    """
+
+    good_answer_usd: float = 0.01
+    second_usd: float = 0.0003
+    device_joule_usd: float = 0.000005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headroom:
+    """What the tightest windows leave. Infinite where no window limits a resource."""
+
+    device_joules: float
+    usd: float
+    cloud_requests: float
+    reopens_at: datetime | None = None
+    """When the tightest joule window opens again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that a decision sees. Plain values, no text of the user's: it is stored as it is and replayed."""
+
+    preference: RoutePreference
+    local_only: bool
+    budget: Budget
+    max_tokens: int
+    conversation_label: Sensitivity
+    """The highest label of the messages themselves."""
+    evidence: tuple[Evidence, ...]
+    link: LinkState
+    headroom: Headroom
+    prices: Prices
+    local: RouteEstimate
+    cloud: RouteEstimate | None
+    """None where there is no cloud model to ask."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; infinities become None."""
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Situation:
+        """The inverse of `to_dict`."""
+        headroom = {name: float("inf") if left is None else left for name, left in plain["headroom"].items()}
+        return msgspec.convert({**plain, "headroom": headroom}, cls)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A route that may be taken, with the longest answer that fits."""
+
+    estimate: RouteEstimate
+    max_tokens: int
+    prediction: Prediction
+    value_usd: float
+
+
+Exclusion = tuple[str, str]
+"""The rule that excluded a route, and its reason in plain words."""
+
+
+def decide(situation: Situation, request: Request, decision_id: str) -> Decision:
+    """Choose the route.
+
+    Raises:
+        BudgetExhausted: no route can answer within the budget.
+        ContextWindowExceeded: no model has room for the prompt.
+    """
+    estimates = [estimate for estimate in (situation.local, situation.cloud) if estimate is not None]
+    excluded: dict[Route, Exclusion] = {}
+    for estimate in estimates:
+        exclusion = _hard_rule(situation, estimate) or _budget_rule(situation, estimate)
+        if exclusion is not None:
+            excluded[estimate.route] = exclusion
+    candidates = [_candidate(situation, e) for e in estimates if e.route not in excluded]
+    candidates = _preferred(situation, candidates, excluded)
+    if not candidates:
+        raise _refusal(situation, excluded)
+    best = max(candidates, key=lambda candidate: candidate.value_usd)
+    rule, reason = _why(situation, best, candidates, excluded)
+    return Decision(
+        id=decision_id,
+        request_id=request.id,
+        route=best.estimate.route,
+        reason=reason,
+        rule=rule,
+        max_tokens=best.max_tokens,
+        worst_case=best.estimate.worst_case(best.max_tokens),
+        predictions=tuple(e.predict(situation.max_tokens) for e in estimates),
+        excluded={route.value: text for route, (_, text) in excluded.items()},
+    )
+
+
+def private_record(evidence: Iterable[Evidence]) -> Evidence | None:
+    """The most relevant private record in play, if any."""
+    private = [item for item in evidence if item.sensitivity is Sensitivity.PRIVATE]
+    return max(private, key=lambda item: item.relevance, default=None)
+
+
+def _hard_rule(situation: Situation, estimate: RouteEstimate) -> Exclusion | None:
+    """Privacy, offline and capability: no budget and no preference overrules these."""
+    if estimate.route is Route.CLOUD and (rule := _kept_at_home(situation)) is not None:
+        return rule
+    if estimate.room_tokens < MIN_ANSWER_TOKENS:
+        where = "device's" if estimate.route is Route.LOCAL else "cloud"
+        return (
+            "context_length",
+            f"the prompt of {estimate.prompt_tokens} tokens leaves no room in the {where} model's window "
+            f"of {estimate.terms.context_tokens}",
+        )
+    return None
+
+
+def _kept_at_home(situation: Situation) -> Exclusion | None:
+    """Why nothing may go to the cloud, if so."""
+    if situation.local_only:
+        return "local_only", "asked with local-only: no socket is opened"
+    if (record := private_record(situation.evidence)) is not None:
+        return "private_record", f"private record {record.record_id} is needed: stays on the device"
+    if situation.conversation_label is Sensitivity.PRIVATE:
+        return "private_conversation", "the conversation used private records: stays on the device"
+    if situation.link is LinkState.DOWN:
+        return "no_link", "the cloud cannot be reached now"
+    return None
+
+
+def _budget_rule(situation: Situation, estimate: RouteEstimate) -> Exclusion | None:
+    """What the question's own budget and the windows leave for this route."""
+    limit = situation.budget.first_token_ms
+    if limit is not None and estimate.first_token_ms.expected > limit:
+        return (
+            "first_token_budget",
+            f"{_place(estimate.route)} would begin after about {estimate.first_token_ms.expected:.0f} ms, "
+            f"and {limit:.0f} ms are allowed",
+        )
+    if estimate.route is Route.CLOUD and situation.headroom.cloud_requests < 1:
+        return "window", "no cloud request is left in the budget window"
+    if _affordable(situation, estimate) < MIN_ANSWER_TOKENS:
+        return "budget", _unaffordable(situation, estimate)
+    return None
+
+
+def _affordable(situation: Situation, estimate: RouteEstimate) -> int:
+    budget, headroom = situation.budget, situation.headroom
+    return estimate.affordable_tokens(
+        device_joules=min(headroom.device_joules, _or_infinity(budget.device_joules)),
+        usd=min(headroom.usd, _or_infinity(budget.usd)),
+        total_ms=_or_infinity(budget.total_ms),
+    )
+
+
+def _unaffordable(situation: Situation, estimate: RouteEstimate) -> str:
+    """Name the budget that is too small for the shortest answer."""
+    least = estimate.worst_case(MIN_ANSWER_TOKENS)
+    place = _place(estimate.route)
+    joules = min(situation.headroom.device_joules, _or_infinity(situation.budget.device_joules))
+    usd = min(situation.headroom.usd, _or_infinity(situation.budget.usd))
+    if least.device_joules > joules:
+        return f"{place} may need {least.device_joules:.1f} J for even a short answer, and {joules:.1f} J are left"
+    if least.usd > usd:
+        return f"{place} may cost {least.usd:.6f} USD for even a short answer, and {usd:.6f} USD are left"
+    return f"{place} cannot finish even a short answer within {situation.budget.total_ms or 0:.0f} ms"
+
+
+def _candidate(situation: Situation, estimate: RouteEstimate) -> Candidate:
+    max_tokens = min(situation.max_tokens, estimate.room_tokens, _affordable(situation, estimate))
+    prediction = estimate.predict(max_tokens)
+    prices = situation.prices
+    value = (
+        prediction.quality.expected * prices.good_answer_usd
+        - prediction.usd.expected
+        - prediction.device_joules.expected * prices.device_joule_usd
+        - prediction.total_ms.expected / 1000 * prices.second_usd
+    )
+    return Candidate(estimate, max_tokens, prediction, value)
+
+
+def _preferred(situation: Situation, candidates: list[Candidate], excluded: dict[Route, Exclusion]) -> list[Candidate]:
+    """Follow the caller's wish where it can be followed.
+
+    `local` is kept to the letter. `cloud` gives way to the device where a rule or a budget keeps the cloud out: losing
+    the cloud costs quality, never the answer.
+    """
+    if situation.preference is RoutePreference.LOCAL:
+        if situation.cloud is not None:
+            excluded.setdefault(Route.CLOUD, ("asked", "asked for the device"))
+        return [c for c in candidates if c.estimate.route is Route.LOCAL]
+    if situation.preference is RoutePreference.CLOUD and any(c.estimate.route is Route.CLOUD for c in candidates):
+        excluded.setdefault(Route.LOCAL, ("asked", "asked for the cloud"))
+        return [c for c in candidates if c.estimate.route is Route.CLOUD]
+    return candidates
+
+
+def _why(
+    situation: Situation, best: Candidate, candidates: list[Candidate], excluded: dict[Route, Exclusion]
+) -> Exclusion:
+    """The rule that chose, and its reason in plain words."""
+    if len(candidates) > 1:
+        return "best_value", _compare(situation, best, next(c for c in candidates if c is not best))
+    other = Route.CLOUD if best.estimate.route is Route.LOCAL else Route.LOCAL
+    if situation.cloud is None:
+        return "no_cloud", "no cloud is configured: the device answers"
+    return excluded[other]
+
+
+def _compare(situation: Situation, best: Candidate, other: Candidate) -> str:
+    good = {c.estimate.route: c.prediction.quality.expected for c in (best, other)}
+    chances = f"{good[Route.LOCAL]:.2f} on the device, {good[Route.CLOUD]:.2f} in the cloud"
+    if best.estimate.route is Route.CLOUD:
+        return f"hard for the device: the chance of a good answer is {chances}"
+    if situation.evidence and not all(may_leave(item.sensitivity) for item in situation.evidence):
+        record = max(situation.evidence, key=lambda item: item.relevance)
+        return f"record {record.record_id} answers it and stays on the device: the chance of a good answer is {chances}"
+    return f"easy enough for the device: the chance of a good answer is {chances}"
+
+
+def _refusal(situation: Situation, excluded: dict[Route, Exclusion]) -> EdgewiseError:
+    """The one typed error that a request ends in when no route is left."""
+    wanted = {Route.LOCAL} if situation.preference is RoutePreference.LOCAL else set(excluded)
+    reasons = [excluded[route] for route in (Route.LOCAL, Route.CLOUD) if route in wanted and route in excluded]
+    message = "; ".join(dict.fromkeys(text for _, text in reasons))
+    rules = {rule for rule, _ in reasons}
+    if "context_length" in rules and not rules & {"budget", "window", "first_token_budget"}:
+        return ContextWindowExceeded(message, remedy="shorten the question or the conversation")
+    own = _or_infinity(situation.budget.device_joules)
+    reopens_at = situation.headroom.reopens_at if situation.headroom.device_joules < own else None
+    remedy = f"the window opens again at {reopens_at:%H:%M} UTC" if reopens_at else "allow a larger budget"
+    return BudgetExhausted(f"no route fits the budget: {message}", remedy=remedy, reopens_at=reopens_at)
+
+
+def _place(route: Route) -> Literal["the device", "the cloud"]:
+    return "the device" if route is Route.LOCAL else "the cloud"
+
+
+def _or_infinity(limit: float | None) -> float:
+    return float("inf") if limit is None else limit
