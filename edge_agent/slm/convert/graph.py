@@ -1,0 +1,185 @@
+"""The decoder as an ONNX graph of ONNX Runtime's fused operators.
+
+Each layer is: root-mean-square norm, one product for queries, keys and values together, `GroupQueryAttention` (which
+also rotates and appends to the KV cache), the output product, norm, and the gated feed-forward. The sums between them
+are part of the norms (`SkipSimplifiedLayerNormalization`).
+
+Inputs (B sequences of S new tokens after P cached ones, T = P + S):
+
+- `input_ids`, `position_ids` int64 `[B, S]`; `attention_mask` int64 `[B, T]`, ones, with zeros only at the right end;
+- `num_logits_to_keep` int64 scalar: only that many last rows go through the head; 0 means all of them;
+- `past_key_values.N.key|value` float32 `[B, kv_heads, P, head_dim]`.
+
+Outputs: `logits` float32 `[B, kept, vocab_size]` and `present.N.key|value`. A past and its present may be bound to one
+buffer that is longer than T: the operator then writes in place. The metadata entry `edgewise.shared_kv` says so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from edge_agent.slm.convert.config import DecoderConfig, Weights
+from edge_agent.slm.convert.nodes import MICROSOFT, Matrix, Nodes
+from edge_agent.slm.convert.recipe import Format, Recipe
+from edge_agent.slm.convert.tensors import InlineTensors, TensorStore
+
+# Versions that ONNX Runtime has read since 1.20.
+_OPSET, _IR_VERSION = 21, 10
+
+
+def build_decoder(
+    config: DecoderConfig, weights: Weights, recipe: Recipe, store: TensorStore | None = None
+) -> onnx.ModelProto:
+    """The graph of a decoder.
+
+    Args:
+        config: its shape.
+        weights: its weights by hub name; each is asked for once, layer by layer.
+        recipe: the format of each group of matrices.
+        store: where the weights go; inside the graph by default.
+
+    Raises:
+        KeyError: a weight is missing.
+    """
+    return _DecoderGraph(config, weights, recipe, Nodes(store or InlineTensors())).build()
+
+
+class _DecoderGraph:
+    def __init__(self, config: DecoderConfig, weights: Weights, recipe: Recipe, nodes: Nodes) -> None:
+        self._config = config
+        self._weights = weights
+        self._recipe = recipe
+        self._nodes = nodes
+
+    def build(self) -> onnx.ModelProto:
+        self._rotary_tables()
+        self._sequence_lengths()
+        embedding = self._embedding()
+        hidden, change = self._nodes.look_up("embedding", "input_ids", embedding), ""
+        for layer in range(self._config.layers):
+            hidden, change = self._layer(layer, hidden, change)
+        hidden, _ = self._norm("model.norm", hidden, change)
+        self._project_to_logits(hidden, embedding)
+        self._nodes.discard_unused()
+        graph = self._nodes.graph("decoder", self._inputs(), self._outputs())
+        opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(MICROSOFT, 1)]
+        model = helper.make_model(graph, producer_name="edgewise", opset_imports=opsets, ir_version=_IR_VERSION)
+        helper.set_model_props(model, {"edgewise.shared_kv": "1", "edgewise.recipe": self._recipe.name})
+        return model
+
+    def _inputs(self) -> list[onnx.ValueInfoProto]:
+        ids: dict[str, list[str | int]] = {
+            "input_ids": ["batch", "sequence"],
+            "attention_mask": ["batch", "total_sequence"],
+            "position_ids": ["batch", "sequence"],
+            "num_logits_to_keep": [],
+        }
+        inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name, shape in ids.items()]
+        return inputs + self._cache("past_key_values", "past_sequence")
+
+    def _outputs(self) -> list[onnx.ValueInfoProto]:
+        shape: list[str | int] = ["batch", "kept", self._config.vocab_size]
+        logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)
+        return [logits, *self._cache("present", "present_sequence")]
+
+    def _cache(self, name: str, length: str) -> list[onnx.ValueInfoProto]:
+        shape: list[str | int] = ["batch", self._config.kv_heads, length, self._config.head_dim]
+        return [
+            helper.make_tensor_value_info(f"{name}.{layer}.{part}", TensorProto.FLOAT, shape)
+            for layer in range(self._config.layers)
+            for part in ("key", "value")
+        ]
+
+    def _rotary_tables(self) -> None:
+        """Cosines and sines `[context, head_dim / 2]` of rotary positions (Su et al. 2021, arXiv 2104.09864)."""
+        cfg = self._config
+        frequencies = cfg.rope_theta ** -(np.arange(0, cfg.head_dim, 2, dtype=np.float64) / cfg.head_dim)
+        angles = np.outer(np.arange(cfg.context_length), frequencies)
+        self._nodes.weight("rotary.cos", np.cos(angles).astype(np.float32))
+        self._nodes.weight("rotary.sin", np.sin(angles).astype(np.float32))
+
+    def _sequence_lengths(self) -> None:
+        """`lengths.last` int32 `[B]`, the index of each sequence's last token, and `lengths.total` int32, T."""
+        op, one, axis = self._nodes.op, self._nodes.constant("one", 1), self._nodes.constant("axis.1", [1])
+        each = op("ReduceSum", ["attention_mask", axis], "lengths.each", keepdims=0)
+        op("Cast", [op("Sub", [each, one], "lengths.last64")], "lengths.last", to=TensorProto.INT32)
+        total = op("Gather", [op("Shape", ["attention_mask"], "mask.shape"), one], "lengths.total64", axis=0)
+        op("Cast", [total], "lengths.total", to=TensorProto.INT32)
+
+    def _embedding(self) -> Matrix:
+        name = "model.embed_tokens.weight"
+        fmt = self._recipe.head if self._config.tied_head else self._recipe.embedding
+        return self._nodes.matrix(name, self._weights[name], fmt)
+
+    def _layer(self, layer: int, hidden: str, change: str) -> tuple[str, str]:
+        """One layer over the residual stream `hidden + change`; returns the two terms for the next one."""
+        prefix = f"model.layers.{layer}"
+        normed, hidden = self._norm(f"{prefix}.input_layernorm", hidden, change)
+        change = self._attention(layer, normed)
+        normed, hidden = self._norm(f"{prefix}.post_attention_layernorm", hidden, change)
+        return hidden, self._feed_forward(f"{prefix}.mlp", normed)
+
+    def _norm(self, name: str, hidden: str, change: str) -> tuple[str, str]:
+        """The norm of `hidden + change`, and that sum (Zhang and Sennrich 2019, arXiv 1910.07467)."""
+        op, epsilon = self._nodes.op, self._config.norm_epsilon
+        gamma = self._nodes.weight(f"{name}.weight", self._weights[f"{name}.weight"])
+        if not change:
+            return op("SimplifiedLayerNormalization", [hidden, gamma], name, axis=-1, epsilon=epsilon), hidden
+        total, outputs = f"{name}.sum", (name, "", "", f"{name}.sum")
+        inputs = [hidden, change, gamma]
+        return op("SkipSimplifiedLayerNormalization", inputs, *outputs, domain=MICROSOFT, epsilon=epsilon), total
+
+    def _attention(self, layer: int, hidden: str) -> str:
+        """Grouped-query attention (Ainslie et al. 2023, arXiv 2305.13245) with its projections."""
+        cfg, prefix = self._config, f"model.layers.{layer}.self_attn"
+        past, present = f"past_key_values.{layer}", f"present.{layer}"
+        packed = self._queries_keys_values(prefix, hidden)
+        rotary = ["rotary.cos", "rotary.sin", "position_ids"]
+        self._nodes.op(
+            "GroupQueryAttention",
+            [packed, "", "", f"{past}.key", f"{past}.value", "lengths.last", "lengths.total", *rotary],
+            *(prefix, f"{present}.key", f"{present}.value"),
+            domain=MICROSOFT,
+            num_heads=cfg.heads,
+            kv_num_heads=cfg.kv_heads,
+            do_rotary=1,
+            rotary_interleaved=0,
+        )
+        return self._linear(f"{prefix}.o_proj", prefix, self._recipe.attention_out)
+
+    def _queries_keys_values(self, prefix: str, hidden: str) -> str:
+        """Float32 `[B, S, (heads + 2 * kv_heads) * head_dim]`, in one product instead of three."""
+        parts = [f"{prefix}.{part}_proj" for part in "qkv"]
+        name, bias = f"{prefix}.qkv_proj", ""
+        stacked = np.concatenate([self._weights[f"{part}.weight"] for part in parts])
+        if self._config.attention_bias:
+            biases = np.concatenate([self._weights[f"{part}.bias"] for part in parts])
+            bias = self._nodes.weight(f"{name}.bias", biases)
+        matrix = self._nodes.matrix(f"{name}.weight", stacked, self._recipe.attention_in)
+        return self._nodes.multiply(name, hidden, matrix, bias)
+
+    def _feed_forward(self, prefix: str, hidden: str) -> str:
+        """down(silu(gate(x)) * up(x)) (Shazeer 2020, arXiv 2002.05202)."""
+        gate = self._linear(f"{prefix}.gate_proj", hidden, self._recipe.feed_forward_in)
+        up = self._linear(f"{prefix}.up_proj", hidden, self._recipe.feed_forward_in)
+        # With alpha 1 this operator is SiLU, in one pass.
+        silu = self._nodes.op("QuickGelu", [gate], f"{prefix}.silu", domain=MICROSOFT, alpha=1.0)
+        product = self._nodes.op("Mul", [silu, up], f"{prefix}.product")
+        return self._linear(f"{prefix}.down_proj", product, self._recipe.feed_forward_out)
+
+    def _linear(self, name: str, hidden: str, fmt: Format) -> str:
+        matrix = self._nodes.matrix(f"{name}.weight", self._weights[f"{name}.weight"], fmt)
+        return self._nodes.multiply(name, hidden, matrix)
+
+    def _project_to_logits(self, hidden: str, embedding: Matrix) -> None:
+        """The head over the last `num_logits_to_keep` rows: of a whole prompt only the last row is wanted."""
+        op, axis = self._nodes.op, self._nodes.constant("axis.1", [1])
+        start = op("Reshape", [op("Neg", ["num_logits_to_keep"], "keep.negative"), axis], "keep.start")
+        end = self._nodes.constant("keep.end", [np.iinfo(np.int64).max])
+        kept = op("Slice", [hidden, start, end, axis], "keep.hidden")
+        head = embedding
+        if not self._config.tied_head:
+            head = self._nodes.matrix("lm_head.weight", self._weights["lm_head.weight"], self._recipe.head)
+        self._nodes.multiply("logits", kept, head)
