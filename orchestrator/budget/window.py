@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from orchestrator.errors import ConfigError
 from orchestrator.types import Spend
 
 
@@ -20,15 +21,35 @@ class Resource(StrEnum):
         """This resource's amount in `spend`."""
         return float(getattr(spend, self.value))
 
+    def in_words(self, value: float) -> str:
+        """`value` with its unit, for people: "12.5 J", "0.0040 USD", "3 cloud requests"."""
+        match self:
+            case Resource.DEVICE_JOULES:
+                return f"{value:,.1f} J"
+            case Resource.USD:
+                return f"{value:,.4f} USD"
+            case Resource.CLOUD_REQUESTS:
+                return f"{value:,.0f} cloud requests"
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most `limit` of `resource` in every stretch of `period_s` seconds, aligned to the Unix epoch (UTC)."""
+    """At most `limit` of `resource` in every stretch of `period_s` seconds, aligned to the Unix epoch (UTC).
+
+    Raises:
+        ConfigError: a limit that is negative or not a number, or a period shorter than a second.
+    """
 
     name: str
     resource: Resource
     limit: float
     period_s: int
+
+    def __post_init__(self) -> None:
+        if not self.limit >= 0:
+            raise ConfigError(f"budget window {self.name!r} needs a limit of zero or more, not {self.limit}")
+        if self.period_s < 1:
+            raise ConfigError(f"budget window {self.name!r} needs a period of 1 s or more, not {self.period_s}")
 
     def at(self, now: datetime) -> Period:
         """The stretch that `now` falls in."""
@@ -42,6 +63,15 @@ class Period:
 
     window: Window
     start_s: int
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What its rows are kept under: the window's name, resource, length and the period's start.
+
+        The limit is no part of it: a limit that is changed holds at once for what was already spent. A window whose
+        length or resource is changed counts from zero.
+        """
+        return (self.window.name, self.window.resource.value, self.window.period_s, self.start_s)
 
     @property
     def ends(self) -> datetime:
