@@ -1,0 +1,136 @@
+"""The KV cache of one sequence: what attention keeps of the tokens that were read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from edge_agent.slm.session import Session
+
+
+class KVCache(ABC):
+    """Keys and values of `tokens`, in all layers; separate from the model, so that one model serves many.
+
+    A pass is `bind` (make room and say where keys and values are), a run of the session, and `commit`. A pass that was
+    not committed, for instance because it was interrupted, leaves the cache as it was.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._binding = session.binding()
+        self.tokens: list[int] = []
+
+    def __len__(self) -> int:
+        """Number of tokens held."""
+        return len(self.tokens)
+
+    @abstractmethod
+    def bind(self, new: int) -> onnxruntime.IOBinding:
+        """The binding for a pass over `new` more tokens, with keys and values in place."""
+
+    def commit(self, tokens: Sequence[int]) -> None:
+        """Take over what the run has just computed for `tokens`."""
+        self.tokens.extend(tokens)
+
+    @abstractmethod
+    def truncate(self, length: int) -> None:
+        """Forget everything behind the first `length` tokens."""
+
+    @abstractmethod
+    def fork(self) -> KVCache:
+        """A copy that goes its own way."""
+
+
+class SharedCache(KVCache):
+    """Past and present in one buffer a layer, which the graph appends to in place.
+
+    The buffers start small and double up to the window. Preallocating the whole window would cost more than memory:
+    attention sets aside scores for the buffer's length, not for the tokens in it.
+    """
+
+    _FIRST = 256
+
+    def __init__(self, session: Session, window: int) -> None:
+        super().__init__(session)
+        self._window = window
+        self._buffers: list[NDArray[np.floating]] = []
+        self._capacity = 0
+
+    def bind(self, new: int) -> onnxruntime.IOBinding:
+        needed = len(self) + new
+        if needed > self._window:
+            raise ValueError(f"{needed} tokens in a window of {self._window}")
+        if needed > self._capacity:
+            self._grow(min(self._window, max(needed, 2 * self._capacity, self._FIRST)))
+        return self._binding
+
+    def truncate(self, length: int) -> None:
+        del self.tokens[length:]
+
+    def fork(self) -> SharedCache:
+        twin = SharedCache(self._session, self._window)
+        twin.tokens = self.tokens.copy()
+        twin._buffers = self._buffers.copy()
+        if self._capacity:
+            twin._grow(self._capacity)
+        return twin
+
+    def _grow(self, capacity: int) -> None:
+        """Move to new buffers of `capacity` tokens, one at a time, so that old and new never exist all at once."""
+        signature, held = self._session.signature, len(self)
+        shape = (1, signature.kv_heads, capacity, signature.head_dim)
+        for index, (past, present) in enumerate(zip(signature.past, signature.present, strict=True)):
+            buffer = np.zeros(shape, signature.cache_type)
+            if index < len(self._buffers):
+                buffer[:, :, :held] = self._buffers[index][:, :, :held]
+                self._buffers[index] = buffer
+            else:
+                self._buffers.append(buffer)
+            place = ("cpu", 0, signature.cache_type, shape, buffer.ctypes.data)
+            self._binding.bind_input(past, *place)
+            self._binding.bind_output(present, *place)
+        self._capacity = capacity
+
+
+class GrownCache(KVCache):
+    """Past and present apart, as any graph in the hub's layout has them: each pass returns a longer copy."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        signature = session.signature
+        shape = (1, signature.kv_heads, 0, signature.head_dim)
+        empty = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, signature.cache_type, "cpu")
+        self._values = [empty] * len(signature.past)
+
+    def bind(self, new: int) -> onnxruntime.IOBinding:
+        signature = self._session.signature
+        for past, present, value in zip(signature.past, signature.present, self._values, strict=True):
+            self._binding.bind_ortvalue_input(past, value)
+            self._binding.bind_output(present, "cpu")
+        return self._binding
+
+    def commit(self, tokens: Sequence[int]) -> None:
+        super().commit(tokens)
+        # Outputs come in the order in which they were first bound: the logits behind these.
+        self._values = self._binding.get_outputs()[: len(self._values)]
+
+    def truncate(self, length: int) -> None:
+        if length < len(self):
+            cut = (np.ascontiguousarray(value.numpy()[:, :, :length]) for value in self._values)
+            self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in cut]
+            del self.tokens[length:]
+
+    def fork(self) -> GrownCache:
+        twin = GrownCache(self._session)
+        twin.tokens = self.tokens.copy()
+        twin._values = self._values.copy()  # a pass writes new values and never into these
+        return twin
+
+
+def new_cache(session: Session, window: int) -> KVCache:
+    """An empty cache of the kind that the session's graph can use, for at most `window` tokens."""
+    return SharedCache(session, window) if session.signature.shared_kv else GrownCache(session)

@@ -1,0 +1,116 @@
+"""Prefill and decode: token ids in, one scored token after another out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_agent.slm.cache import KVCache, new_cache
+from edge_agent.slm.interrupt import Interrupt
+from edge_agent.slm.sampling import Choice, Floats, Sampler
+from edge_agent.slm.session import KEEP, Session
+from orchestrator.errors import ContextWindowExceeded
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an answer: a token, or (`choice` is None) a part of the prompt that was read.
+
+    `bytes_moved` is what memory had to deliver: every weight once a pass, and the keys and values so far.
+    """
+
+    choice: Choice | None
+    bytes_moved: int
+
+
+class Decoder:
+    """Runs a session over caches. It keeps nothing of a sequence itself, so caches may be interleaved, not shared."""
+
+    def __init__(self, session: Session, *, window: int, weight_bytes: int, chunk_tokens: int = 256) -> None:
+        """Args:
+        session: the loaded graph.
+        window: prompt and answer together may not exceed this many tokens.
+        weight_bytes: size of the weights, for `Step.bytes_moved`.
+        chunk_tokens: how much of a prompt goes through the graph at once. More is a little faster; less needs less
+            memory for scores and products.
+        """
+        self._session = session
+        self._window = window
+        self._weight_bytes = weight_bytes
+        self._chunk_tokens = chunk_tokens
+        self._ones = np.ones((1, window), np.int64)
+        self._positions = np.arange(window, dtype=np.int64)[None]
+
+    def new_cache(self) -> KVCache:
+        """An empty cache for one sequence."""
+        return new_cache(self._session, self._window)
+
+    def steps(self, cache: KVCache, prompt: Sequence[int], sampler: Sampler, interrupt: Interrupt) -> Iterator[Step]:
+        """Read `prompt`, then choose tokens for as long as somebody asks, up to the edge of the window.
+
+        What `cache` already holds of the prompt is not computed again. The pass behind a token runs only when the
+        next token is asked for, so an answer that ends costs no pass for what would have followed.
+
+        Raises:
+            ContextWindowExceeded: the prompt fills the window.
+            Interrupted: `interrupt` was set.
+            InferenceFailed: the runtime failed, or the logits are not numbers.
+        """
+        if len(prompt) >= self._window:
+            raise ContextWindowExceeded(f"a prompt of {len(prompt)} tokens in a window of {self._window}")
+        cache.truncate(_common(cache.tokens, prompt[:-1]))
+        start = len(cache)
+        while len(prompt) - start > self._chunk_tokens:
+            chunk = prompt[start : start + self._chunk_tokens]
+            self.forward(cache, chunk, interrupt)
+            yield Step(None, self._bytes_moved(cache))
+            start += len(chunk)
+        logits = self.forward(cache, prompt[start:], interrupt)
+        while True:
+            choice = sampler.choose(logits[-1])
+            yield Step(choice, self._bytes_moved(cache))
+            if len(cache) == self._window:
+                return
+            logits = self.forward(cache, [choice.token], interrupt)
+
+    def forward(self, cache: KVCache, tokens: Sequence[int], interrupt: Interrupt, *, keep: int = 1) -> Floats:
+        """One pass over `tokens`, S of them, which `cache` then holds.
+
+        Args:
+            keep: for how many of the last tokens logits are wanted.
+
+        Returns:
+            Float32 logits [keep, V]: row i tells what follows token S - keep + i.
+
+        Raises:
+            Interrupted: `interrupt` was set; the cache is as it was.
+            InferenceFailed: the runtime failed.
+        """
+        signature = self._session.signature
+        past, new = len(cache), len(tokens)
+        binding = cache.bind(new)
+        inputs = {
+            "input_ids": np.array([tokens], np.int64),
+            "attention_mask": self._ones[:, : past + new],
+            "position_ids": self._positions[:, past : past + new],
+            KEEP: np.array(keep, np.int64),
+        }
+        for name in signature.inputs & inputs.keys():
+            binding.bind_cpu_input(name, inputs[name])
+        rows = keep if KEEP in signature.inputs else new
+        logits = np.empty((1, rows, signature.vocabulary), signature.logits_type)
+        binding.bind_output("logits", "cpu", 0, signature.logits_type, logits.shape, logits.ctypes.data)
+        self._session.run(binding, interrupt)
+        cache.commit(tokens)
+        return logits[0, -keep:].astype(np.float32, copy=False)
+
+    def _bytes_moved(self, cache: KVCache) -> int:
+        return self._weight_bytes + len(cache) * self._session.signature.cache_bytes_per_token
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """Length of the longest common prefix."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))

@@ -1,0 +1,227 @@
+"""The language model on this device."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge_agent.slm.chat_template import ChatTemplate
+from edge_agent.slm.cores import usable_cores
+from edge_agent.slm.decoder import Decoder
+from edge_agent.slm.folder import ModelFolder
+from edge_agent.slm.interrupt import Interrupt, Interrupted
+from edge_agent.slm.job import Job
+from edge_agent.slm.sampling import Sampler
+from edge_agent.slm.session import Session
+from edge_agent.slm.text_stream import TextStream
+from edge_agent.slm.tokenizer import Tokenizer
+from orchestrator.budget.deadline import Deadline
+from orchestrator.errors import ContextWindowExceeded, InferenceFailed
+from orchestrator.types import Completed, FinishReason, Message, ModelEvent, Sampling, Started, TextDelta, Usage
+
+CPU = ("CPUExecutionProvider",)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered and tokenised prompt, and the beginning of the answer that stands at its end."""
+
+    tokens: list[int]
+    prefix: str
+    owed_spaces: int = 0
+    """Spaces that end what was shown but not `prefix`: tokens carry theirs in front, so the model writes them."""
+
+
+class OnnxModel:
+    """A decoder-only chat model on ONNX Runtime: a `LocalModel`.
+
+    One thread of its own computes, so answers come one after another; the event loop stays free. The keys and values
+    of the last prompt and answer are kept: what the next prompt has in common with them is not computed again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        context_tokens: int,
+        tokenizer: Tokenizer,
+        template: ChatTemplate,
+        decoder: Decoder,
+        end_ids: frozenset[int],
+    ) -> None:
+        """Put a model together from its parts; `open` does so from a folder."""
+        self._name = name
+        self._context_tokens = context_tokens
+        self._tokenizer = tokenizer
+        self._template = template
+        self._decoder = decoder
+        self._end_ids = end_ids
+        self._cache = decoder.new_cache()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"edgewise-{name}")
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        context_tokens: int | None = None,
+        providers: Sequence[str] = CPU,
+    ) -> OnnxModel:
+        """Load an installed model, or any decoder in the hub's ONNX layout.
+
+        Args:
+            folder: `model.onnx`, `tokenizer.json`, `tokenizer_config.json` and `config.json`.
+            threads: to compute with; by default, one a physical core that may be used.
+            context_tokens: prompt and answer together; by default, and at most, what the model was trained for.
+            providers: ONNX Runtime execution providers, the preferred one first.
+
+        Raises:
+            ModelNotFound: the folder or a file in it is missing.
+            ModelCorrupt: a file is damaged.
+            ModelUnsupported: the graph is no decoder that we know, or the model cannot chat.
+            ConfigError: ONNX Runtime here lacks a provider.
+        """
+        files = ModelFolder(folder)
+        tokenizer = Tokenizer.open(files.tokenizer)
+        special = files.special_tokens
+        window = min(files.context_tokens, context_tokens or files.context_tokens)
+        session = Session.open(files.graph, threads=threads or usable_cores(), providers=providers, remedy=files.remedy)
+        return cls(
+            files.name,
+            context_tokens=window,
+            tokenizer=tokenizer,
+            template=ChatTemplate(
+                files.chat_template,
+                variables=special,
+                control_tokens=tokenizer.special_tokens,
+                now=lambda: datetime.now(UTC).astimezone(),
+            ),
+            decoder=Decoder(session, window=window, weight_bytes=files.weight_bytes),
+            end_ids=files.end_ids | tokenizer.ids_of([special.get("eos_token", "")]),
+        )
+
+    @property
+    def name(self) -> str:
+        """Its catalog name; of a foreign folder, the folder's."""
+        return self._name
+
+    @property
+    def context_tokens(self) -> int:
+        """Prompt and answer together may not exceed this."""
+        return self._context_tokens
+
+    def count_tokens(self, messages: Sequence[Message], *, prefix: str = "") -> int:
+        """Tokens of the rendered prompt, chat template included.
+
+        Raises:
+            InvalidRequest: the chat template refuses the conversation.
+        """
+        return len(self._prompt(messages, prefix).tokens)
+
+    async def generate(
+        self, messages: Sequence[Message], *, sampling: Sampling, deadline: Deadline, prefix: str = ""
+    ) -> AsyncIterator[ModelEvent]:
+        """Stream an answer: `Started`, any number of `TextDelta`, one `Completed`.
+
+        A `TextDelta` without tokens is a part of a long prompt that was read; every other one holds one token, the
+        end token included. Past the deadline it ends with `FinishReason.DEADLINE`, with what there is. Closing the
+        iterator, or cancelling its task, stops the work within 50 ms.
+
+        Args:
+            messages: the conversation; the last is the user's.
+            sampling: `max_tokens` beyond what is left of the window counts as what is left.
+            deadline: holds for waiting behind another answer, too.
+            prefix: the beginning of the answer, already shown; generation goes on right behind it.
+
+        Raises:
+            ContextWindowExceeded: the prompt leaves no room for an answer.
+            InvalidRequest: sampling out of range, or a conversation that the chat template refuses.
+            InferenceFailed: the runtime failed, or the logits are not numbers.
+        """
+        sampler = Sampler(sampling)
+        prompt = await asyncio.to_thread(self._prompt, messages, prefix)
+        room = self._context_tokens - len(prompt.tokens)
+        if room < 1:
+            raise ContextWindowExceeded(
+                f"the prompt is {len(prompt.tokens)} tokens; the window of {self._name} holds {self._context_tokens}",
+                remedy="shorten the conversation, or use a model with a longer window",
+            )
+        yield Started(self._name)
+        interrupt = Interrupt()
+        capped = replace(sampling, max_tokens=min(sampling.max_tokens, room))
+        job = Job(self._thread, self._answer(prompt, capped, sampler, deadline, interrupt))
+        watch = asyncio.create_task(_expire(job, interrupt, deadline))
+        try:
+            async for event in job.items():
+                yield event
+        finally:
+            watch.cancel()
+            interrupt.set()
+            job.withdraw()
+            await job.ended()
+
+    def close(self) -> None:
+        """Let go of the thread, after the answer in progress. The model cannot be used afterwards."""
+        self._thread.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _prompt(self, messages: Sequence[Message], prefix: str) -> Prompt:
+        bare = prefix.rstrip(" ")
+        tokens = self._tokenizer.encode(self._template.render(messages, prefix=bare))
+        return Prompt(tokens, bare, len(prefix) - len(bare))
+
+    def _answer(
+        self, prompt: Prompt, sampling: Sampling, sampler: Sampler, deadline: Deadline, interrupt: Interrupt
+    ) -> Iterator[ModelEvent]:
+        """The answer, computed in the calling thread."""
+        text = TextStream(self._tokenizer, sampling.stop, behind=prompt.prefix, owed_spaces=prompt.owed_spaces)
+        written, reason = 0, FinishReason.DEADLINE
+        if deadline.expired:
+            interrupt.set()
+        try:
+            for step in self._decoder.steps(self._cache, prompt.tokens, sampler, interrupt):
+                if step.choice is None:
+                    yield TextDelta("", (), step.bytes_moved)
+                    continue
+                written += 1
+                ended = step.choice.token in self._end_ids
+                shown = "" if ended else text.push(step.choice.token)
+                yield TextDelta(shown, (step.choice.score,), step.bytes_moved)
+                if ended or text.stopped:
+                    reason = FinishReason.STOP
+                    break
+                if written == sampling.max_tokens:
+                    reason = FinishReason.LENGTH
+                    break
+        except Interrupted:
+            pass
+        except InferenceFailed:
+            self._cache = self._decoder.new_cache()  # it may hold what is not a number
+            raise
+        if held := text.flush():
+            yield TextDelta(held)
+        yield Completed(Usage(len(prompt.tokens), written), reason)
+
+
+async def _expire(job: Job[ModelEvent], interrupt: Interrupt, deadline: Deadline) -> None:
+    """At the deadline, stop the answer; one that still waits for another to end never begins."""
+    if math.isinf(deadline.at_s):
+        return
+    await deadline.clock.sleep(deadline.remaining_s)
+    interrupt.set()
+    job.withdraw(Completed(Usage(), FinishReason.DEADLINE))
