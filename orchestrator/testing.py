@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from orchestrator.budget.deadline import Deadline
-from orchestrator.errors import CloudTimeout, ContextWindowExceeded
+from orchestrator.errors import CloudError, CloudTimeout, ContextWindowExceeded
 from orchestrator.ports import Clock
 from orchestrator.privacy.egress import Outbound
 from orchestrator.types import (
@@ -25,6 +25,7 @@ from orchestrator.types import (
     ModelEvent,
     Sampling,
     Started,
+    Terms,
     TextDelta,
     TokenScore,
     Usage,
@@ -36,6 +37,7 @@ _TURNS_TO_SETTLE: Final = 25
 
 CONFIDENT: Final = TokenScore(logprob=-0.05, entropy=0.2)
 UNSURE: Final = TokenScore(logprob=-2.5, entropy=3.0)
+FREE: Final = Terms(context_tokens=4096)
 
 
 class ManualClock:
@@ -221,8 +223,21 @@ class ScriptedCloudModel(_Scripted):
     Past the deadline it raises `CloudTimeout`. Its tokens carry no scores unless the script gives some.
     """
 
-    def __init__(self, clock: Clock, *scripts: Script, name: str = "scripted-cloud") -> None:
+    def __init__(
+        self, clock: Clock, *scripts: Script, name: str = "scripted-cloud", terms: Terms | CloudError = FREE
+    ) -> None:
+        """`terms` is what `terms()` answers, or the error that it raises."""
         super().__init__(clock, scripts, name)
+        self._terms = terms
+        self.contacts = 0
+        """How often its terms were asked for."""
+
+    async def terms(self) -> Terms:
+        """Its prices and its window; see `CloudModel`."""
+        self.contacts += 1
+        if isinstance(self._terms, CloudError):
+            raise self._terms
+        return self._terms
 
     async def generate(
         self, outbound: Outbound, *, request_id: str, sampling: Sampling, deadline: Deadline

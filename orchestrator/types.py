@@ -192,7 +192,8 @@ class Decision:
 
     id: str
     request_id: str
-    route: Literal[Route.LOCAL, Route.CLOUD]
+    route: Route
+    """`LOCAL` or `CLOUD`: a handoff is never decided, it happens."""
     reason: str
     """In plain words, for the user: "private record 12 is needed: stays on the device"."""
     rule: str
@@ -257,6 +258,7 @@ class Egress:
 
     sent: bool = False
     record_ids: tuple[int, ...] = ()
+    """Where `sent`: the records that left. Otherwise: the records in the prompt, which stayed."""
     redactions: int = 0
 
 
@@ -287,7 +289,7 @@ class Piece:
     """A part of an answer as it is shown. What was shown is never taken back."""
 
     text: str
-    route: Literal[Route.LOCAL, Route.CLOUD]
+    route: Route
 
 
 class LinkState(StrEnum):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from orchestrator.routing.costs import RouteCosts
 from orchestrator.types import Prediction, Route, Spend, Terms
@@ -15,7 +14,7 @@ from orchestrator.units import Interval
 class RouteEstimate:
     """Everything that the decision needs to know of a route; scales with the length of the answer."""
 
-    route: Literal[Route.LOCAL, Route.CLOUD]
+    route: Route
     terms: Terms
     prompt_tokens: int
     quality: Interval
@@ -30,7 +29,7 @@ class RouteEstimate:
     @classmethod
     def of(
         cls,
-        route: Literal[Route.LOCAL, Route.CLOUD],
+        route: Route,
         costs: RouteCosts,
         *,
         terms: Terms,

@@ -34,7 +34,7 @@ MIN_ANSWER_TOKENS: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """What a good answer, a second of waiting and a joule of battery are worth, in USD.
+    """What a good answer, a second of waiting, a joule of battery and staying at home are worth, in USD.
 
     They turn quality, time and energy into one currency; only their ratios matter.
     """
@@ -42,15 +42,17 @@ class Prices:
     good_answer_usd: float = 0.01
     second_usd: float = 0.0003
     device_joule_usd: float = 0.000005
+    leave_usd: float = 0.001
+    """What it is worth that a question does not leave the device at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headroom:
-    """What the tightest windows leave. Infinite where no window limits a resource."""
+    """What the tightest windows leave. None where no window limits a resource."""
 
-    device_joules: float
-    usd: float
-    cloud_requests: float
+    device_joules: float | None
+    usd: float | None
+    cloud_requests: float | None
     reopens_at: datetime | None = None
     """When the tightest joule window opens again."""
 
@@ -74,15 +76,14 @@ class Situation:
     """None where there is no cloud model to ask."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; infinities become None."""
+        """Plain JSON values."""
         plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return plain
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Situation:
         """The inverse of `to_dict`."""
-        headroom = {name: float("inf") if left is None else left for name, left in plain["headroom"].items()}
-        return msgspec.convert({**plain, "headroom": headroom}, cls)
+        return msgspec.convert(plain, cls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,7 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
         ContextWindowExceeded: no model has room for the prompt.
     """
     estimates = [estimate for estimate in (situation.local, situation.cloud) if estimate is not None]
-    excluded: dict[Route, Exclusion] = {}
-    for estimate in estimates:
-        exclusion = _hard_rule(situation, estimate) or _budget_rule(situation, estimate)
-        if exclusion is not None:
-            excluded[estimate.route] = exclusion
+    excluded = _exclusions(situation, estimates)
     candidates = [_candidate(situation, e) for e in estimates if e.route not in excluded]
     candidates = _preferred(situation, candidates, excluded)
     if not candidates:
@@ -137,31 +134,45 @@ def private_record(evidence: Iterable[Evidence]) -> Evidence | None:
     return max(private, key=lambda item: item.relevance, default=None)
 
 
-def _hard_rule(situation: Situation, estimate: RouteEstimate) -> Exclusion | None:
-    """Privacy, offline and capability: no budget and no preference overrules these."""
-    if estimate.route is Route.CLOUD and (rule := _kept_at_home(situation)) is not None:
-        return rule
-    if estimate.room_tokens < MIN_ANSWER_TOKENS:
-        where = "device's" if estimate.route is Route.LOCAL else "cloud"
-        return (
-            "context_length",
-            f"the prompt of {estimate.prompt_tokens} tokens leaves no room in the {where} model's window "
-            f"of {estimate.terms.context_tokens}",
-        )
-    return None
+def _exclusions(situation: Situation, estimates: list[RouteEstimate]) -> dict[Route, Exclusion]:
+    """The routes that cannot be, each with the first rule that forbids it."""
+    excluded: dict[Route, Exclusion] = {}
+    if (kept := _kept_at_home(situation)) is not None:
+        excluded[Route.CLOUD] = kept
+    for estimate in estimates:
+        rule = _capability_rule(estimate) or _budget_rule(situation, estimate)
+        if rule is not None:
+            excluded.setdefault(estimate.route, rule)
+    return excluded
 
 
 def _kept_at_home(situation: Situation) -> Exclusion | None:
-    """Why nothing may go to the cloud, if so."""
+    """Why nothing may or can go to the cloud, if so: no budget and no preference overrules this."""
     if situation.local_only:
         return "local_only", "asked with local-only: no socket is opened"
     if (record := private_record(situation.evidence)) is not None:
         return "private_record", f"private record {record.record_id} is needed: stays on the device"
     if situation.conversation_label is Sensitivity.PRIVATE:
         return "private_conversation", "the conversation used private records: stays on the device"
+    if situation.link is LinkState.NONE:
+        return "no_cloud", "no cloud is configured: the device answers"
     if situation.link is LinkState.DOWN:
         return "no_link", "the cloud cannot be reached now"
+    if situation.cloud is None:
+        return "kept_question", "the question itself is labelled to stay on the device"
     return None
+
+
+def _capability_rule(estimate: RouteEstimate) -> Exclusion | None:
+    """What the model cannot do at any price."""
+    if estimate.room_tokens >= MIN_ANSWER_TOKENS:
+        return None
+    whose = "device's" if estimate.route is Route.LOCAL else "cloud"
+    return (
+        "context_length",
+        f"the prompt of {estimate.prompt_tokens} tokens leaves no room in the {whose} model's window "
+        f"of {estimate.terms.context_tokens}",
+    )
 
 
 def _budget_rule(situation: Situation, estimate: RouteEstimate) -> Exclusion | None:
@@ -173,7 +184,7 @@ def _budget_rule(situation: Situation, estimate: RouteEstimate) -> Exclusion | N
             f"{_place(estimate.route)} would begin after about {estimate.first_token_ms.expected:.0f} ms, "
             f"and {limit:.0f} ms are allowed",
         )
-    if estimate.route is Route.CLOUD and situation.headroom.cloud_requests < 1:
+    if estimate.route is Route.CLOUD and _or_infinity(situation.headroom.cloud_requests) < 1:
         return "window", "no cloud request is left in the budget window"
     if _affordable(situation, estimate) < MIN_ANSWER_TOKENS:
         return "budget", _unaffordable(situation, estimate)
@@ -183,8 +194,8 @@ def _budget_rule(situation: Situation, estimate: RouteEstimate) -> Exclusion | N
 def _affordable(situation: Situation, estimate: RouteEstimate) -> int:
     budget, headroom = situation.budget, situation.headroom
     return estimate.affordable_tokens(
-        device_joules=min(headroom.device_joules, _or_infinity(budget.device_joules)),
-        usd=min(headroom.usd, _or_infinity(budget.usd)),
+        device_joules=_tighter(headroom.device_joules, budget.device_joules),
+        usd=_tighter(headroom.usd, budget.usd),
         total_ms=_or_infinity(budget.total_ms),
     )
 
@@ -193,8 +204,8 @@ def _unaffordable(situation: Situation, estimate: RouteEstimate) -> str:
     """Name the budget that is too small for the shortest answer."""
     least = estimate.worst_case(MIN_ANSWER_TOKENS)
     place = _place(estimate.route)
-    joules = min(situation.headroom.device_joules, _or_infinity(situation.budget.device_joules))
-    usd = min(situation.headroom.usd, _or_infinity(situation.budget.usd))
+    joules = _tighter(situation.headroom.device_joules, situation.budget.device_joules)
+    usd = _tighter(situation.headroom.usd, situation.budget.usd)
     if least.device_joules > joules:
         return f"{place} may need {least.device_joules:.1f} J for even a short answer, and {joules:.1f} J are left"
     if least.usd > usd:
@@ -211,6 +222,7 @@ def _candidate(situation: Situation, estimate: RouteEstimate) -> Candidate:
         - prediction.usd.expected
         - prediction.device_joules.expected * prices.device_joule_usd
         - prediction.total_ms.expected / 1000 * prices.second_usd
+        - (prices.leave_usd if estimate.route is Route.CLOUD else 0.0)
     )
     return Candidate(estimate, max_tokens, prediction, value)
 
@@ -222,8 +234,7 @@ def _preferred(situation: Situation, candidates: list[Candidate], excluded: dict
     the cloud costs quality, never the answer.
     """
     if situation.preference is RoutePreference.LOCAL:
-        if situation.cloud is not None:
-            excluded.setdefault(Route.CLOUD, ("asked", "asked for the device"))
+        excluded.setdefault(Route.CLOUD, ("asked", "asked for the device"))
         return [c for c in candidates if c.estimate.route is Route.LOCAL]
     if situation.preference is RoutePreference.CLOUD and any(c.estimate.route is Route.CLOUD for c in candidates):
         excluded.setdefault(Route.LOCAL, ("asked", "asked for the cloud"))
@@ -238,8 +249,6 @@ def _why(
     if len(candidates) > 1:
         return "best_value", _compare(situation, best, next(c for c in candidates if c is not best))
     other = Route.CLOUD if best.estimate.route is Route.LOCAL else Route.LOCAL
-    if situation.cloud is None:
-        return "no_cloud", "no cloud is configured: the device answers"
     return excluded[other]
 
 
@@ -262,8 +271,8 @@ def _refusal(situation: Situation, excluded: dict[Route, Exclusion]) -> Edgewise
     rules = {rule for rule, _ in reasons}
     if "context_length" in rules and not rules & {"budget", "window", "first_token_budget"}:
         return ContextWindowExceeded(message, remedy="shorten the question or the conversation")
-    own = _or_infinity(situation.budget.device_joules)
-    reopens_at = situation.headroom.reopens_at if situation.headroom.device_joules < own else None
+    by_window = _or_infinity(situation.headroom.device_joules) < _or_infinity(situation.budget.device_joules)
+    reopens_at = situation.headroom.reopens_at if by_window else None
     remedy = f"the window opens again at {reopens_at:%H:%M} UTC" if reopens_at else "allow a larger budget"
     return BudgetExhausted(f"no route fits the budget: {message}", remedy=remedy, reopens_at=reopens_at)
 
@@ -274,3 +283,7 @@ def _place(route: Route) -> Literal["the device", "the cloud"]:
 
 def _or_infinity(limit: float | None) -> float:
     return float("inf") if limit is None else limit
+
+
+def _tighter(one: float | None, other: float | None) -> float:
+    return min(_or_infinity(one), _or_infinity(other))

@@ -44,7 +44,7 @@ def predict_quality(
         withheld: those it would not be shown. What matters and is missing caps the chance.
     """
     difficulty = features.difficulty
-    chance = 0.85 - 0.75 * difficulty if route is Route.LOCAL else 0.92 - 0.35 * difficulty
+    chance = 0.88 - 0.75 * difficulty if route is Route.LOCAL else 0.92 - 0.35 * difficulty
     known = grounding(read)
     if known > 0:
         reading = 0.9 - 0.35 * difficulty

@@ -1,0 +1,272 @@
+"""The agent's configuration: one YAML file in which every key has a default.
+
+Environment variables override the file, for containers: `EDGEWISE_MODEL__NAME`, `EDGEWISE_CLOUD__TARGET`, … (two
+underscores go one level down).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from edge_agent.home import home
+from orchestrator.budget import Resource, Window
+from orchestrator.errors import ConfigError
+from orchestrator.types import Budget, RoutePreference
+
+_PREFIX = "EDGEWISE_"
+_NOT_OURS = {"EDGEWISE_HOME", "EDGEWISE_MODELS"}
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A part of the file. A key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSection(Section):
+    """The model on the device."""
+
+    name: str = "smollm2-135m-instruct"
+    """A catalog name; `edgewise models list` shows them."""
+    threads: int | None = Field(default=None, ge=1)
+    """Threads of a forward pass; by default as many as there are usable cores."""
+    context_tokens: int | None = Field(default=None, ge=64)
+    """A smaller window than the model's own saves memory."""
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    """ONNX Runtime execution providers, best first."""
+
+
+class CloudSection(Section):
+    """The gateway. Without a target there is no cloud, and no socket is ever opened."""
+
+    target: str | None = None
+    """`host:port` of the gateway."""
+    model: str = "default"
+    """The model name to ask the gateway for; `default` takes the first that it lists."""
+    api_key: str | None = Field(default=None, repr=False)
+    """Better given as EDGEWISE_CLOUD__API_KEY than written into a file."""
+    ca_file: Path | None = None
+    """A private certificate authority, for TLS."""
+    tls: bool = False
+    allow_clear_text: bool = False
+    """Send the key without TLS to another host: for a rehearsal in containers, never on a real network."""
+    first_token_s: Positive = 10.0
+    """How long to wait for the cloud's first token before the device takes over."""
+    between_tokens_s: Positive = 5.0
+    """And between tokens."""
+
+
+class BudgetSection(Section):
+    """What one question may cost where it does not say itself. None: no limit."""
+
+    first_token_ms: NotNegative | None = None
+    total_ms: NotNegative | None = 60_000
+    device_joules: NotNegative | None = None
+    usd: NotNegative | None = 0.01
+
+
+class WindowSection(Section):
+    """A limit over a stretch of time, aligned to the hour or day in UTC."""
+
+    name: str
+    resource: Literal["device_joules", "usd", "cloud_requests"]
+    limit: NotNegative
+    per: Literal["minute", "hour", "day", "week"] = "day"
+
+
+class AnswerSection(Section):
+    """How answers are written."""
+
+    max_tokens: int = Field(default=256, ge=1)
+    temperature: NotNegative = 0.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    min_p: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    seed: int = 0
+
+
+class ConfidenceSection(Section):
+    """When a local answer is called unsure and moves to the cloud, before anything was shown."""
+
+    window_tokens: int = Field(default=12, ge=1)
+    min_mean_logprob: float = -1.6
+
+
+class PricesSection(Section):
+    """What a good answer, a second, a joule and staying at home are worth; only the ratios matter."""
+
+    good_answer_usd: Positive = 0.01
+    second_usd: NotNegative = 0.0003
+    device_joule_usd: NotNegative = 0.000005
+    leave_usd: NotNegative = 0.001
+
+
+class ContextSection(Section):
+    """The personal-context store."""
+
+    enabled: bool = True
+    path: Path | None = None
+    """By default `context.db` under the home folder."""
+    records_tokens: int = Field(default=400, ge=0)
+    """At most this much of a prompt is records."""
+
+
+class EnergySection(Section):
+    """How joules are told."""
+
+    meter: Literal["auto", "rapl", "modelled"] = "auto"
+    profile: Path | None = None
+    """A device profile; by default the one shipped for a typical x86 laptop."""
+
+
+class ServeSection(Section):
+    """`edgewise serve`."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8642, ge=0, le=65535)
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key callers must send."""
+    allow_open: bool = False
+    """Listen beyond this machine without a key."""
+
+
+_PERIODS_S = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+
+
+def _default_windows() -> tuple[WindowSection, ...]:
+    return (
+        WindowSection(name="device energy", resource="device_joules", limit=20_000, per="hour"),
+        WindowSection(name="cloud money", resource="usd", limit=0.50, per="day"),
+    )
+
+
+class Config(BaseSettings):
+    """Everything that can be configured, with its default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    model: ModelSection = ModelSection()
+    cloud: CloudSection = CloudSection()
+    route: RoutePreference = RoutePreference.AUTO
+    local_only: bool = False
+    """A lock: with it no command-line flag can reach the cloud."""
+    budget: BudgetSection = BudgetSection()
+    windows: tuple[WindowSection, ...] = Field(default_factory=_default_windows)
+    answer: AnswerSection = AnswerSection()
+    confidence: ConfidenceSection = ConfidenceSection()
+    prices: PricesSection = PricesSection()
+    context: ContextSection = ContextSection()
+    energy: EnergySection = EnergySection()
+    serve: ServeSection = ServeSection()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which arrives as init settings."""
+        return env_settings, init_settings
+
+    @classmethod
+    def load(cls, path: Path | str | None = None) -> Config:
+        """Read the file at `path`; without one, `agent.yaml` in the home folder, if it is there.
+
+        Raises:
+            ConfigError: the file is missing or broken, a key is unknown, or a value does not fit; names the key.
+        """
+        file = Path(path) if path is not None else home() / "agent.yaml"
+        if path is None and not file.exists():
+            values: dict[str, Any] = {}
+        else:
+            values = _read(file)
+        _check_environment()
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigError(_explain(error, file), remedy="docs/configuration.md lists every key") from None
+
+    @property
+    def default_budget(self) -> Budget:
+        """The budget of a question that brings none."""
+        return Budget(**self.budget.model_dump())
+
+    @property
+    def budget_windows(self) -> tuple[Window, ...]:
+        """The windows as the ledger knows them."""
+        return tuple(Window(w.name, Resource(w.resource), w.limit, _PERIODS_S[w.per]) for w in self.windows)
+
+    @property
+    def context_path(self) -> Path:
+        """Where the personal-context store lives."""
+        return self.context.path or home() / "context.db"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no configuration file {file}", remedy="name another, or leave it out") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration file {file} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"the configuration file {file} is not YAML{where}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"the configuration file {file} is not a mapping of keys to values")
+    return values
+
+
+def _check_environment() -> None:
+    """An environment variable that looks like ours and is not is a typing error, not a wish."""
+    known = {f"{_PREFIX}{name}".upper() for name in Config.model_fields} | _NOT_OURS
+    for name in os.environ:
+        if name.startswith(_PREFIX) and not name.startswith("EDGEWISE_GATEWAY") and name.split("__")[0] not in known:
+            raise ConfigError(f"the environment variable {name} is unknown", remedy=_nearest(name, known))
+
+
+def _explain(error: ValidationError, file: Path) -> str:
+    """The first thing that is wrong, naming the key."""
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        *parents, name = [str(part) for part in fault["loc"]]
+        return f"{file}: the key '{key}' is unknown; {_nearest(name, _known_keys(parents))}"
+    return f"{file}: '{key}': {fault['msg'].lower()}"
+
+
+def _known_keys(parents: list[str]) -> set[str]:
+    model: type[BaseModel] = Config
+    for name in parents:
+        if name.isdigit():
+            model = WindowSection
+            continue
+        annotation = model.model_fields[name].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return set(model.model_fields)
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.4)
+    return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(sorted(known))}"

@@ -1,0 +1,310 @@
+"""The one place where a request becomes an answer.
+
+Ask, recall, estimate, decide (the planner), then run and settle (here). A local answer that falters before anything was
+shown goes to the cloud; a cloud answer that fails goes on at home, from what was already shown. Every request ends in
+one answer or one typed error, and every leg is settled, also when the caller goes away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import cast
+
+from orchestrator.budget import Deadline, Ledger, Reservation
+from orchestrator.errors import (
+    BudgetExhausted,
+    CloudError,
+    CloudTimeout,
+    DeadlineExceeded,
+    EdgewiseError,
+    InvalidRequest,
+)
+from orchestrator.leg import Leg
+from orchestrator.link import Link
+from orchestrator.planner import Plan, Planner
+from orchestrator.ports import Clock, CloudModel, EnergyMeter, LocalModel, Observer
+from orchestrator.privacy.egress import clear
+from orchestrator.prompt import Prompt
+from orchestrator.routing.confidence import ConfidenceMonitor, ConfidenceRule
+from orchestrator.routing.costs import CostHistory
+from orchestrator.routing.policy import MIN_ANSWER_TOKENS
+from orchestrator.tally import Tally
+from orchestrator.types import (
+    Answer,
+    FinishReason,
+    ModelEvent,
+    Piece,
+    Request,
+    Route,
+    RoutePreference,
+    TextDelta,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait for a cloud stream before the device takes over, in seconds."""
+
+    first_token_s: float = 10.0
+    between_tokens_s: float = 5.0
+
+
+@dataclass(slots=True)
+class _Journey:
+    """One request on its way."""
+
+    request: Request
+    decision_id: str
+    deadline: Deadline
+    tally: Tally
+    plan: Plan | None = None
+    held: str = ""
+    """Text of a local answer that is not shown yet, because it is still being judged."""
+
+    def release(self) -> str:
+        """The held text, to be shown now."""
+        text, self.held = self.held, ""
+        return text
+
+
+class Engine:
+    """Runs requests. One instance serves any number at once."""
+
+    def __init__(
+        self,
+        *,
+        planner: Planner,
+        local: LocalModel,
+        link: Link,
+        ledger: Ledger,
+        meter: EnergyMeter,
+        costs: CostHistory,
+        observer: Observer,
+        clock: Clock,
+        confidence: ConfidenceRule | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._planner = planner
+        self._local = local
+        self._link = link
+        self._ledger = ledger
+        self._meter = meter
+        self._costs = costs
+        self._observer = observer
+        self._clock = clock
+        self._confidence = confidence or ConfidenceRule()
+        self._patience = patience or Patience()
+
+    async def run(self, request: Request) -> AsyncGenerator[Piece | Answer, None]:
+        """Stream the answer's pieces, then the `Answer` with its receipt, last and once.
+
+        Closing the generator stops the work; what it has used by then is settled.
+
+        Raises:
+            EdgewiseError: the one typed error that the request ended in. Pieces that came before it stand.
+        """
+        _check(request)
+        started_s = self._clock.monotonic()
+        deadline = Deadline.after(self._clock, request.budget.total_ms)
+        journey = _Journey(request, uuid.uuid4().hex[:12], deadline, Tally(self._clock, started_s))
+        try:
+            journey.plan = await self._planner.plan(request, journey.decision_id, deadline)
+            self._observer.decided(request, journey.plan.decision, journey.plan.situation.to_dict())
+            async with aclosing(self._pieces(journey, journey.plan)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            answer = self._conclude(journey, journey.plan)
+        except EdgewiseError as error:
+            self._observer.failed(journey.decision_id, error.type, error.message)
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            self._observer.failed(journey.decision_id, "cancelled", "the caller went away")
+            raise
+        finally:
+            self._settle(journey)
+        yield answer
+
+    def _settle(self, journey: _Journey) -> None:
+        """Every leg is settled, and a reservation that no leg took up is given back."""
+        journey.tally.settle()
+        if journey.plan is not None and not journey.tally.legs:
+            self._ledger.refund(journey.plan.reservation)
+
+    def _conclude(self, journey: _Journey, plan: Plan) -> Answer:
+        answer = journey.tally.answer(plan.decision)
+        if not answer.text and answer.finish_reason is FinishReason.DEADLINE:
+            raise DeadlineExceeded("no token came before the deadline", remedy="allow more time")
+        if not answer.text and answer.finish_reason is FinishReason.BUDGET:
+            raise BudgetExhausted("reading the prompt used the whole budget", remedy="allow a larger budget")
+        self._costs.observe(answer)
+        self._observer.answered(plan.decision, answer)
+        return answer
+
+    async def _pieces(self, journey: _Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
+        """One leg after another, until one of them ends the answer."""
+        tally = journey.tally
+        route, reservation = plan.decision.route, plan.reservation
+        while True:
+            leg = self._open(journey, plan, route, reservation)
+            run = self._local_pieces if route is Route.LOCAL else self._cloud_pieces
+            try:
+                async with aclosing(run(journey, plan, leg)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+            except CloudError as error:
+                self._lost(journey, leg, error)
+            leg.settle()
+            if leg.finish_reason is not None:
+                return
+            route, reservation = self._next(journey, plan, leg)
+            if route is Route.LOCAL and journey.held:
+                yield tally.show(journey.release(), Route.LOCAL)
+
+    def _next(self, journey: _Journey, plan: Plan, leg: Leg) -> tuple[Route, Reservation]:
+        """Where an unfinished answer goes on: a faltering one to the cloud, if affordable, any other to the device.
+
+        Raises:
+            BudgetExhausted: not even the device can be afforded.
+        """
+        limit = plan.decision.max_tokens
+        if leg.route is Route.LOCAL:
+            try:
+                reservation = self._planner.reserve(plan, Route.CLOUD, journey.deadline, limit)
+            except BudgetExhausted:
+                journey.tally.notes.append("no budget is left to ask the cloud")
+            else:
+                journey.tally.notes.append("the cloud was asked")
+                return Route.CLOUD, reservation
+        return Route.LOCAL, self._planner.reserve(plan, Route.LOCAL, journey.deadline, limit)
+
+    async def _local_pieces(self, journey: _Journey, plan: Plan, leg: Leg) -> AsyncGenerator[Piece, None]:
+        """The device's answer. Its first tokens are held back and judged where the cloud could do better."""
+        first = len(journey.tally.legs) == 1
+        monitor = ConfidenceMonitor(self._confidence) if first and plan.may_escalate else None
+        async with aclosing(self._local_events(journey, plan)) as events:
+            async for event in events:
+                journey.held += leg.take(event)
+                if monitor is not None and isinstance(event, TextDelta):
+                    monitor.observe(event.tokens)
+                    if not monitor.full:
+                        continue
+                    if monitor.falters:
+                        journey.tally.notes.append("the device was unsure of its first words")
+                        return
+                    monitor = None
+                if journey.held:
+                    yield journey.tally.show(journey.release(), Route.LOCAL)
+                if leg.at_limit:
+                    leg.finish_reason = FinishReason.BUDGET
+                    break
+        if leg.finish_reason is FinishReason.LENGTH and plan.decision.max_tokens < journey.request.sampling.max_tokens:
+            leg.finish_reason = FinishReason.BUDGET
+
+    def _local_events(self, journey: _Journey, plan: Plan) -> AsyncGenerator[ModelEvent, None]:
+        tally = journey.tally
+        written = sum(leg.usage.completion_tokens for leg in tally.legs[:-1]) if tally.text else 0
+        sampling = replace(journey.request.sampling, max_tokens=max(1, plan.decision.max_tokens - written))
+        return _closable(
+            self._local.generate(plan.local.messages, sampling=sampling, deadline=journey.deadline, prefix=tally.text)
+        )
+
+    async def _cloud_pieces(self, journey: _Journey, plan: Plan, leg: Leg) -> AsyncGenerator[Piece, None]:
+        """The cloud's answer, given up when it stalls. What the device held back is dropped once text comes."""
+        prompt = cast(Prompt, plan.cloud)
+        outbound = clear(prompt.messages, recalled=prompt.recalled, prefix=journey.tally.text)
+        sampling = replace(journey.request.sampling, max_tokens=plan.decision.max_tokens)
+        cloud = cast(CloudModel, self._link.cloud)
+        stream = cloud.generate(outbound, request_id=journey.request.id, sampling=sampling, deadline=journey.deadline)
+        async with aclosing(_closable(stream)) as events:
+            async for event in _patiently(events, self._first_patience_s(journey, plan), self._patience):
+                if text := leg.take(event):
+                    journey.held = ""
+                    yield journey.tally.show(text, Route.CLOUD)
+
+    def _first_patience_s(self, journey: _Journey, plan: Plan) -> float:
+        """How long to wait for the cloud's first token: the device must still be able to answer in time."""
+        home, budget = plan.situation.local, journey.request.budget
+        first_s = home.first_token_ms.expected / 1000
+        waits_s = [
+            self._patience.first_token_s,
+            journey.deadline.remaining_s - first_s - MIN_ANSWER_TOKENS * home.decode_ms.expected / 1000,
+        ]
+        if budget.first_token_ms is not None:
+            waits_s.append(budget.first_token_ms / 1000 - first_s)
+        return max(0.05, min(waits_s))
+
+    def _lost(self, journey: _Journey, leg: Leg, error: CloudError) -> None:
+        """The cloud failed: remember it and say so. A deadline that passed in mid-answer ends it as it is."""
+        if journey.deadline.expired and journey.tally.text:
+            leg.finish_reason = FinishReason.DEADLINE
+            return
+        self._link.lost(error)
+        where = "in mid-answer" if journey.tally.text else "before its first token"
+        journey.tally.notes.append(f"the cloud failed {where} ({error.type}): the device goes on")
+
+    def _open(self, journey: _Journey, plan: Plan, route: Route, reservation: Reservation) -> Leg:
+        estimate = plan.estimate(route)
+        prompt = plan.local if route is Route.LOCAL else cast(Prompt, plan.cloud)
+        leg = Leg(
+            route,
+            model=self._local.name if route is Route.LOCAL else cast(CloudModel, self._link.cloud).name,
+            terms=estimate.terms,
+            prompt_tokens=estimate.prompt_tokens,
+            ledger=self._ledger,
+            reservation=reservation,
+            span=self._meter.start(),
+        )
+        journey.tally.begin(leg, prompt)
+        return leg
+
+
+def _check(request: Request) -> None:
+    """Refuse what cannot be.
+
+    Raises:
+        InvalidRequest: naming the field.
+    """
+    if not request.messages or request.messages[-1].role != "user" or not request.question.strip():
+        raise InvalidRequest("the question is empty", remedy="the last message is the user's and has a text")
+    if request.local_only and request.route is RoutePreference.CLOUD:
+        raise InvalidRequest("local-only and the route cloud contradict each other", remedy="drop one of the two")
+    if request.sampling.max_tokens < 1:
+        raise InvalidRequest(f"max_tokens is {request.sampling.max_tokens}", remedy="ask for at least one token")
+    for name in ("first_token_ms", "total_ms", "device_joules", "usd"):
+        limit = getattr(request.budget, name)
+        if limit is not None and not limit >= 0:
+            raise InvalidRequest(f"the budget's {name} is {limit}", remedy="a budget is a number from 0 up")
+
+
+def _closable(events: AsyncIterator[ModelEvent]) -> AsyncGenerator[ModelEvent, None]:
+    """Model streams are generators: closing one stops its work."""
+    return cast(AsyncGenerator[ModelEvent, None], events)
+
+
+async def _patiently(
+    events: AsyncIterator[ModelEvent], first_token_s: float, patience: Patience
+) -> AsyncGenerator[ModelEvent, None]:
+    """Pass events on, and give up on a stream that stalls. The time that the reader takes does not count.
+
+    Raises:
+        CloudTimeout: no text within `first_token_s`, or none after it for `patience.between_tokens_s`.
+    """
+    loop = asyncio.get_running_loop()
+    wait_s, until_s = first_token_s, loop.time() + first_token_s
+    flowing = False
+    while True:
+        try:
+            async with asyncio.timeout_at(until_s):
+                event = await anext(events, None)
+        except TimeoutError:
+            raise CloudTimeout(f"the cloud sent nothing for {wait_s:.1f} s") from None
+        if event is None:
+            return
+        yield event
+        flowing = flowing or (isinstance(event, TextDelta) and bool(event.text))
+        if flowing:
+            wait_s, until_s = patience.between_tokens_s, loop.time() + patience.between_tokens_s

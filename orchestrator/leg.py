@@ -1,0 +1,98 @@
+"""One model's share of a request: reserved before it starts, metered while it runs, settled once."""
+
+from __future__ import annotations
+
+from orchestrator.budget import Ledger, Reservation
+from orchestrator.ports import EnergySpan
+from orchestrator.types import Completed, FinishReason, ModelEvent, Route, Spend, Started, Terms, TextDelta, Usage
+from orchestrator.units import NO_ENERGY, Energy
+
+
+class Leg:
+    """Watches one model's events and keeps its account."""
+
+    def __init__(
+        self,
+        route: Route,
+        *,
+        model: str,
+        terms: Terms,
+        prompt_tokens: int,
+        ledger: Ledger,
+        reservation: Reservation,
+        span: EnergySpan,
+    ) -> None:
+        self.route = route
+        self.model = model
+        self.finish_reason: FinishReason | None = None
+        self.energy: Energy | None = None
+        """Device energy; known once settled."""
+        self._terms = terms
+        self._prompt_tokens = prompt_tokens
+        self._ledger = ledger
+        self._reservation = reservation
+        self._span = span
+        self._begun = False
+        self._tokens = 0
+        self._completed: Completed | None = None
+        self._last_joules = 0.0
+        self._step_joules = 0.0
+
+    def take(self, event: ModelEvent) -> str:
+        """Account for one event; the text it brings."""
+        match event:
+            case Started(model=model):
+                self.model = model
+                self._begun = True
+            case TextDelta(text=text, tokens=tokens, bytes_moved=moved):
+                self._span.moved(moved)
+                self._begun = True
+                self._tokens += len(tokens) or bool(text)
+                joules = self._span.read().joules
+                self._step_joules, self._last_joules = joules - self._last_joules, joules
+                return text
+            case Completed(finish_reason=reason):
+                self._completed = event
+                self.finish_reason = reason
+        return ""
+
+    @property
+    def at_limit(self) -> bool:
+        """Whether one more step like the last would spend more joules than were reserved."""
+        return self._last_joules + self._step_joules > self._reservation.amount.device_joules
+
+    @property
+    def wrote(self) -> bool:
+        """Whether this model produced any token."""
+        return self._tokens > 0
+
+    @property
+    def usage(self) -> Usage:
+        """As the model reported it; of a leg that was cut off, what was seen."""
+        if self._completed is not None:
+            return self._completed.usage
+        return Usage(self._prompt_tokens if self._begun else 0, self._tokens)
+
+    @property
+    def usd(self) -> float:
+        """As billed; of a leg that was cut off, what its tokens cost at the model's prices."""
+        if self._completed is not None:
+            return self._completed.usd
+        usage = self.usage
+        return usage.prompt_tokens * self._terms.prompt_usd + usage.completion_tokens * self._terms.completion_usd
+
+    @property
+    def cloud_energy(self) -> Energy:
+        """What the other side spent, as it said; zero on the device."""
+        return self._completed.cloud_energy if self._completed is not None else NO_ENERGY
+
+    def settle(self) -> None:
+        """Put the truth in place of the reservation. A second call changes nothing."""
+        if self.energy is not None:
+            return
+        self.energy = self._span.read()
+        asked = self.route is Route.CLOUD
+        self._ledger.settle(
+            self._reservation,
+            Spend(device_joules=self.energy.joules, usd=self.usd, cloud_requests=int(asked)),
+        )

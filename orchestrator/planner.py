@@ -1,0 +1,201 @@
+"""From a question to a decision with its reservation: recall, compose, estimate, decide, reserve."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from orchestrator.budget import Deadline, Ledger, Reservation, Resource, WindowState
+from orchestrator.errors import BudgetExhausted
+from orchestrator.link import Link
+from orchestrator.ports import Clock, ContextStore, LocalModel
+from orchestrator.privacy.egress import may_leave, sendable
+from orchestrator.prompt import Composer, Prompt
+from orchestrator.routing.costs import CostHistory
+from orchestrator.routing.estimate import RouteEstimate
+from orchestrator.routing.features import Features
+from orchestrator.routing.policy import Headroom, Prices, Situation, decide
+from orchestrator.routing.quality import Evidence, predict_quality
+from orchestrator.types import Decision, Message, Recalled, Request, Route, Sensitivity, Terms
+
+_TRIES = 5
+"""How often to decide again when another request took the budget between decision and reservation."""
+_GRACE_S = 60.0
+"""A reservation outlives its deadline by this, then it belonged to a dead process."""
+_RECALLED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A decision with its reservation, and what each route's model would be shown."""
+
+    decision: Decision
+    reservation: Reservation
+    situation: Situation
+    local: Prompt
+    cloud: Prompt | None
+
+    def estimate(self, route: Route) -> RouteEstimate:
+        """The estimate of a route that has one."""
+        estimate = self.situation.local if route is Route.LOCAL else self.situation.cloud
+        assert estimate is not None, "a route without an estimate is never taken"
+        return estimate
+
+    @property
+    def may_escalate(self) -> bool:
+        """Whether a failing answer of the device could go to the cloud, and would find there what it needs."""
+        kept = any(not may_leave(item.sensitivity) for item in self.situation.evidence)
+        return self.cloud is not None and Route.CLOUD.value not in self.decision.excluded and not kept
+
+
+class Planner:
+    """Knows everything that a decision looks at."""
+
+    def __init__(
+        self,
+        *,
+        local: LocalModel,
+        link: Link,
+        context: ContextStore,
+        ledger: Ledger,
+        composer: Composer,
+        costs: CostHistory,
+        prices: Prices,
+        clock: Clock,
+    ) -> None:
+        self._local = local
+        self._link = link
+        self._context = context
+        self._ledger = ledger
+        self._composer = composer
+        self._costs = costs
+        self._prices = prices
+        self._clock = clock
+
+    async def plan(self, request: Request, decision_id: str, deadline: Deadline) -> Plan:
+        """Decide and reserve.
+
+        Raises:
+            BudgetExhausted: no route fits the budgets.
+            ContextWindowExceeded: no model has room for the prompt.
+        """
+        now = self._clock.now()
+        recalled = await asyncio.to_thread(self._context.recall, request.question, limit=_RECALLED, now=now)
+        local = self._prompt(request.messages, recalled, self._local.context_tokens, request, now)
+        terms = None if _stays(request, recalled) else await self._link.contact()
+        cloud = self._cloud_prompt(request, recalled, terms, now)
+        situation = self._situation(request, recalled, local, cloud, terms)
+        decision, reservation = self._reserve(situation, request, decision_id, deadline)
+        return Plan(decision, reservation, situation, local, cloud)
+
+    def reserve(self, plan: Plan, route: Route, deadline: Deadline, max_tokens: int) -> Reservation:
+        """Reserve for a further leg of a running request, on another route than the decision chose.
+
+        Raises:
+            BudgetExhausted: a window has no room for it.
+        """
+        return self._ledger.reserve(plan.estimate(route).worst_case(max_tokens), ttl_s=_ttl_s(deadline))
+
+    def _prompt(
+        self, messages: Sequence[Message], recalled: Sequence[Recalled], window: int, request: Request, now: datetime
+    ) -> Prompt:
+        answer = min(request.sampling.max_tokens, window // 2)
+        return self._composer.compose(messages, recalled, now=now, window_tokens=window - answer)
+
+    def _cloud_prompt(
+        self, request: Request, recalled: Sequence[Recalled], terms: Terms | None, now: datetime
+    ) -> Prompt | None:
+        """What the cloud would see: no record and no turn that has to stay."""
+        if terms is None:
+            return None
+        turns = [message for message in request.messages if may_leave(message.sensitivity)]
+        if not turns or turns[-1] is not request.messages[-1]:
+            return None
+        return self._prompt(turns, sendable(recalled), terms.context_tokens, request, now)
+
+    def _situation(
+        self,
+        request: Request,
+        recalled: Sequence[Recalled],
+        local: Prompt,
+        cloud: Prompt | None,
+        terms: Terms | None,
+    ) -> Situation:
+        features = Features.of(request.question)
+        evidence = _evidence(recalled)
+        own = RouteEstimate.of(
+            Route.LOCAL,
+            self._costs.of(Route.LOCAL),
+            terms=Terms(self._local.context_tokens),
+            prompt_tokens=local.tokens,
+            quality=predict_quality(Route.LOCAL, features, read=evidence, withheld=()),
+        )
+        other = None
+        if cloud is not None and terms is not None:
+            other = RouteEstimate.of(
+                Route.CLOUD,
+                self._costs.of(Route.CLOUD),
+                terms=terms,
+                prompt_tokens=cloud.tokens,
+                quality=predict_quality(Route.CLOUD, features, read=_evidence(cloud.recalled), withheld=evidence),
+            )
+        return Situation(
+            preference=request.route,
+            local_only=request.local_only,
+            budget=request.budget,
+            max_tokens=request.sampling.max_tokens,
+            conversation_label=Sensitivity.highest([message.sensitivity for message in request.messages]),
+            evidence=evidence,
+            link=self._link.state,
+            headroom=_headroom(self._ledger.state()),
+            prices=self._prices,
+            local=own,
+            cloud=other,
+        )
+
+    def _reserve(
+        self, situation: Situation, request: Request, decision_id: str, deadline: Deadline
+    ) -> tuple[Decision, Reservation]:
+        """Decide and reserve as one: where another request was quicker, decide again on what it left."""
+        for _ in range(_TRIES):
+            decision = decide(situation, request, decision_id)
+            try:
+                return decision, self._ledger.reserve(decision.worst_case, ttl_s=_ttl_s(deadline))
+            except BudgetExhausted as refusal:
+                last = refusal
+                situation = replace(situation, headroom=_headroom(self._ledger.state()))
+        raise last
+
+
+def _stays(request: Request, recalled: Sequence[Recalled]) -> bool:
+    """Whether it is clear already that nothing may leave: then not even the link is touched."""
+    labels = [message.sensitivity for message in request.messages] + [hit.record.sensitivity for hit in recalled]
+    return request.local_only or Sensitivity.highest(labels) is Sensitivity.PRIVATE
+
+
+def _evidence(recalled: Sequence[Recalled]) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(hit.record.id, hit.record.sensitivity, hit.relevance) for hit in recalled if hit.record.id is not None
+    )
+
+
+def _headroom(states: Sequence[WindowState]) -> Headroom:
+    """What the tightest window of each resource leaves."""
+    left = {
+        resource: min((s.left for s in states if s.window.resource is resource), default=None) for resource in Resource
+    }
+    joules = [s for s in states if s.window.resource is Resource.DEVICE_JOULES]
+    tightest = min(joules, key=lambda s: s.left, default=None)
+    return Headroom(
+        device_joules=left[Resource.DEVICE_JOULES],
+        usd=left[Resource.USD],
+        cloud_requests=left[Resource.CLOUD_REQUESTS],
+        reopens_at=tightest.reopens_at if tightest else None,
+    )
+
+
+def _ttl_s(deadline: Deadline) -> float:
+    return deadline.remaining_s + _GRACE_S if math.isfinite(deadline.remaining_s) else 3600.0
