@@ -208,14 +208,16 @@ class Engine:
         tally = journey.tally
         written = sum(leg.usage.completion_tokens for leg in tally.legs[:-1]) if tally.text else 0
         sampling = replace(journey.request.sampling, max_tokens=max(1, plan.decision.max_tokens - written))
+        prefix = journey.request.prefix + tally.text
         return _closable(
-            self._local.generate(plan.local.messages, sampling=sampling, deadline=journey.deadline, prefix=tally.text)
+            self._local.generate(plan.local.messages, sampling=sampling, deadline=journey.deadline, prefix=prefix)
         )
 
     async def _cloud_pieces(self, journey: _Journey, plan: Plan, leg: Leg) -> AsyncGenerator[Piece, None]:
         """The cloud's answer, given up when it stalls. What the device held back is dropped once text comes."""
         prompt = cast(Prompt, plan.cloud)
-        outbound = clear(prompt.messages, recalled=prompt.recalled, prefix=journey.tally.text)
+        prefix = journey.request.prefix + journey.tally.text
+        outbound = clear(prompt.messages, recalled=prompt.recalled, prefix=prefix)
         sampling = replace(journey.request.sampling, max_tokens=plan.decision.max_tokens)
         cloud = cast(CloudModel, self._link.cloud)
         stream = cloud.generate(outbound, request_id=journey.request.id, sampling=sampling, deadline=journey.deadline)

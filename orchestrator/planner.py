@@ -84,10 +84,11 @@ class Planner:
         """
         now = self._clock.now()
         recalled = await asyncio.to_thread(self._context.recall, request.question, limit=_RECALLED, now=now)
-        local = self._prompt(request.messages, recalled, self._local.context_tokens, request, now)
+        behind = self._prefix_tokens(request)
+        local = self._prompt(request.messages, recalled, self._local.context_tokens - behind, request, now)
         terms = None if _stays(request, recalled) else await self._link.contact()
-        cloud = self._cloud_prompt(request, recalled, terms, now)
-        situation = self._situation(request, recalled, local, cloud, terms)
+        cloud = self._cloud_prompt(request, recalled, terms, behind, now)
+        situation = self._situation(request, recalled, local, cloud, terms, behind)
         decision, reservation = self._reserve(situation, request, decision_id, deadline)
         return Plan(decision, reservation, situation, local, cloud)
 
@@ -99,6 +100,13 @@ class Planner:
         """
         return self._ledger.reserve(plan.estimate(route).worst_case(max_tokens), ttl_s=_ttl_s(deadline))
 
+    def _prefix_tokens(self, request: Request) -> int:
+        """What the caller's own beginning of the answer adds to a prompt."""
+        if not request.prefix:
+            return 0
+        messages = request.messages
+        return self._local.count_tokens(messages, prefix=request.prefix) - self._local.count_tokens(messages)
+
     def _prompt(
         self, messages: Sequence[Message], recalled: Sequence[Recalled], window: int, request: Request, now: datetime
     ) -> Prompt:
@@ -106,7 +114,7 @@ class Planner:
         return self._composer.compose(messages, recalled, now=now, window_tokens=window - answer)
 
     def _cloud_prompt(
-        self, request: Request, recalled: Sequence[Recalled], terms: Terms | None, now: datetime
+        self, request: Request, recalled: Sequence[Recalled], terms: Terms | None, behind: int, now: datetime
     ) -> Prompt | None:
         """What the cloud would see: no record and no turn that has to stay."""
         if terms is None:
@@ -114,7 +122,7 @@ class Planner:
         turns = [message for message in request.messages if may_leave(message.sensitivity)]
         if not turns or turns[-1] is not request.messages[-1]:
             return None
-        return self._prompt(turns, sendable(recalled), terms.context_tokens, request, now)
+        return self._prompt(turns, sendable(recalled), terms.context_tokens - behind, request, now)
 
     def _situation(
         self,
@@ -123,6 +131,7 @@ class Planner:
         local: Prompt,
         cloud: Prompt | None,
         terms: Terms | None,
+        behind: int,
     ) -> Situation:
         features = Features.of(request.question)
         evidence = _evidence(recalled)
@@ -130,7 +139,7 @@ class Planner:
             Route.LOCAL,
             self._costs.of(Route.LOCAL),
             terms=Terms(self._local.context_tokens),
-            prompt_tokens=local.tokens,
+            prompt_tokens=local.tokens + behind,
             quality=predict_quality(Route.LOCAL, features, read=evidence, withheld=()),
         )
         other = None
@@ -139,7 +148,7 @@ class Planner:
                 Route.CLOUD,
                 self._costs.of(Route.CLOUD),
                 terms=terms,
-                prompt_tokens=cloud.tokens,
+                prompt_tokens=cloud.tokens + behind,
                 quality=predict_quality(Route.CLOUD, features, read=_evidence(cloud.recalled), withheld=evidence),
             )
         return Situation(

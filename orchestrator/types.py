@@ -140,6 +140,8 @@ class Request:
     route: RoutePreference = RoutePreference.AUTO
     local_only: bool = False
     """Open no socket at all."""
+    prefix: str = ""
+    """The beginning of the answer, where the caller has one already: the answer goes on right behind it."""
 
     @property
     def question(self) -> str:

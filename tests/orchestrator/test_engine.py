@@ -263,6 +263,32 @@ def test_a_cloud_that_dies_in_mid_answer_is_continued_at_home() -> None:
     assert answer.usd > 0
 
 
+@pytest.mark.parametrize("route", [RoutePreference.LOCAL, RoutePreference.CLOUD])
+def test_an_answer_goes_on_behind_the_callers_own_beginning_and_holds_only_what_is_new(route: RoutePreference) -> None:
+    world = World(local=Script(pieces=["is honey"]), cloud=Script(pieces=["is honey"]))
+    answer = world.ask(EASY, prefix="What they make ", route=route)
+    model = world.local if route is RoutePreference.LOCAL else world.cloud
+    assert model.asked[0].prefix == "What they make "
+    assert answer.text == "is honey"
+
+
+def test_a_callers_beginning_counts_as_prompt() -> None:
+    bare, begun = World(), World()
+    bare.ask(EASY, route=RoutePreference.LOCAL)
+    begun.ask(EASY, route=RoutePreference.LOCAL, prefix="one two three")
+    tokens = [world.witness.situations[0]["local"]["prompt_tokens"] for world in (bare, begun)]
+    assert tokens[1] - tokens[0] == 3
+
+
+def test_a_callers_beginning_and_a_lost_cloud_make_one_prefix() -> None:
+    world = World(
+        local=Script(pieces=["home"]),
+        cloud=Script(pieces=["half ", "never"], fault=CloudTruncated("cut"), fault_after=1),
+    )
+    assert world.ask(HARD, prefix="So: ").text == "half home"
+    assert world.local.asked[0].prefix == "So: half "
+
+
 def test_a_cloud_that_stalls_is_given_up() -> None:
     stalled = Script(pieces=["half ", "never"], token_ms=float("inf"))
     world = World(cloud=stalled, patience=Patience(first_token_s=0.1, between_tokens_s=0.05))
