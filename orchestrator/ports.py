@@ -117,15 +117,21 @@ class LedgerStore(Protocol):
     def reserve(
         self, reservation_id: str, amount: Spend, periods: Sequence[Period], *, expires_at: datetime
     ) -> Window | None:
-        """Hold `amount` in every period, or in none: the window that has no room, or None when it is held."""
+        """Hold `amount` in every period, or in none: the window that has no room, or None when it is held.
+
+        A window whose resource `amount` does not touch always has room, also where the truth went beyond its limit.
+        """
         ...
 
     def settle(self, reservation_id: str, actual: Spend) -> None:
-        """Replace a reservation by what was spent. Settling twice, or after a refund, changes nothing."""
+        """Replace a reservation by what was spent, in its own periods, even where that is more than was reserved.
+
+        Settling twice, or after a refund, changes nothing. Settling after its expiry still counts.
+        """
         ...
 
     def expire(self, now: datetime) -> None:
-        """Settle at zero what a dead process left behind: reservations past their expiry."""
+        """Free what a dead process left behind: reservations past their expiry hold nothing any more."""
         ...
 
     def totals(self, period: Period) -> tuple[float, float]:

@@ -1,0 +1,231 @@
+"""What this device's SQLite stores share: opening, migrating, lending connections, and explaining failures.
+
+Any number of threads and processes may use one file. It has a write-ahead log, so readers never wait for a writer, and
+a commit is on the disk before it returns: losing power loses nothing that was stored (law 4).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlite_utils
+from sqlite_utils import Migrations
+
+from orchestrator.errors import StoreCorrupt, StoreError, StoreUnavailable
+
+_RETRY_S: Final = 0.01
+_PRIMARY_CODE: Final = 0xFF
+"""SQLite's extended result codes carry the primary one in their low byte."""
+
+_UNAVAILABLE: Final = {
+    sqlite3.SQLITE_BUSY: ("is locked by another program", "close that program, or try again"),
+    sqlite3.SQLITE_LOCKED: ("is locked by another program", "close that program, or try again"),
+    sqlite3.SQLITE_READONLY: ("is read-only", "allow writing to the file and its folder"),
+    sqlite3.SQLITE_PERM: ("may not be opened", "allow reading and writing the file and its folder"),
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "allow reading and writing the file and its folder"),
+    sqlite3.SQLITE_FULL: ("cannot grow, the disk is full", "free some space; nothing that was stored is lost"),
+    sqlite3.SQLITE_IOERR: ("met an error of the disk", "check the disk; nothing that was stored is changed"),
+}
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The tables of one kind of store, as migrations in order."""
+
+    noun: str
+    """What people call the store: "ledger"."""
+    steps: tuple[Callable[[sqlite_utils.Database], None], ...]
+    """What is here once is never edited, only followed by another step; its name is its name in the file."""
+
+    @property
+    def migrations(self) -> Migrations:
+        """The steps as sqlite-utils knows them."""
+        migrations = Migrations(f"edgewise.{self.noun}")
+        for step in self.steps:
+            migrations(name=step.__name__)(step)
+        return migrations
+
+
+class Database:
+    """One SQLite file, and a pool that grows to as many connections as are in use at once.
+
+    The last connection given back is lent first: its page cache is warm. Nothing leaks when a worker thread ends, and
+    a reader never waits for a writer of its own process either. Do not use one on both sides of a fork.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        schema: Schema,
+        *,
+        busy_timeout_s: float = 10.0,
+        prepare: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> None:
+        """Open the file, and bring it up to date; where there is none, create it, readable by its owner only.
+
+        Args:
+            path: the file; missing folders are made.
+            schema: its tables.
+            busy_timeout_s: how long to wait for another process before giving up, in seconds.
+            prepare: called with each new connection, for temporary tables and pragmas of its own.
+
+        Raises:
+            StoreCorrupt: the file is damaged, or is not such a store.
+            StoreUnavailable: locked, read-only, no space, or written by a newer version.
+        """
+        self.path = path
+        self._schema = schema
+        self._busy_timeout_s = busy_timeout_s
+        self._prepare = prepare
+        self._idle: list[sqlite_utils.Database] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextlib.contextmanager
+    def lend(self) -> Iterator[sqlite_utils.Database]:
+        """A connection in autocommit mode, for reading. Each statement sees one consistent state.
+
+        Raises:
+            StoreError: SQLite failed, in our words.
+        """
+        with self._explained():
+            db = self._take()
+            try:
+                yield db
+            finally:
+                db.rollback()
+                self._give_back(db)
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite_utils.Database]:
+        """A connection inside a write transaction: committed at the end, rolled back by an exception.
+
+        Raises:
+            StoreError: SQLite failed, in our words; nothing was written.
+        """
+        with self.lend() as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.commit()
+
+    def close(self) -> None:
+        """Close what is idle now, and the rest when it comes back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for db in idle:
+            db.close()
+
+    def _take(self) -> sqlite_utils.Database:
+        with self._lock:
+            if self._closed:
+                raise StoreUnavailable(f"the {self._schema.noun} {self.path} was closed", remedy="open it again")
+            if self._idle:
+                return self._idle.pop()
+        return self._connect()
+
+    def _give_back(self, db: sqlite_utils.Database) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append(db)
+                return
+        db.close()
+
+    def _connect(self) -> sqlite_utils.Database:
+        self._create_file()
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._use_write_ahead_log(connection)
+            connection.execute("PRAGMA synchronous = full")  # a commit that returned survives a power cut
+            connection.execute("PRAGMA foreign_keys = on")
+            if self._prepare is not None:
+                self._prepare(connection)
+            return sqlite_utils.Database(connection, execute_plugins=False)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _create_file(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the {self._schema.noun} {self.path} cannot be opened: {error.strerror}",
+                remedy="allow reading and writing the file and its folder",
+            ) from None
+
+    def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
+        """Changing the journal mode does not wait for others as everything else does, so the waiting is done here."""
+        until_s = time.monotonic() + self._busy_timeout_s
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = wal")
+                return
+            except sqlite3.OperationalError as error:
+                if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                    raise
+                time.sleep(_RETRY_S)
+
+    def _migrate(self) -> None:
+        """Bring the file up to date in one transaction: all pending steps happen, or none."""
+        migrations = self._schema.migrations
+        with self.lend() as db:
+            pending = self._is_pending(db, migrations)
+        if pending:
+            with self.write() as db:  # another process may have been quicker
+                if self._is_pending(db, migrations):
+                    migrations.apply(db)
+
+    def _is_pending(self, db: sqlite_utils.Database, migrations: Migrations) -> bool:
+        applied = {step.name for step in migrations.applied(db)}
+        if not applied and db.table_names():
+            raise StoreCorrupt(
+                f"{self.path} is a database, but not a {self._schema.noun}", remedy="name another file, or move it away"
+            )
+        known = {step.__name__ for step in self._schema.steps}
+        if applied - known:
+            raise StoreUnavailable(f"a newer version of Edgewise wrote {self.path}", remedy="upgrade Edgewise")
+        return applied != known
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """SQLite's errors in our words. Its own can quote what was stored, so they are not passed on."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._in_our_words(error) from None
+
+    def _in_our_words(self, error: sqlite3.Error) -> StoreError:
+        code = _primary_code(error)
+        if code in _DAMAGED:
+            return StoreCorrupt(
+                f"{self.path} is damaged, or is not a {self._schema.noun}",
+                remedy="put a copy in its place, or move it away: a new one is made",
+            )
+        if code in _UNAVAILABLE:
+            fault, remedy = _UNAVAILABLE[code]
+            return StoreUnavailable(f"the {self._schema.noun} {self.path} {fault}", remedy=remedy)
+        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        return StoreError(f"the {self._schema.noun} {self.path} failed: {name}", remedy="report this as a bug")
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    """The primary result code; `SQLITE_OK` where it was Python's module that complained."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY_CODE

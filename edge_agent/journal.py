@@ -1,0 +1,191 @@
+"""The journal: every decision, what it saw, and what came of it, so that it can be explained, replayed and learnt from.
+
+It holds ids, labels, numbers and reasons. The user's words are never in it: no question, no answer, no record (law 1).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+import msgspec
+
+from edge_agent.database import Database, Schema
+from orchestrator.clock import SystemClock
+from orchestrator.errors import RecordNotFound
+from orchestrator.ports import Clock
+from orchestrator.types import Answer, Decision, Request
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+
+def create_journal(db: sqlite_utils.Database) -> None:
+    """One row a request. `decision` and `situation` are empty where it was refused before a route was chosen."""
+    db.execute("""
+        CREATE TABLE journal (
+            sequence INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            at REAL NOT NULL,
+            decision TEXT,
+            situation TEXT,
+            ended_at REAL,
+            answer TEXT,
+            error_type TEXT,
+            error_message TEXT
+        ) STRICT
+    """)
+
+
+SCHEMA: Final = Schema("journal", (create_journal,))
+
+_T = TypeVar("_T")
+_COLUMNS: Final = "id, at, decision, situation, ended_at, answer, error_type, error_message"
+_NEARBY: Final = 1000
+"""How many of the latest ids are searched for the one that was meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDecision:
+    """A request as the journal knows it."""
+
+    id: str
+    """The decision's id."""
+    at: datetime
+    """When it was decided, or refused."""
+    decision: Decision | None
+    """None where the request was refused before a route was chosen."""
+    situation: dict[str, Any]
+    """All that the choice saw, as plain JSON values, for replay."""
+    ended_at: datetime | None
+    """None while it runs, or where its process died on the way."""
+    answer: Answer | None
+    """The receipt: the answer, its text left out."""
+    error_type: str = ""
+    error_message: str = ""
+
+
+class Journal:
+    """An `Observer` that writes to SQLite. Any number of threads and processes may use one file."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    @classmethod
+    def open(cls, path: Path, clock: Clock | None = None) -> Self:
+        """Open the journal at `path`; an empty one is made where there is none.
+
+        Raises:
+            StoreError: the file cannot be used; see `Database`.
+        """
+        return cls(Database(path, SCHEMA), clock or SystemClock())
+
+    def decided(self, request: Request, decision: Decision, situation: dict[str, object]) -> None:
+        """Keep a decision and what it saw. Of the request, only its id is kept: `decision` has it."""
+        with self._database.write() as db:
+            db.execute(
+                "INSERT INTO journal (id, at, decision, situation) VALUES (?, ?, ?, ?)",
+                [decision.id, self._now(), _dump(decision), _dump(situation)],
+            )
+
+    def answered(self, decision: Decision, answer: Answer) -> None:
+        """Keep the receipt. The first outcome of a request stands."""
+        receipt = replace(answer, text="")
+        with self._database.write() as db:
+            db.execute(
+                "UPDATE journal SET ended_at = ?, answer = ? WHERE id = ? AND ended_at IS NULL",
+                [self._now(), _dump(receipt), decision.id],
+            )
+
+    def failed(self, decision_id: str, error_type: str, message: str) -> None:
+        """Keep the error, also of a request that was refused before it was decided. The first outcome stands."""
+        now = self._now()
+        with self._database.write() as db:
+            db.execute(
+                """
+                INSERT INTO journal (id, at, ended_at, error_type, error_message) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (id) DO UPDATE SET
+                    ended_at = excluded.ended_at,
+                    error_type = excluded.error_type,
+                    error_message = excluded.error_message
+                WHERE ended_at IS NULL
+                """,
+                [decision_id, now, now, error_type, message],
+            )
+
+    def decision(self, decision_id: str) -> StoredDecision:
+        """The decision with this id, and what came of it.
+
+        Raises:
+            RecordNotFound: there is none; names the nearest id.
+        """
+        with self._database.lend() as db:
+            row = db.execute(f"SELECT {_COLUMNS} FROM journal WHERE id = ?", [decision_id]).fetchone()
+        if row is None:
+            raise self._not_found(decision_id)
+        return _stored(row)
+
+    def recent(self, n: int) -> list[StoredDecision]:
+        """The latest `n` requests, newest first."""
+        with self._database.lend() as db:
+            rows = db.execute(f"SELECT {_COLUMNS} FROM journal ORDER BY sequence DESC LIMIT ?", [n]).fetchall()
+        return [_stored(row) for row in rows]
+
+    def outcomes(self, n: int) -> list[Answer]:
+        """Receipts of the latest `n` answers, oldest first, to learn from as if they were given again."""
+        with self._database.lend() as db:
+            rows = db.execute(
+                "SELECT answer FROM journal WHERE answer IS NOT NULL ORDER BY sequence DESC LIMIT ?", [n]
+            ).fetchall()
+        return [_load(Answer, receipt) for (receipt,) in reversed(rows)]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+    def _not_found(self, decision_id: str) -> RecordNotFound:
+        with self._database.lend() as db:
+            rows = db.execute("SELECT id FROM journal ORDER BY sequence DESC LIMIT ?", [_NEARBY]).fetchall()
+        close = difflib.get_close_matches(decision_id, [known for (known,) in rows], n=1, cutoff=0.6)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return RecordNotFound(
+            f"the journal has no decision {decision_id!r}", remedy=f"{hint}`edgewise why --last` shows the latest"
+        )
+
+
+def _stored(row: Sequence[Any]) -> StoredDecision:
+    decision_id, at, decision, situation, ended_at, answer, error_type, error_message = row
+    return StoredDecision(
+        id=decision_id,
+        at=datetime.fromtimestamp(at, UTC),
+        decision=_load(Decision, decision) if decision else None,
+        situation=json.loads(situation) if situation else {},
+        ended_at=datetime.fromtimestamp(ended_at, UTC) if ended_at is not None else None,
+        answer=_load(Answer, answer) if answer else None,
+        error_type=error_type or "",
+        error_message=error_message or "",
+    )
+
+
+def _dump(value: object) -> str:
+    """JSON by the standard library, which keeps an infinite bound; msgspec's own would write null."""
+    return json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
+
+
+def _load(kind: type[_T], text: str) -> _T:
+    return msgspec.convert(json.loads(text), kind)
