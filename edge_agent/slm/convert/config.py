@@ -43,6 +43,28 @@ class DecoderConfig:
     bos_token_id: int | None
     eos_token_ids: tuple[int, ...]
 
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight by hub name, in the order in which a decoder uses them."""
+        hidden, inner = self.hidden_size, self.intermediate_size
+        queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (self.vocab_size, hidden)}
+        for layer in range(self.layers):
+            prefix = f"model.layers.{layer}"
+            shapes[f"{prefix}.input_layernorm.weight"] = (hidden,)
+            for part, rows in (("q", queries), ("k", keys), ("v", keys)):
+                shapes[f"{prefix}.self_attn.{part}_proj.weight"] = (rows, hidden)
+                if self.attention_bias:
+                    shapes[f"{prefix}.self_attn.{part}_proj.bias"] = (rows,)
+            shapes[f"{prefix}.self_attn.o_proj.weight"] = (hidden, queries)
+            shapes[f"{prefix}.post_attention_layernorm.weight"] = (hidden,)
+            shapes[f"{prefix}.mlp.gate_proj.weight"] = (inner, hidden)
+            shapes[f"{prefix}.mlp.up_proj.weight"] = (inner, hidden)
+            shapes[f"{prefix}.mlp.down_proj.weight"] = (hidden, inner)
+        shapes["model.norm.weight"] = (hidden,)
+        if not self.tied_head:
+            shapes["lm_head.weight"] = (self.vocab_size, hidden)
+        return shapes
+
     def as_hub(self) -> dict[str, object]:
         """The same as the keys of the hub's `config.json`."""
         eos: int | list[int] | None = list(self.eos_token_ids)

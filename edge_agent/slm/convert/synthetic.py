@@ -65,32 +65,10 @@ def tiny_config(
 
 def random_weights(config: DecoderConfig, rng: np.random.Generator) -> dict[str, FloatArray]:
     """Weights by hub name, scaled so that activations keep their size and the logits differ clearly."""
-
-    def matrix(rows: int, columns: int) -> FloatArray:
-        return rng.standard_normal((rows, columns), np.float32) * np.float32(2 / columns**0.5)
-
-    def vector(size: int, mean: float) -> FloatArray:
-        return rng.standard_normal(size, np.float32) * np.float32(0.1) + np.float32(mean)
-
-    hidden, inner = config.hidden_size, config.intermediate_size
-    rows = {"q": config.heads * config.head_dim, "k": config.kv_heads * config.head_dim}
-    rows["v"] = rows["k"]
-    weights = {"model.embed_tokens.weight": matrix(config.vocab_size, hidden)}
-    for layer in range(config.layers):
-        prefix = f"model.layers.{layer}"
-        weights[f"{prefix}.input_layernorm.weight"] = vector(hidden, 1.0)
-        for part, size in rows.items():
-            weights[f"{prefix}.self_attn.{part}_proj.weight"] = matrix(size, hidden)
-            if config.attention_bias:
-                weights[f"{prefix}.self_attn.{part}_proj.bias"] = vector(size, 0.0)
-        weights[f"{prefix}.self_attn.o_proj.weight"] = matrix(hidden, rows["q"])
-        weights[f"{prefix}.post_attention_layernorm.weight"] = vector(hidden, 1.0)
-        weights[f"{prefix}.mlp.gate_proj.weight"] = matrix(inner, hidden)
-        weights[f"{prefix}.mlp.up_proj.weight"] = matrix(inner, hidden)
-        weights[f"{prefix}.mlp.down_proj.weight"] = matrix(hidden, inner)
-    weights["model.norm.weight"] = vector(hidden, 1.0)
-    if not config.tied_head:
-        weights["lm_head.weight"] = matrix(config.vocab_size, hidden)
+    weights = {}
+    for name, shape in config.weight_shapes().items():
+        scale, mean = (2 / shape[1] ** 0.5, 0.0) if len(shape) == 2 else (0.1, 0.0 if name.endswith("bias") else 1.0)
+        weights[name] = rng.standard_normal(shape, np.float32) * np.float32(scale) + np.float32(mean)
     return weights
 
 
