@@ -1,0 +1,190 @@
+"""What the project promises about itself: its dependencies, its layers, its files and its links."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PRODUCTS = ("orchestrator", "edge_agent", "cloud_gateway", "simulation", "benchmarks")
+GENERATED = re.compile(r"_pb2(_grpc)?\.pyi?$|^constraints\.txt$|^LICENSE$")
+LONGEST_FILE = 450
+LARGEST_FILE_BYTES = 1_000_000
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Every file that git tracks and that is there."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: which files belong to the project is not known")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return tuple(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of a text file; none of one that is not UTF-8 (a fixture in an old encoding)."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        return []
+
+
+# --- dependencies -----------------------------------------------------------------------------------------------
+
+
+def direct_requirements() -> Iterator[Requirement]:
+    """Everything that pyproject.toml asks for by name, but for our own extras."""
+    project = PYPROJECT["project"]
+    groups = [PYPROJECT["build-system"]["requires"], project["dependencies"], PYPROJECT["dependency-groups"]["dev"]]
+    for group in (*groups, *project["optional-dependencies"].values()):
+        for line in group:
+            if (requirement := Requirement(line)).name != project["name"]:
+                yield requirement
+
+
+def pins() -> dict[str, str]:
+    """The locked version of each package that this platform and this Python take."""
+    found: dict[str, str] = {}
+    for line in lines(ROOT / "constraints.txt"):
+        if line and line[0].isalnum():
+            requirement = Requirement(line.removesuffix("\\"))
+            if requirement.marker is None or requirement.marker.evaluate():
+                found[canonicalize_name(requirement.name)] = next(iter(requirement.specifier)).version
+    return found
+
+
+def closure(roots: Iterable[Requirement]) -> dict[str, str]:
+    """The installed version of everything that `roots` need here, directly or not."""
+    versions: dict[str, str] = {}
+    done: set[tuple[str, str]] = set()
+    todo = [(requirement.name, extra) for requirement in roots for extra in ("", *requirement.extras)]
+    while todo:
+        name, extra = todo.pop()
+        if (key := (canonicalize_name(name), extra)) in done:
+            continue
+        done.add(key)
+        versions[key[0]] = metadata.version(name)
+        for line in metadata.requires(name) or ():
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate({"extra": extra}):
+                todo += [(needed.name, wanted) for wanted in ("", *needed.extras)]
+    return versions
+
+
+def test_the_lock_file_satisfies_pyproject() -> None:
+    locked = pins()
+    unmet = [
+        str(requirement)
+        for requirement in direct_requirements()
+        if not requirement.specifier.contains(locked.get(canonicalize_name(requirement.name), "0"))
+    ]
+    assert not unmet, f"constraints.txt does not give {unmet}: run `make lock`"
+
+
+def test_the_lock_file_is_what_is_installed_and_nothing_more() -> None:
+    locked, needed = pins(), closure(direct_requirements())
+    missing = {name: version for name, version in needed.items() if locked.get(name) != version}
+    assert not missing, f"constraints.txt does not give {missing}: run `make lock`, then `make env`"
+    assert not locked.keys() - needed.keys(), "nothing needs these any more: run `make lock`"
+
+
+def test_the_lock_file_leaves_the_choice_of_an_index_to_the_user() -> None:
+    options = [line for line in lines(ROOT / "constraints.txt") if line.startswith("-")]
+    assert options == []
+
+
+def test_every_direct_dependency_is_explained() -> None:
+    page = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+    explained = {canonicalize_name(name) for name in re.findall(r"^\| `([\w.-]+)`", page, re.MULTILINE)}
+    direct = {canonicalize_name(requirement.name) for requirement in direct_requirements()}
+    assert direct == explained
+
+
+# --- layers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("orchestrator.client", {"onnxruntime", "sqlite_utils", "numpy", "pydantic"}),
+        ("cloud_gateway.cli", {"onnxruntime", "sqlite_utils", "numpy"}),
+        ("edge_agent.cli", {"onnxruntime", "onnx", "gguf", "huggingface_hub", "uvicorn"}),
+    ],
+)
+def test_importing_a_front_door_leaves_heavy_packages_alone(module: str, heavy: set[str]) -> None:
+    program = f"import sys, {module}; print(*sys.modules, sep='\\n')"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert heavy & set(run.stdout.split()) == set()
+
+
+def constructions(tree: ast.AST, noun: str) -> Iterator[int]:
+    """The lines on which a class called `noun` is constructed."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and noun in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
+            yield node.lineno
+
+
+def test_text_that_may_leave_is_made_in_one_place() -> None:
+    found = {
+        f"{name_of(path)}:{line}"
+        for product in PRODUCTS
+        for path in (ROOT / product).rglob("*.py")
+        for line in constructions(ast.parse(path.read_bytes()), "Outbound")
+        if path.parent != ROOT / "orchestrator" / "privacy"
+    }
+    assert not found, "only orchestrator/privacy may construct Outbound"
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+def test_no_tracked_file_names_a_machine_or_a_package_registry() -> None:
+    # Written in pieces, so that this file passes its own check.
+    registries = ("pypi." + "org", "python" + "hosted", "npmjs." + "org", "deb.debian." + "org", "crates." + "io")
+    folders = r"(?<![\w.~-])/(work|root|tmp|home)" + "/"
+    forbidden = re.compile("|".join([folders, *map(re.escape, registries)]))
+    found = [
+        f"{name_of(path)}:{number}"
+        for path in tracked()
+        for number, line in enumerate(lines(path), 1)
+        if forbidden.search(line)
+    ]
+    assert not found
+
+
+def test_files_are_short_enough_to_read() -> None:
+    code = [path for path in tracked() if path.suffix in {".py", ".md", ".proto", ".yaml", ""}]
+    long = {name_of(path): count for path in code if (count := len(lines(path))) > LONGEST_FILE}
+    assert not {name: count for name, count in long.items() if not GENERATED.search(name)}
+
+
+def test_no_model_or_data_set_is_committed() -> None:
+    assert not [name_of(path) for path in tracked() if path.stat().st_size > LARGEST_FILE_BYTES]
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    broken = [
+        f"{name_of(page)}: {target}"
+        for page in tracked()
+        if page.suffix == ".md"
+        for target in re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert not broken
