@@ -31,7 +31,7 @@ _UNAVAILABLE: Final = {
     sqlite3.SQLITE_READONLY: ("is read-only", "allow writing to the file and its folder"),
     sqlite3.SQLITE_PERM: ("may not be opened", "allow reading and writing the file and its folder"),
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "allow reading and writing the file and its folder"),
-    sqlite3.SQLITE_FULL: ("cannot grow, the disk is full", "free some space; nothing that was stored is lost"),
+    sqlite3.SQLITE_FULL: ("cannot grow: the disk is full", "free some space; nothing that was stored is lost"),
     sqlite3.SQLITE_IOERR: ("met an error of the disk", "check the disk; nothing that was stored is changed"),
 }
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

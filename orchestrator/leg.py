@@ -90,7 +90,7 @@ class Leg:
         """Put the truth in place of the reservation. A second call changes nothing."""
         if self.energy is not None:
             return
-        self.energy = self._span.read()
+        self.energy = self._span.stop()
         asked = self.route is Route.CLOUD
         self._ledger.settle(
             self._reservation,

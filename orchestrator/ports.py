@@ -150,12 +150,16 @@ class EnergySpan(Protocol):
         """Energy of this device since the span began."""
         ...
 
+    def stop(self) -> Energy:
+        """The final figure. A stopped span takes no part of what comes later; a second call gives the same."""
+        ...
+
 
 class EnergyMeter(Protocol):
     """Device energy."""
 
     def start(self) -> EnergySpan:
-        """Begin a span. Spans may overlap."""
+        """Begin a span. Spans may overlap; what cannot be told apart is split among those that are not stopped."""
         ...
 
 

@@ -301,6 +301,7 @@ class FakeSpan:
     def __init__(self, meter: FakeMeter, since_s: float) -> None:
         self._meter = meter
         self._since_s = since_s
+        self._final: Energy | None = None
         self.steps = 0
 
     def moved(self, n_bytes: int) -> None:
@@ -309,4 +310,9 @@ class FakeSpan:
 
     def read(self) -> Energy:
         """Energy since the span began."""
-        return self._meter._energy(self._since_s, self.steps)
+        return self._final or self._meter._energy(self._since_s, self.steps)
+
+    def stop(self) -> Energy:
+        """The final figure."""
+        self._final = self.read()
+        return self._final
