@@ -1,0 +1,26 @@
+"""The agent on a device: a small language model, the user's records, a budget, and a way to the cloud.
+
+from edge_agent import Agent, Budget
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_agent.agent import Agent, AsyncAgent
+    from edge_agent.config import Config
+    from orchestrator.types import Answer, Budget, Message, Piece, Sampling, Sensitivity
+
+__all__ = ["Agent", "Answer", "AsyncAgent", "Budget", "Config", "Message", "Piece", "Sampling", "Sensitivity"]
+
+_HOMES = {"Agent": "edge_agent.agent", "AsyncAgent": "edge_agent.agent", "Config": "edge_agent.config"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that `edgewise --help` need not load ONNX Runtime."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES.get(name, "orchestrator.types")), name)

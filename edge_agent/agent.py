@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
-
 from edge_agent.assembly import Parts, assemble
 from edge_agent.config import Config
+from edge_agent.slm.progress import Progress, Quiet
+from orchestrator.blocking import BlockingStream, EventLoopThread
 from orchestrator.budget import WindowState
+from orchestrator.errors import InvalidRequest
 from orchestrator.types import (
     Answer,
     Budget,
@@ -68,18 +69,19 @@ class AsyncAgent:
         self._resources = resources
 
     @classmethod
-    async def open(cls, config: Config | Path | str | None = None) -> Self:
-        """Open the stores and load the model.
+    async def open(cls, config: Config | Path | str | None = None, *, progress: Progress | None = None) -> Self:
+        """Open the stores and load the model. A model that is not on this device yet is pulled first.
 
         Args:
             config: a configuration or the path of one; without it `agent.yaml` in the home folder, or the defaults.
+            progress: is told of a pull.
 
         Raises:
             ConfigError, ModelError, StoreError: naming what is wrong and what to do.
         """
         chosen = config if isinstance(config, Config) else Config.load(config)
         async with AsyncExitStack() as resources:
-            parts = await assemble(chosen, resources)
+            parts = await assemble(chosen, resources, progress or Quiet())
             return cls(parts, resources.pop_all())
 
     @property
@@ -100,17 +102,39 @@ class AsyncAgent:
         """Answer `question` piece by piece. What is not given comes from the configuration.
 
         A budget that is given replaces the configured one as a whole.
+
+        Raises:
+            InvalidRequest: the route is unknown. All other errors come from the stream.
+        """
+        request = self.request(
+            question, budget=budget, sampling=sampling, route=route, local_only=local_only, request_id=request_id
+        )
+        return AnswerStream(self.run(request))
+
+    def request(
+        self,
+        question: Question,
+        *,
+        budget: Budget | None = None,
+        sampling: Sampling | None = None,
+        route: RoutePreference | str | None = None,
+        local_only: bool = False,
+        request_id: str | None = None,
+    ) -> Request:
+        """The whole `Request` for a question, completed from the configuration.
+
+        Raises:
+            InvalidRequest: the route is unknown.
         """
         messages = (Message("user", question),) if isinstance(question, str) else tuple(question)
-        request = Request(
+        return Request(
             id=request_id or uuid.uuid4().hex,
             messages=messages,
             budget=budget or self.config.default_budget,
             sampling=sampling or Sampling(**self.config.answer.model_dump()),
-            route=RoutePreference(route) if route is not None else self.config.route,
+            route=_route(route) if route is not None else self.config.route,
             local_only=local_only or self.config.local_only,
         )
-        return AnswerStream(self.run(request))
 
     def run(self, request: Request) -> AsyncGenerator[Piece | Answer, None]:
         """Answer a whole `Request`: its pieces, then its `Answer`. The configuration's lock still holds."""
@@ -131,9 +155,18 @@ class AsyncAgent:
         Raises:
             EdgewiseError: the one typed error that the request ended in.
         """
-        async with self.stream(
+        request = self.request(
             question, budget=budget, sampling=sampling, route=route, local_only=local_only, request_id=request_id
-        ) as stream:
+        )
+        return await self.answer(request)
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer a whole `Request` at once.
+
+        Raises:
+            EdgewiseError: the one typed error that the request ended in.
+        """
+        async with AnswerStream(self.run(request)) as stream:
             async for _ in stream:
                 pass
             assert stream.answer is not None, "a stream that ends without an error has an answer"
@@ -165,3 +198,114 @@ class AsyncAgent:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+class BlockingAnswer(Iterator[Piece]):
+    """Pieces of an answer as they come, for code without an event loop; `answer` holds the receipt at the end."""
+
+    def __init__(self, events: BlockingStream[Piece | Answer]) -> None:
+        self._events = events
+        self.answer: Answer | None = None
+
+    def __next__(self) -> Piece:
+        event = next(self._events)
+        if isinstance(event, Answer):
+            self.answer = event
+            event = next(self._events)
+        assert isinstance(event, Piece), "an answer comes last"
+        return event
+
+    def close(self) -> None:
+        """Stop the work; what was used by then is settled."""
+        self._events.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Agent:
+    """An agent for code without an event loop: `AsyncAgent` behind blocking calls. Safe to use from many threads."""
+
+    def __init__(self, agent: AsyncAgent, loop: EventLoopThread) -> None:
+        self._agent = agent
+        self._loop = loop
+
+    @classmethod
+    def open(cls, config: Config | Path | str | None = None, *, progress: Progress | None = None) -> Self:
+        """Open the stores and load the model; see `AsyncAgent.open`."""
+        loop = EventLoopThread("edgewise-agent")
+        try:
+            return cls(loop.run(lambda: AsyncAgent.open(config, progress=progress)), loop)
+        except BaseException:
+            loop.close()
+            raise
+
+    @property
+    def config(self) -> Config:
+        """What this agent was opened with."""
+        return self._agent.config
+
+    def stream(
+        self,
+        question: Question,
+        *,
+        budget: Budget | None = None,
+        sampling: Sampling | None = None,
+        route: RoutePreference | str | None = None,
+        local_only: bool = False,
+        request_id: str | None = None,
+    ) -> BlockingAnswer:
+        """Answer `question` piece by piece; see `AsyncAgent.stream`."""
+        request = self._agent.request(
+            question, budget=budget, sampling=sampling, route=route, local_only=local_only, request_id=request_id
+        )
+        return BlockingAnswer(self._loop.iterate(lambda: self._agent.run(request)))
+
+    def ask(
+        self,
+        question: Question,
+        *,
+        budget: Budget | None = None,
+        sampling: Sampling | None = None,
+        route: RoutePreference | str | None = None,
+        local_only: bool = False,
+        request_id: str | None = None,
+    ) -> Answer:
+        """Answer `question` at once; see `AsyncAgent.ask`."""
+        request = self._agent.request(
+            question, budget=budget, sampling=sampling, route=route, local_only=local_only, request_id=request_id
+        )
+        return self._loop.run(lambda: self._agent.answer(request))
+
+    def remember(
+        self, text: str, *, sensitivity: Sensitivity | str = Sensitivity.PERSONAL, kind: str = "note", title: str = ""
+    ) -> int:
+        """Add a record; its id. See `AsyncAgent.remember`."""
+        return self._loop.run(lambda: self._agent.remember(text, sensitivity=sensitivity, kind=kind, title=title))
+
+    def windows(self) -> list[WindowState]:
+        """What was spent, is reserved and is left, for each budget window."""
+        return self._loop.run(self._agent.windows)
+
+    def close(self) -> None:
+        """Close the connection and the stores. A second call does nothing."""
+        if not self._loop.closed:
+            self._loop.run(self._agent.aclose)
+            self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _route(name: RoutePreference | str) -> RoutePreference:
+    try:
+        return RoutePreference(name)
+    except ValueError:
+        known = ", ".join(RoutePreference)
+        raise InvalidRequest(f"there is no route {name!r}", remedy=f"the routes are {known}") from None

@@ -114,7 +114,7 @@ class ContextSection(Section):
 
     enabled: bool = True
     path: Path | None = None
-    """By default `context.db` under the home folder."""
+    """By default `context.db` in the state folder."""
     records_tokens: int = Field(default=400, ge=0)
     """At most this much of a prompt is records."""
 
@@ -159,6 +159,8 @@ class Config(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
+    state: Path | None = None
+    """The folder of the databases; by default the home folder."""
     model: ModelSection = ModelSection()
     cloud: CloudSection = CloudSection()
     route: RoutePreference = RoutePreference.AUTO
@@ -216,7 +218,21 @@ class Config(BaseSettings):
     @property
     def context_path(self) -> Path:
         """Where the personal-context store lives."""
-        return self.context.path or home() / "context.db"
+        return self.context.path or self._state / "context.db"
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger lives."""
+        return self._state / "ledger.db"
+
+    @property
+    def journal_path(self) -> Path:
+        """Where decisions and receipts live."""
+        return self._state / "journal.db"
+
+    @property
+    def _state(self) -> Path:
+        return self.state or home()
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -246,8 +262,8 @@ def _check_environment() -> None:
 
 
 def _explain(error: ValidationError, file: Path) -> str:
-    """The first thing that is wrong, naming the key."""
-    fault = error.errors()[0]
+    """What is wrong, naming the key. A key that is unknown explains one that is missing, so it comes first."""
+    fault = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         *parents, name = [str(part) for part in fault["loc"]]

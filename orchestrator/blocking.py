@@ -33,6 +33,11 @@ class EventLoopThread:
         self._running: tuple[threading.Thread, asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
     def run(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Await `call()` on the loop and return its result; an interrupt of this thread cancels it.
 

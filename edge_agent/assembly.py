@@ -1,0 +1,129 @@
+"""Putting an agent together from its configuration: which class fills which port."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.cloud import GatewayModel
+from edge_agent.config import Config
+from edge_agent.context.store import SqliteContextStore
+from edge_agent.context.wording import sentence
+from edge_agent.energy import Profile, meter_for
+from edge_agent.journal import Journal
+from edge_agent.ledger import SqliteLedgerStore
+from edge_agent.slm.installed import installed
+from edge_agent.slm.model import OnnxModel
+from edge_agent.slm.progress import Progress
+from orchestrator.budget import Ledger
+from orchestrator.clock import SystemClock
+from orchestrator.engine import Engine, Patience
+from orchestrator.errors import ModelNotFound
+from orchestrator.link import Link
+from orchestrator.planner import Planner
+from orchestrator.ports import EnergyMeter
+from orchestrator.prompt import Composer
+from orchestrator.routing.confidence import ConfidenceRule
+from orchestrator.routing.costs import CostHistory
+from orchestrator.routing.policy import Prices
+
+SYSTEM = "You are a helpful assistant. Answer briefly and correctly."
+GROUNDED_SYSTEM = "You are a helpful assistant. Answer from what you know about the user, briefly and exactly."
+_REMEMBERED_OUTCOMES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The pieces of an open agent."""
+
+    config: Config
+    engine: Engine
+    local: OnnxModel
+    context: SqliteContextStore
+    ledger: Ledger
+    journal: Journal
+    meter: EnergyMeter
+    link: Link
+
+
+async def assemble(config: Config, resources: AsyncExitStack, progress: Progress) -> Parts:
+    """Open everything that `config` names; `resources` closes it again.
+
+    Raises:
+        ConfigError, ModelError, StoreError: naming what is wrong and what to do.
+    """
+    clock = SystemClock()
+    context = resources.enter_context(SqliteContextStore(config.context_path))
+    ledger = Ledger(resources.enter_context(SqliteLedgerStore.open(config.ledger_path)), config.budget_windows, clock)
+    journal = resources.enter_context(Journal.open(config.journal_path))
+    meter = meter_for(config.energy.meter, Profile.load(config.energy.profile))
+    local = resources.enter_context(await asyncio.to_thread(open_model, config, progress))
+    cloud = None if config.local_only else GatewayModel.of(config.cloud)
+    if cloud is not None:
+        resources.push_async_callback(cloud.aclose)
+    link = Link(cloud, clock)
+    costs = CostHistory()
+    for answer in journal.outcomes(_REMEMBERED_OUTCOMES):
+        costs.observe(answer)
+    planner = Planner(
+        local=local,
+        link=link,
+        context=context,
+        ledger=ledger,
+        composer=Composer(
+            wording=sentence,
+            count_tokens=local.count_tokens,
+            system=SYSTEM,
+            grounded_system=GROUNDED_SYSTEM,
+            records_tokens=config.context.records_tokens,
+        ),
+        costs=costs,
+        prices=Prices(**config.prices.model_dump()),
+        clock=clock,
+    )
+    engine = Engine(
+        planner=planner,
+        local=local,
+        link=link,
+        ledger=ledger,
+        meter=meter,
+        costs=costs,
+        observer=journal,
+        clock=clock,
+        confidence=ConfidenceRule(**config.confidence.model_dump()),
+        patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
+    )
+    return Parts(config, engine, local, context, ledger, journal, meter, link)
+
+
+def open_model(config: Config, progress: Progress) -> OnnxModel:
+    """Load the configured model; one that is not installed is pulled first, unless no socket may be opened.
+
+    Raises:
+        ModelError: it cannot be had or loaded.
+    """
+    section = config.model
+    return OnnxModel.open(
+        _model_folder(config, progress),
+        threads=section.threads,
+        context_tokens=section.context_tokens,
+        providers=section.providers,
+    )
+
+
+def _model_folder(config: Config, progress: Progress) -> Path:
+    name = config.model.name
+    if (found := installed(name)) is not None:
+        return found.path
+    if Path(name).is_dir():
+        return Path(name)
+    if config.local_only:
+        raise ModelNotFound(
+            f"the model {name} is not on this device, and local-only opens no socket to get it",
+            remedy=f"edgewise models pull {name}",
+        )
+    from edge_agent.slm.pull import ensure
+
+    return ensure(name, progress=progress)

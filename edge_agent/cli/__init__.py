@@ -1,0 +1,44 @@
+"""The `edgewise` command line: one module a command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from edge_agent.cli import ask, chat, context, demo, doctor, ledger, models, serve, why
+from edge_agent.cli.terminal import errors_to
+
+app = typer.Typer(
+    name="edgewise",
+    help="A language model on this device that knows its user, and asks the cloud when that pays and may be.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command("ask")(ask.ask)
+app.command("chat")(chat.chat)
+app.command("serve")(serve.serve)
+app.add_typer(context.app, name="context", help="What the agent knows about its user.")
+app.add_typer(models.app, name="models", help="Models on this device.")
+app.command("why")(why.why)
+app.command("ledger")(ledger.ledger)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run the command line. No traceback reaches a user; Ctrl-C ends with status 130."""
+    with errors_to(sys.stderr):
+        try:
+            status = app(standalone_mode=False)
+        except click.exceptions.Exit as end:
+            status = end.exit_code
+        except click.ClickException as error:
+            error.show()
+            status = error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            status = 130
+        sys.exit(status or 0)

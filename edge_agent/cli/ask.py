@@ -1,0 +1,97 @@
+"""`edgewise ask`: one question, one answer, one receipt."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edge_agent.cli.opening import settings
+from edge_agent.cli.terminal import ConfigOption, JsonOption, LocalOnlyOption, console
+from orchestrator.errors import EdgewiseError
+
+if TYPE_CHECKING:
+    from edge_agent.config import Config
+    from orchestrator.types import Answer
+
+
+class RouteOption(StrEnum):
+    """The values of `--route`."""
+
+    AUTO = "auto"
+    LOCAL = "local"
+    CLOUD = "cloud"
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in quotes; - reads it from standard input.")],
+    route: Annotated[
+        RouteOption | None, typer.Option(help="Where to answer. auto decides; private records stay here in any case.")
+    ] = None,
+    local_only: LocalOnlyOption = False,
+    as_json: JsonOption = False,
+    budget_joules: Annotated[
+        float | None, typer.Option("--budget-joules", help="Device energy that the answer may take, in joules.")
+    ] = None,
+    first_token_ms: Annotated[
+        float | None, typer.Option("--first-token-ms", help="Milliseconds until the answer has to begin.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Ask one question.
+
+    The answer streams to standard output; its receipt goes to standard error.
+
+    \b
+      edgewise ask "What do bees make?"
+      edgewise ask --route cloud --json "Why is the sky blue?"
+      edgewise ask --budget-joules 20 --first-token-ms 300 "When do I see the dentist?"
+    """
+    if question == "-":
+        question = sys.stdin.read()
+    try:
+        chosen = settings(config, local_only=local_only, budget_joules=budget_joules, first_token_ms=first_token_ms)
+        asyncio.run(_ask(question, chosen, route, as_json))
+    except EdgewiseError as error:
+        if not as_json:
+            raise
+        _print_json({"error": {"type": error.type, "message": str(error)}})
+        raise typer.Exit(1) from None
+
+
+async def _ask(question: str, config: Config, route: RouteOption | None, as_json: bool) -> None:
+    from edge_agent.agent import AsyncAgent
+    from edge_agent.cli import receipt
+
+    async with (
+        await AsyncAgent.open(config) as agent,
+        agent.stream(question, route=route.value if route else None) as stream,
+    ):
+        async for piece in stream:
+            if not as_json:
+                sys.stdout.write(piece.text)
+                sys.stdout.flush()
+        answer = stream.answer
+        assert answer is not None, "a stream without an error has an answer"
+    if as_json:
+        _print_json(receipt.as_json(answer))
+    else:
+        _print_receipt(answer)
+
+
+def _print_receipt(answer: Answer) -> None:
+    from edge_agent.cli import receipt
+
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    out = console(stderr=True)
+    out.print(f"[dim]{answer.reason}[/dim]")
+    out.print(f"[dim]{receipt.as_line(answer)}[/dim]")
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")

@@ -1,0 +1,101 @@
+"""`edgewise doctor`: what this device can do, and what stands in its way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from typing import TYPE_CHECKING
+
+from edge_agent.cli.terminal import ConfigOption, LocalOnlyOption, console
+
+if TYPE_CHECKING:
+    from edge_agent.config import Config
+
+
+def doctor(local_only: LocalOnlyOption = False, config: ConfigOption = None) -> None:
+    """Look at this device: runtime and providers, the model, meters, stores, and the way to the cloud."""
+    from rich.table import Table
+
+    from edge_agent.cli.opening import settings
+
+    chosen = settings(config, local_only=local_only)
+    table = Table(show_header=False, pad_edge=False, box=None)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, finding in (*_machine(), *_model(chosen), *_energy(chosen), *_stores(chosen), *_link(chosen)):
+        table.add_row(name, finding)
+    console().print(table)
+
+
+def _machine() -> list[tuple[str, str]]:
+    import onnxruntime
+
+    from edge_agent.slm.cores import usable_cores
+
+    providers = ", ".join(onnxruntime.get_available_providers())
+    return [
+        ("machine", f"{platform.machine()}, {usable_cores()} usable cores of {os.cpu_count()}, {platform.system()}"),
+        ("python", platform.python_version()),
+        ("onnxruntime", f"{onnxruntime.__version__}: {providers}"),
+    ]
+
+
+def _model(config: Config) -> list[tuple[str, str]]:
+    from edge_agent.slm.installed import installed
+    from orchestrator.errors import EdgewiseError
+
+    name = config.model.name
+    try:
+        found = installed(name)
+    except EdgewiseError as error:
+        return [("model", str(error))]
+    if found is None:
+        return [("model", f"{name} is not installed: edgewise models pull {name}")]
+    return [("model", f"{name}, {found.bytes / 1e6:.0f} MB in {found.path}")]
+
+
+def _energy(config: Config) -> list[tuple[str, str]]:
+    from edge_agent.energy import describe
+
+    return [("meter", line) for line in describe()]
+
+
+def _stores(config: Config) -> list[tuple[str, str]]:
+    from edge_agent.context.store import SqliteContextStore
+    from orchestrator.errors import EdgewiseError
+
+    if not config.context_path.exists():
+        return [("records", f"none yet, in {config.context_path}")]
+    try:
+        with SqliteContextStore(config.context_path) as store:
+            return [("records", f"{store.stats().records} in {config.context_path}")]
+    except EdgewiseError as error:
+        return [("records", str(error))]
+
+
+def _link(config: Config) -> list[tuple[str, str]]:
+    if config.local_only:
+        return [("cloud", "local-only: no socket is opened")]
+    return [("cloud", asyncio.run(_contact(config)))]
+
+
+async def _contact(config: Config) -> str:
+    from edge_agent.cloud import GatewayModel
+    from orchestrator.clock import SystemClock
+    from orchestrator.link import Link
+
+    cloud = GatewayModel.of(config.cloud)
+    if cloud is None:
+        return "none configured: set cloud.target in the configuration, or EDGEWISE_CLOUD__TARGET"
+    clock = SystemClock()
+    link = Link(cloud, clock)
+    try:
+        started_s = clock.monotonic()
+        terms = await link.contact()
+        took_ms = (clock.monotonic() - started_s) * 1000
+    finally:
+        await cloud.aclose()
+    if terms is None:
+        return f"{config.cloud.target}: {link.fault}"
+    return f"{cloud.name} at {config.cloud.target}, {took_ms:.0f} ms away, window {terms.context_tokens} tokens"

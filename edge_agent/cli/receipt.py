@@ -1,0 +1,65 @@
+"""How an answer's receipt is written: as JSON for programs, as one line for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.types import Answer
+from orchestrator.units import Energy
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    """The object that `edgewise ask --json` prints; its fields are a contract."""
+    return {
+        "text": answer.text,
+        "route": answer.route.value,
+        "reason": answer.reason,
+        "finish_reason": answer.finish_reason.value,
+        "decision_id": answer.decision_id,
+        "model": answer.model,
+        "usage": {
+            "prompt_tokens": answer.usage.prompt_tokens,
+            "completion_tokens": answer.usage.completion_tokens,
+        },
+        "latency": {
+            "first_token_ms": round(answer.latency.first_token_ms, 1),
+            "total_ms": round(answer.latency.total_ms, 1),
+        },
+        "energy": {
+            "device_joules": round(answer.device_energy.joules, 3),
+            "source": answer.device_energy.source.value,
+            "uncertainty_joules": round(answer.device_energy.uncertainty_joules, 3),
+        },
+        "cost_usd": answer.usd,
+        "egress": {
+            "sent": answer.egress.sent,
+            "record_ids": list(answer.egress.record_ids),
+            "redactions": answer.egress.redactions,
+        },
+    }
+
+
+def as_line(answer: Answer) -> str:
+    """One line: route, model, times, joules with their source, money, what left."""
+    parts = [
+        f"{answer.route.value} · {answer.model}",
+        f"first token {answer.latency.first_token_ms:.0f} ms, all {answer.latency.total_ms / 1000:.1f} s",
+        joules(answer.device_energy),
+        f"{answer.usd:.6f} USD",
+        left_the_device(answer),
+        f"edgewise why {answer.decision_id}",
+    ]
+    return " · ".join(parts)
+
+
+def joules(energy: Energy) -> str:
+    """`12.3 ± 3.7 J modelled`."""
+    return f"{energy.joules:.1f} ± {energy.uncertainty_joules:.1f} J {energy.source.value}"
+
+
+def left_the_device(answer: Answer) -> str:
+    """What was sent, in words."""
+    if not answer.egress.sent:
+        return "nothing left the device"
+    records = ", ".join(str(record_id) for record_id in answer.egress.record_ids)
+    return "the question left" + (f", with records {records}" if records else "")

@@ -1,0 +1,72 @@
+"""The cloud model as the engine sees it: the gRPC SDK behind the `CloudModel` port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from orchestrator.client import AsyncGateway
+
+from edge_agent.config import CloudSection
+from orchestrator.budget import Deadline
+from orchestrator.errors import CloudRejected
+from orchestrator.privacy.egress import Outbound
+from orchestrator.types import ModelEvent, Sampling, Terms
+
+
+class GatewayModel:
+    """One model behind a gateway. It sends nothing but `Outbound`."""
+
+    def __init__(self, gateway: AsyncGateway, name: str) -> None:
+        """`name` is the gateway's name of the model; `default` takes the first one that it lists."""
+        self._gateway = gateway
+        self._wanted = name
+        self._name = name
+
+    @classmethod
+    def of(cls, section: CloudSection) -> GatewayModel | None:
+        """The configured one; None without a target. Connects to nothing yet."""
+        if section.target is None:
+            return None
+        gateway = AsyncGateway(
+            section.target,
+            api_key=section.api_key,
+            tls=section.tls_options,
+            allow_clear_text=section.allow_clear_text,
+        )
+        return cls(gateway, section.model)
+
+    @property
+    def name(self) -> str:
+        """The model name that is asked for."""
+        return self._name
+
+    async def terms(self) -> Terms:
+        """Its prices and its window, from the gateway's list of models."""
+        models = await self._gateway.models()
+        for model in models:
+            if self._wanted in (model.name, "default"):
+                self._name = model.name
+                return model.terms
+        known = ", ".join(model.name for model in models) or "none"
+        raise CloudRejected(f"the gateway has no model {self._wanted!r}; it lists: {known}", remedy="set cloud.model")
+
+    async def generate(
+        self, outbound: Outbound, *, request_id: str, sampling: Sampling, deadline: Deadline
+    ) -> AsyncIterator[ModelEvent]:
+        """Stream an answer; see `CloudModel`."""
+        stream = self._gateway.stream(
+            outbound.messages,
+            model=self._name,
+            sampling=sampling,
+            deadline=deadline,
+            request_id=request_id,
+            prefix=outbound.prefix,
+        )
+        async with aclosing(stream) as events:
+            async for event in events:
+                yield event
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._gateway.aclose()

@@ -1,0 +1,1 @@
+"""`edgewise demo`: the whole system at once, on one machine."""

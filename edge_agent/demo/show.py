@@ -1,0 +1,120 @@
+"""How the demo looks: one scene after another, then the table and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from edge_agent.cli import receipt
+from edge_agent.demo.scenes import Scene
+from orchestrator.budget import WindowState
+from orchestrator.types import Answer, Piece, Route
+
+_COLOURS = {Route.LOCAL: "green", Route.CLOUD: "cyan", Route.HANDOFF: "magenta"}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A scene that was played."""
+
+    scene: Scene
+    answer: Answer
+
+
+class Show:
+    """Writes to a console; knows nothing of how answers are made."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._place: Route | None = None
+
+    def opening(self, local: str, upstream: str, records: int) -> None:
+        """Who is who."""
+        self._console.rule("[bold]Edgewise[/bold]")
+        self._console.print(f"[green]device[/green]  {local}, with {records} records of a made-up household in SQLite")
+        self._console.print(f"[cyan]cloud[/cyan]   {escape(upstream)}, behind a gRPC gateway")
+
+    def scene(self, number: int, scene: Scene) -> None:
+        """Announce a question."""
+        self._place = None
+        self._console.print()
+        self._console.print(f"[bold]{number}. {scene.title}[/bold]  [dim]{escape(scene.watch)}[/dim]")
+        self._console.print(f"[bold]>[/bold] {escape(scene.shown or scene.question)}")
+
+    def piece(self, piece: Piece) -> None:
+        """More of the answer, in the colour of who wrote it."""
+        self._place = piece.route
+        self._console.print(escape(piece.text), end="", style=_COLOURS[piece.route], soft_wrap=True)
+
+    def event(self, text: str) -> None:
+        """Something that happened meanwhile."""
+        self._console.print(f"[bold red] ✂ {text} [/bold red]", end="")
+
+    def receipt(self, answer: Answer) -> None:
+        """What the answer took."""
+        self._console.print()
+        self._console.print(f"[dim]  why: {escape(answer.reason)}[/dim]")
+        self._console.print(f"[dim]  {receipt.as_line(answer)}[/dim]")
+
+    def table(self, acts: Sequence[Act]) -> None:
+        """All questions side by side."""
+        table = Table(title="What happened", title_justify="left", show_lines=False, expand=True, pad_edge=False)
+        for name in ("question", "route", "reason"):
+            table.add_column(name, ratio={"question": 3, "route": 1, "reason": 5}[name], overflow="fold")
+        for name in ("first ms", "all ms", "tokens"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("device J", justify="right", no_wrap=True)
+        table.add_column("cloud J", justify="right", no_wrap=True)
+        table.add_column("USD", justify="right", no_wrap=True)
+        table.add_column("left the device", ratio=2, overflow="fold")
+        for act in acts:
+            table.add_row(*_row(act))
+        self._console.print()
+        self._console.print(table)
+        sources = sorted({act.answer.device_energy.source.value for act in acts})
+        self._console.print(
+            f"[dim]Device joules are {' and '.join(sources)}; cloud joules are as the gateway says.[/dim]"
+        )
+
+    def ledger(self, windows: Sequence[WindowState]) -> None:
+        """What is spent, reserved and left in each window."""
+        table = Table(title="The ledger", title_justify="left", pad_edge=False)
+        for name in ("window", "spent", "reserved", "left", "limit", ""):
+            table.add_column(name, justify="left" if name in ("window", "") else "right")
+        for state in windows:
+            say = state.window.resource.in_words
+            bar = ProgressBar(total=state.window.limit, completed=state.spent, width=24)
+            table.add_row(
+                state.window.name, say(state.spent), say(state.reserved), say(state.left), say(state.window.limit), bar
+            )
+        self._console.print()
+        self._console.print(table)
+
+    def closing(self) -> None:
+        """Where to go from here."""
+        self._console.print()
+        self._console.print("Every process of the demo has ended. Now your own:")
+        self._console.print("  .venv/bin/edgewise context import examples/household", markup=False)
+        self._console.print('  .venv/bin/edgewise ask "When do I see the dentist?"', markup=False)
+        self._console.print("  .venv/bin/edgewise chat", markup=False)
+
+
+def _row(act: Act) -> tuple[str, ...]:
+    answer = act.answer
+    return (
+        escape(act.scene.title),
+        f"[{_COLOURS[answer.route]}]{answer.route.value}[/]",
+        escape(answer.reason),
+        f"{answer.latency.first_token_ms:.0f}",
+        f"{answer.latency.total_ms:.0f}",
+        f"{answer.usage.prompt_tokens}+{answer.usage.completion_tokens}",
+        f"{answer.device_energy.joules:.1f}±{answer.device_energy.uncertainty_joules:.1f}",
+        f"{answer.cloud_energy.joules:.1f}" if answer.egress.sent else "–",
+        f"{answer.usd:.6f}",
+        receipt.left_the_device(answer),
+    )

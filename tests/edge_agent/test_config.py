@@ -1,0 +1,78 @@
+"""The configuration file: defaults for everything, and errors that name the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config import Config
+from orchestrator.budget import Resource
+from orchestrator.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEWISE_HOME", str(tmp_path))
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "agent.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_everything_has_a_default(tmp_path: Path) -> None:
+    config = Config.load()
+    assert config.cloud.target is None
+    assert config.context_path == tmp_path / "context.db"
+    assert config.default_budget.total_ms == 60_000
+
+
+def test_the_file_in_the_home_folder_is_read(tmp_path: Path) -> None:
+    write(tmp_path, "local_only: true\nwindows: [{name: tea, resource: device_joules, limit: 5, per: minute}]")
+    config = Config.load()
+    assert config.local_only
+    assert [(w.name, w.resource, w.limit, w.period_s) for w in config.budget_windows] == [
+        ("tea", Resource.DEVICE_JOULES, 5, 60)
+    ]
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "cloud: {target: 'a:1', model: m}")
+    monkeypatch.setenv("EDGEWISE_CLOUD__TARGET", "b:2")
+    config = Config.load()
+    assert (config.cloud.target, config.cloud.model) == ("b:2", "m")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("clowd: {target: x}", "did you mean 'cloud'?"),
+        ("cloud: {tarjet: x}", "did you mean 'target'?"),
+        ("windows: [{name: a, resource: usd, limmit: 1}]", "did you mean 'limit'?"),
+        ("answer: {max_tokens: 0}", "answer.max_tokens"),
+        ("answer: {max_tokens: many}", "answer.max_tokens"),
+        ("a: [", "not YAML at line"),
+        ("- a", "not a mapping"),
+    ],
+)
+def test_a_broken_file_names_the_key_and_the_remedy(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says.replace("?", r"\?")) as caught:
+        Config.load(write(tmp_path, text))
+    assert "agent.yaml" in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
+        Config.load(tmp_path / "nowhere.yaml")
+
+
+def test_a_mistyped_environment_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEWISE_CLOWD__TARGET", "x")
+    with pytest.raises(ConfigError, match="EDGEWISE_CLOWD__TARGET"):
+        Config.load()
+
+
+def test_the_key_is_not_shown_in_a_dump() -> None:
+    assert "s3cret" not in repr(Config.model_validate({"cloud": {"api_key": "s3cret"}}))

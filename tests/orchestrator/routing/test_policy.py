@@ -1,0 +1,170 @@
+"""The laws of the decision: hard rules before budgets, budgets before value, and the same situation, the same route."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.errors import BudgetExhausted, ContextWindowExceeded, EdgewiseError
+from orchestrator.routing.costs import CostHistory
+from orchestrator.routing.estimate import RouteEstimate
+from orchestrator.routing.policy import Headroom, Prices, Situation, decide
+from orchestrator.routing.quality import Evidence
+from orchestrator.types import (
+    Budget,
+    LinkState,
+    Message,
+    Request,
+    Route,
+    RoutePreference,
+    Sensitivity,
+    Terms,
+)
+from orchestrator.units import Interval
+
+REQUEST = Request(id="r", messages=(Message("user", "a question"),))
+FREE = Headroom(device_joules=None, usd=None, cloud_requests=None)
+
+
+def estimate(
+    route: Route, *, quality: float = 0.5, prompt_tokens: int = 50, context_tokens: int = 2048
+) -> RouteEstimate:
+    prices = (0.0, 0.0) if route is Route.LOCAL else (1e-6, 2e-6)
+    return RouteEstimate.of(
+        route,
+        CostHistory().of(route),
+        terms=Terms(context_tokens, *prices),
+        prompt_tokens=prompt_tokens,
+        quality=Interval(quality * 0.8, quality, min(1.0, quality * 1.2)),
+    )
+
+
+SITUATION = Situation(
+    preference=RoutePreference.AUTO,
+    local_only=False,
+    budget=Budget(),
+    max_tokens=256,
+    conversation_label=Sensitivity.PUBLIC,
+    evidence=(),
+    link=LinkState.UP,
+    headroom=FREE,
+    prices=Prices(),
+    local=estimate(Route.LOCAL, quality=0.3),
+    cloud=estimate(Route.CLOUD, quality=0.9),
+)
+
+
+def test_the_better_value_is_chosen() -> None:
+    assert decide(SITUATION, REQUEST, "d").route is Route.CLOUD
+    equal = replace(SITUATION, local=estimate(Route.LOCAL, quality=0.9))
+    assert decide(equal, REQUEST, "d").route is Route.LOCAL
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"local_only": True}, "local_only"),
+        ({"evidence": (Evidence(12, Sensitivity.PRIVATE, 0.5),)}, "private_record"),
+        ({"conversation_label": Sensitivity.PRIVATE}, "private_conversation"),
+        ({"link": LinkState.DOWN}, "no_link"),
+        ({"link": LinkState.NONE, "cloud": None}, "no_cloud"),
+        ({"cloud": None}, "kept_question"),
+        ({"cloud": estimate(Route.CLOUD, prompt_tokens=2040)}, "context_length"),
+        ({"budget": Budget(first_token_ms=250)}, "first_token_budget"),
+        ({"budget": Budget(usd=0.00001)}, "budget"),
+        ({"headroom": replace(FREE, cloud_requests=0.0)}, "window"),
+        ({"preference": RoutePreference.LOCAL}, "asked"),
+    ],
+)
+@pytest.mark.parametrize("preference", [RoutePreference.AUTO, RoutePreference.CLOUD])
+def test_each_rule_keeps_the_question_at_home(
+    change: dict[str, object], rule: str, preference: RoutePreference
+) -> None:
+    decision = decide(replace(SITUATION, **{"preference": preference, **change}), REQUEST, "d")  # type: ignore[arg-type]
+    assert (decision.route, decision.rule) == (Route.LOCAL, rule)
+    assert decision.reason == decision.excluded["cloud"]
+
+
+def test_a_private_record_is_named() -> None:
+    evidence = (Evidence(7, Sensitivity.PERSONAL, 0.9), Evidence(12, Sensitivity.PRIVATE, 0.4))
+    decision = decide(replace(SITUATION, evidence=evidence), REQUEST, "d")
+    assert decision.reason == "private record 12 is needed: stays on the device"
+
+
+def test_a_prompt_too_long_for_the_device_goes_to_the_cloud() -> None:
+    long = replace(SITUATION, local=estimate(Route.LOCAL, prompt_tokens=2040))
+    assert decide(long, REQUEST, "d").rule == "context_length"
+    with pytest.raises(ContextWindowExceeded, match="2040 tokens"):
+        decide(replace(long, local_only=True), REQUEST, "d")
+
+
+def test_a_refusal_says_when_the_window_opens_again() -> None:
+    opens = datetime(2026, 1, 5, 10, tzinfo=UTC)
+    headroom = Headroom(device_joules=0.1, usd=None, cloud_requests=None, reopens_at=opens)
+    with pytest.raises(BudgetExhausted, match="10:00") as caught:
+        decide(replace(SITUATION, headroom=headroom), REQUEST, "d")
+    assert caught.value.reopens_at == opens
+
+
+def test_a_budget_shortens_the_answer_before_it_refuses() -> None:
+    local = replace(SITUATION, preference=RoutePreference.LOCAL)
+    whole = decide(local, REQUEST, "d")
+    short = decide(replace(local, budget=Budget(device_joules=whole.worst_case.device_joules / 2)), REQUEST, "d")
+    assert 16 <= short.max_tokens < whole.max_tokens
+    assert short.worst_case.device_joules <= whole.worst_case.device_joules / 2
+
+
+limits = st.none() | st.floats(0, 1000)
+situations = st.builds(
+    Situation,
+    preference=st.sampled_from(RoutePreference),
+    local_only=st.booleans(),
+    budget=st.builds(
+        Budget, first_token_ms=limits, total_ms=limits, device_joules=limits, usd=st.none() | st.floats(0, 0.01)
+    ),
+    max_tokens=st.integers(1, 2000),
+    conversation_label=st.sampled_from(Sensitivity),
+    evidence=st.lists(
+        st.builds(Evidence, st.integers(1, 99), st.sampled_from(Sensitivity), st.floats(0, 1)), max_size=4
+    ).map(tuple),
+    link=st.sampled_from(LinkState),
+    headroom=st.builds(Headroom, device_joules=limits, usd=st.none() | st.floats(0, 0.01), cloud_requests=limits),
+    prices=st.just(Prices()),
+    local=st.builds(estimate, st.just(Route.LOCAL), quality=st.floats(0, 1), prompt_tokens=st.integers(1, 2100)),
+    cloud=st.none()
+    | st.builds(estimate, st.just(Route.CLOUD), quality=st.floats(0, 1), prompt_tokens=st.integers(1, 2100)),
+)
+
+
+@given(situations)
+def test_private_never_leaves_and_no_budget_is_passed(situation: Situation) -> None:
+    try:
+        decision = decide(situation, REQUEST, "d")
+    except EdgewiseError:
+        return
+    private = [item for item in situation.evidence if item.sensitivity is Sensitivity.PRIVATE]
+    if private or situation.local_only or situation.conversation_label is Sensitivity.PRIVATE:
+        assert decision.route is Route.LOCAL
+    for limit, worst in (
+        (situation.budget.device_joules, decision.worst_case.device_joules),
+        (situation.headroom.device_joules, decision.worst_case.device_joules),
+        (situation.budget.usd, decision.worst_case.usd),
+        (situation.headroom.usd, decision.worst_case.usd),
+    ):
+        assert limit is None or worst <= limit * (1 + 1e-9)
+    assert 1 <= decision.max_tokens <= situation.max_tokens
+
+
+@given(situations)
+def test_a_stored_situation_replays_to_the_same_end(situation: Situation) -> None:
+    def end(of: Situation) -> object:
+        try:
+            return decide(of, REQUEST, "d")
+        except EdgewiseError as error:
+            return str(error)
+
+    assert end(Situation.from_dict(situation.to_dict())) == end(situation)

@@ -1,0 +1,58 @@
+"""Prompts within a token budget: the question is never cut, the oldest turns go first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.prompt import Composer
+from orchestrator.testing import count_words
+from orchestrator.types import Message, Recalled, Record, Sensitivity
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+COMPOSER = Composer(
+    wording=lambda record, now: record.body,
+    count_tokens=count_words,
+    system="Be brief.",
+    grounded_system="Answer from what you know.",
+    records_tokens=12,
+)
+
+
+def hit(id: int, body: str, label: Sensitivity = Sensitivity.PERSONAL) -> Recalled:
+    return Recalled(Record(kind="note", body=body, id=id, sensitivity=label), 1.0)
+
+
+def test_records_go_in_with_their_ids_and_todays_date() -> None:
+    prompt = COMPOSER.compose([Message("user", "when?")], [hit(7, "on Tuesday")], now=NOW, window_tokens=100)
+    assert "[7] on Tuesday" in prompt.messages[0].text
+    assert "21 November 2026" in prompt.messages[0].text
+    assert prompt.messages[0].sensitivity is Sensitivity.PERSONAL
+
+
+def test_records_stay_within_their_share() -> None:
+    hits = [hit(id, "five words in this one") for id in range(1, 6)]
+    prompt = COMPOSER.compose([Message("user", "when?")], hits, now=NOW, window_tokens=100)
+    assert [found.record.id for found in prompt.recalled] == [1, 2]
+
+
+def test_the_callers_own_system_message_is_kept() -> None:
+    messages = [Message("system", "Speak like a pirate."), Message("user", "hi")]
+    assert COMPOSER.compose(messages, [], now=NOW, window_tokens=100).messages == tuple(messages)
+    grounded = COMPOSER.compose(messages, [hit(1, "x")], now=NOW, window_tokens=100).messages
+    assert grounded[0].text.startswith("Speak like a pirate.")
+    assert [message.role for message in grounded] == ["system", "user"]
+
+
+@given(
+    st.lists(st.text("ab ", min_size=1, max_size=40), min_size=1, max_size=12), st.integers(1, 80), st.integers(0, 4)
+)
+def test_a_prompt_keeps_the_question_and_the_newest_turns(turns: list[str], window: int, records: int) -> None:
+    messages = [Message("user" if n % 2 == 0 else "assistant", text) for n, text in enumerate(turns)]
+    prompt = COMPOSER.compose(messages, [hit(n + 1, "a b c") for n in range(records)], now=NOW, window_tokens=window)
+    kept = prompt.messages[1:]
+    assert kept == tuple(messages[-len(kept) :])
+    assert prompt.tokens == count_words(prompt.messages)
+    assert prompt.tokens <= window or (len(kept) == 1 and not prompt.recalled)
