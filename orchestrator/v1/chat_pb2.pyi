@@ -59,6 +59,10 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     """By itself, or at a stop string."""
     FINISH_REASON_LENGTH: _FinishReason.ValueType  # 2
     """At max_tokens, or at the edge of the model's window."""
+    FINISH_REASON_DEADLINE: _FinishReason.ValueType  # 3
+    """At the caller's deadline; what was written stands."""
+    FINISH_REASON_BUDGET: _FinishReason.ValueType  # 4
+    """At the edge of a budget; what was written stands."""
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
     """Why an answer ended."""
@@ -69,6 +73,10 @@ FINISH_REASON_STOP: FinishReason.ValueType  # 1
 """By itself, or at a stop string."""
 FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
 """At max_tokens, or at the edge of the model's window."""
+FINISH_REASON_DEADLINE: FinishReason.ValueType  # 3
+"""At the caller's deadline; what was written stands."""
+FINISH_REASON_BUDGET: FinishReason.ValueType  # 4
+"""At the edge of a budget; what was written stands."""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 class _EnergySource:
@@ -85,6 +93,8 @@ class _EnergySourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EnergySo
     """Measured by the accelerator's own counter."""
     ENERGY_SOURCE_RAPL: _EnergySource.ValueType  # 3
     """Measured by the processor's own counter."""
+    ENERGY_SOURCE_BATTERY: _EnergySource.ValueType  # 4
+    """Measured by a battery gauge."""
 
 class EnergySource(_EnergySource, metaclass=_EnergySourceEnumTypeWrapper):
     """Where a joule figure comes from."""
@@ -97,6 +107,8 @@ ENERGY_SOURCE_NVML: EnergySource.ValueType  # 2
 """Measured by the accelerator's own counter."""
 ENERGY_SOURCE_RAPL: EnergySource.ValueType  # 3
 """Measured by the processor's own counter."""
+ENERGY_SOURCE_BATTERY: EnergySource.ValueType  # 4
+"""Measured by a battery gauge."""
 Global___EnergySource: _TypeAlias = EnergySource  # noqa: Y015
 
 @_typing.final

@@ -1,0 +1,131 @@
+"""Errors to gRPC statuses and back.
+
+A status carries `google.rpc.ErrorInfo` (domain "edgewise", reason the error's type, metadata "remedy") and, where
+waiting helps, `google.rpc.RetryInfo`. The type survives the way; where a proxy or gRPC itself made the status, its
+code decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+
+from orchestrator.errors import (
+    BudgetExhausted,
+    Cancelled,
+    CloudDenied,
+    CloudError,
+    CloudInternal,
+    CloudRateLimited,
+    CloudRejected,
+    CloudTimeout,
+    CloudUnauthenticated,
+    CloudUnavailable,
+    ContextWindowExceeded,
+    DeadlineExceeded,
+    EdgewiseError,
+    InvalidRequest,
+    ModelNotFound,
+)
+
+DOMAIN: Final = "edgewise"
+DETAILS_KEY: Final = "grpc-status-details-bin"
+_MAX_CHARS: Final = 1000
+"""Of a message or a remedy: a status travels in HTTP/2 headers, which are small."""
+
+_CODES: Final[tuple[tuple[type[EdgewiseError], grpc.StatusCode], ...]] = (
+    (InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT),
+    (ContextWindowExceeded, grpc.StatusCode.INVALID_ARGUMENT),
+    (CloudRejected, grpc.StatusCode.INVALID_ARGUMENT),
+    (ModelNotFound, grpc.StatusCode.NOT_FOUND),
+    (CloudUnauthenticated, grpc.StatusCode.UNAUTHENTICATED),
+    (CloudDenied, grpc.StatusCode.PERMISSION_DENIED),
+    (CloudRateLimited, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (BudgetExhausted, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (CloudUnavailable, grpc.StatusCode.UNAVAILABLE),
+    (CloudTimeout, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (Cancelled, grpc.StatusCode.CANCELLED),
+)
+"""Everything else, CloudTruncated and CloudInternal among it, is INTERNAL: UNAVAILABLE is what clients retry."""
+
+_REMEDY_KEY: Final = "remedy"
+_BY_REASON: Final[dict[str, type[CloudError]]] = {kind("").type: kind for kind in CloudError.__subclasses__()}
+_BY_CODE: Final[dict[grpc.StatusCode, tuple[type[CloudError], str]]] = {
+    grpc.StatusCode.UNAVAILABLE: (CloudUnavailable, "check that the gateway runs, and that this is its address"),
+    grpc.StatusCode.CANCELLED: (CloudUnavailable, "the gateway gave the call up, as it does when it stops: ask again"),
+    grpc.StatusCode.ABORTED: (CloudUnavailable, "ask again"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (CloudTimeout, "allow more time, or ask for fewer tokens"),
+    grpc.StatusCode.UNAUTHENTICATED: (CloudUnauthenticated, "give a key made with `edgewise-gateway keys create`"),
+    grpc.StatusCode.PERMISSION_DENIED: (CloudDenied, "ask the gateway's operator for access"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (CloudRateLimited, "wait, or ask the gateway's operator for a higher limit"),
+    grpc.StatusCode.INVALID_ARGUMENT: (CloudRejected, ""),
+    grpc.StatusCode.NOT_FOUND: (CloudRejected, "`models()` lists what the gateway offers"),
+    grpc.StatusCode.FAILED_PRECONDITION: (CloudRejected, ""),
+    grpc.StatusCode.OUT_OF_RANGE: (CloudRejected, ""),
+    grpc.StatusCode.UNIMPLEMENTED: (CloudInternal, "check that the target is an Edgewise gateway"),
+}
+
+
+def encode(error: EdgewiseError) -> tuple[grpc.StatusCode, str, bytes]:
+    """The code, the message and the serialised `google.rpc.Status`, which goes into the metadata `DETAILS_KEY`."""
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+    message = error.message[:_MAX_CHARS]
+    status = status_pb2.Status(code=code.value[0], message=message)
+    info = error_details_pb2.ErrorInfo(reason=error.type, domain=DOMAIN)
+    if error.remedy:
+        info.metadata[_REMEDY_KEY] = error.remedy[:_MAX_CHARS]
+    status.details.add().Pack(info)
+    if isinstance(error, CloudError) and error.retry_after_s is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromNanoseconds(round(error.retry_after_s * 1e9))
+        status.details.add().Pack(retry)
+    return code, message, status.SerializeToString()
+
+
+def decode(
+    code: grpc.StatusCode, message: str | None, trailing_metadata: Iterable[tuple[str, str | bytes]], *, target: str
+) -> CloudError:
+    """The error in a failed call's status. It names `target`; its type is the gateway's where the gateway spoke."""
+    info, retry_after_s = _details(trailing_metadata)
+    kind, remedy = _BY_CODE.get(code, (CloudInternal, "the gateway's log has the cause"))
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and info is None and "larger than max" in (message or ""):
+        # gRPC's own words, which it says in no other way: the message was too big, and waiting would not help.
+        kind, remedy = CloudRejected, "send fewer or shorter messages"
+    if info is not None:
+        kind = _BY_REASON.get(info.reason, kind)
+        remedy = info.metadata.get(_REMEDY_KEY, remedy)
+    words = f"gateway {target}: {(message or code.name.lower().replace('_', ' ')).rstrip('.')}"
+    return kind(words, remedy=remedy, retry_after_s=retry_after_s)
+
+
+def _details(
+    trailing_metadata: Iterable[tuple[str, str | bytes]],
+) -> tuple[error_details_pb2.ErrorInfo | None, float | None]:
+    info: error_details_pb2.ErrorInfo | None = None
+    retry_after_s: float | None = None
+    for detail in _status(trailing_metadata).details:
+        error_info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+        try:
+            if detail.Unpack(error_info) and error_info.domain == DOMAIN:
+                info = error_info
+            elif detail.Unpack(retry):
+                retry_after_s = max(0.0, retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9)
+        except DecodeError:
+            continue
+    return info, retry_after_s
+
+
+def _status(trailing_metadata: Iterable[tuple[str, str | bytes]]) -> status_pb2.Status:
+    """The rich status; an empty one where there is none, or where it is damaged: the code still tells enough."""
+    for key, value in trailing_metadata:
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            try:
+                return status_pb2.Status.FromString(value)
+            except DecodeError:
+                break
+    return status_pb2.Status()
