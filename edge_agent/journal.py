@@ -87,8 +87,11 @@ class Journal:
         return cls(Database(path, SCHEMA), clock or SystemClock())
 
     def decided(self, request: Request, decision: Decision, situation: dict[str, object]) -> None:
-        """Keep a decision and what it saw. Of the request, only its id is kept: `decision` has it."""
-        with self._database.write() as db:
+        """Keep a decision and what it saw. Of the request, only its id is kept: `decision` has it.
+
+        The disk is not waited for: `answered` or `failed` will, and a power cut before them loses the answer too.
+        """
+        with self._database.write(durable=False) as db:
             db.execute(
                 "INSERT INTO journal (id, at, decision, situation) VALUES (?, ?, ?, ?)",
                 [decision.id, self._now(), _dump(decision), _dump(situation)],

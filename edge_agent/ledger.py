@@ -1,4 +1,8 @@
-"""The ledger's rows in SQLite: every process of this device spends from the same windows."""
+"""The ledger's rows in SQLite: every process of this device spends from the same windows.
+
+What was spent is on the disk before `settle` returns. A reservation is not waited for: after a power cut nobody holds
+it any more, and it would only expire.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +96,7 @@ class SqliteLedgerStore:
         self, reservation_id: str, amount: Spend, periods: Sequence[Period], *, expires_at: datetime
     ) -> Window | None:
         """Hold `amount` in every period or in none; see `LedgerStore`."""
-        with self._database.write() as db:
+        with self._database.write(durable=False) as db:
             for period in periods:
                 wanted = period.window.resource.of(amount)
                 if wanted > 0 and sum(_totals(db, period)) + wanted > period.window.limit:
@@ -125,7 +129,7 @@ class SqliteLedgerStore:
         with self._database.lend() as db:
             any_overdue = db.execute(f"SELECT 1 FROM reservation WHERE {overdue} LIMIT 1", [now.timestamp()]).fetchone()
         if any_overdue:  # seldom: so a question that reserves writes to the disk once, not twice
-            with self._database.write() as db:
+            with self._database.write(durable=False) as db:
                 db.execute(f"UPDATE reservation SET expired = 1 WHERE {overdue}", [now.timestamp()])
 
     def totals(self, period: Period) -> tuple[float, float]:
