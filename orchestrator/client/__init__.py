@@ -1,0 +1,14 @@
+"""The gRPC client SDK: `from orchestrator.client import Gateway`.
+
+    with Gateway("gateway.example.com:443", api_key=key, tls=TlsOptions()) as gateway:
+        print(gateway.generate("What do bees make?", model="qwen2.5-7b-instruct").text)
+
+`AsyncGateway` has the same methods, awaited. Nothing is connected before the first call.
+"""
+
+from orchestrator.chat import Generation, Price, ServedModel
+from orchestrator.client.channel import TlsOptions
+from orchestrator.client.gateway import AsyncGateway
+from orchestrator.client.sync import Gateway
+
+__all__ = ["AsyncGateway", "Gateway", "Generation", "Price", "ServedModel", "TlsOptions"]

@@ -1,0 +1,117 @@
+"""The gateway as blocking code sees it: `AsyncGateway` on a loop of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from orchestrator.blocking import BlockingStream, EventLoopThread
+from orchestrator.budget.deadline import Deadline
+from orchestrator.chat import Generation, ServedModel
+from orchestrator.client.channel import TlsOptions
+from orchestrator.client.gateway import AsyncGateway
+from orchestrator.errors import InvalidRequest
+from orchestrator.types import Message, ModelEvent, Sampling
+
+
+class Gateway:
+    """A gateway, for blocking code. Safe to use from many threads; arguments and errors are those of `AsyncGateway`."""
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        api_key: str | None = None,
+        model: str | None = None,
+        tls: TlsOptions | None = None,
+        insecure: bool = False,
+        timeout_ms: float | None = 120_000,
+    ) -> None:
+        """Describe the gateway; nothing is connected, and no thread started, before the first call."""
+        self._gateway = AsyncGateway(
+            target, api_key=api_key, model=model, tls=tls, insecure=insecure, timeout_ms=timeout_ms
+        )
+        self._thread = EventLoopThread("edgewise-gateway-client")
+        self._closed = False
+
+    @property
+    def target(self) -> str:
+        """The gateway's address."""
+        return self._gateway.target
+
+    def generate(
+        self,
+        messages: str | Sequence[Message],
+        *,
+        model: str | None = None,
+        sampling: Sampling | None = None,
+        prefix: str = "",
+        deadline: Deadline | None = None,
+        timeout_ms: float | None = None,
+        request_id: str | None = None,
+    ) -> Generation:
+        """One answer, whole. See `AsyncGateway.generate`."""
+        return self._running().run(
+            lambda: self._gateway.generate(
+                messages,
+                model=model,
+                sampling=sampling,
+                prefix=prefix,
+                deadline=deadline,
+                timeout_ms=timeout_ms,
+                request_id=request_id,
+            )
+        )
+
+    def stream(
+        self,
+        messages: str | Sequence[Message],
+        *,
+        model: str | None = None,
+        sampling: Sampling | None = None,
+        prefix: str = "",
+        deadline: Deadline | None = None,
+        timeout_ms: float | None = None,
+        request_id: str | None = None,
+    ) -> BlockingStream[ModelEvent]:
+        """One answer, as it is written. Closing the iterator cancels the call. See `AsyncGateway.stream`."""
+        return self._running().iterate(
+            lambda: self._gateway.stream(
+                messages,
+                model=model,
+                sampling=sampling,
+                prefix=prefix,
+                deadline=deadline,
+                timeout_ms=timeout_ms,
+                request_id=request_id,
+            )
+        )
+
+    def models(self, *, timeout_ms: float = 10_000) -> list[ServedModel]:
+        """The models that can be asked. See `AsyncGateway.models`."""
+        return self._running().run(lambda: self._gateway.models(timeout_ms=timeout_ms))
+
+    def ping(self, *, timeout_ms: float = 10_000) -> None:
+        """Return if the gateway is up and can reach a model. See `AsyncGateway.ping`."""
+        self._running().run(lambda: self._gateway.ping(timeout_ms=timeout_ms))
+
+    def close(self) -> None:
+        """Cancel what still runs, hang up, and end the thread. A second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._thread.run(self._gateway.close)
+            self._thread.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _running(self) -> EventLoopThread:
+        if self._closed:
+            raise InvalidRequest(f"the client of gateway {self.target} is closed", remedy="make a new one")
+        return self._thread
