@@ -67,7 +67,7 @@ class TlsOptions:
     """The name that the gateway's certificate must have, where it is not the target's host."""
 
 
-def check_target(target: str, *, api_key: str | None, tls: TlsOptions | None, insecure: bool) -> None:
+def check_target(target: str, *, api_key: str | None, tls: TlsOptions | None, allow_clear_text: bool) -> None:
     """Pass a target that can be called without giving the key away.
 
     Raises:
@@ -77,10 +77,10 @@ def check_target(target: str, *, api_key: str | None, tls: TlsOptions | None, in
         raise ConfigError(f"{target!r} is not a gateway's address", remedy="give host:port, without a scheme")
     if api_key is not None and not re.fullmatch(r"[!-~]+", api_key):
         raise ConfigError("the API key has characters that no key has", remedy="look for a line break at its end")
-    if api_key is not None and tls is None and not insecure and not is_loopback(target):
+    if api_key is not None and tls is None and not allow_clear_text and not is_loopback(target):
         raise ConfigError(
             f"the API key would travel to {target} in clear text",
-            remedy="pass tls=TlsOptions(), or insecure=True where the network itself is trusted",
+            remedy="pass tls=TlsOptions(), or allow_clear_text=True where the network itself is trusted",
         )
 
 

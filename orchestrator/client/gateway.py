@@ -43,7 +43,7 @@ class AsyncGateway:
         api_key: str | None = None,
         model: str | None = None,
         tls: TlsOptions | None = None,
-        insecure: bool = False,
+        allow_clear_text: bool = False,
         timeout_ms: float | None = 120_000,
     ) -> None:
         """Describe the gateway; nothing is connected yet.
@@ -53,13 +53,13 @@ class AsyncGateway:
             api_key: as `edgewise-gateway keys create` printed it.
             model: what to ask for where a call names no model.
             tls: TLS options; None for clear text.
-            insecure: allow the key to cross a network in clear text.
+            allow_clear_text: allow the key to cross a network in clear text.
             timeout_ms: milliseconds for an answer where a call brings no deadline; None waits for ever.
 
         Raises:
             ConfigError: the target is no address, or the key would travel in clear text.
         """
-        check_target(target, api_key=api_key, tls=tls, insecure=insecure)
+        check_target(target, api_key=api_key, tls=tls, allow_clear_text=allow_clear_text)
         self.target = target
         self._api_key = api_key
         self._model = model
@@ -166,7 +166,7 @@ class AsyncGateway:
                 remedy="check the model server behind it; the gateway's log has the cause",
             )
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Cancel what still runs, and hang up. A second call does nothing."""
         self._closed = True
         channel, self._channel = self._channel, None
@@ -179,7 +179,7 @@ class AsyncGateway:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.close()
+        await self.aclose()
 
     def _chat(
         self, messages: str | Sequence[Message], model: str | None, sampling: Sampling | None, prefix: str
@@ -235,7 +235,7 @@ class AsyncGateway:
             metadata = cast(Iterable[tuple[str, str | bytes]], error.trailing_metadata() or ())
             raise status.decode(error.code(), error.details(), metadata, target=self.target) from None
         except asyncio.CancelledError:
-            # gRPC speaks so also when `close` took the call down. Only a task that was cancelled itself may end so.
+            # gRPC speaks so also when `aclose` took the call down. Only a task that was cancelled itself may end so.
             task = asyncio.current_task()
             if self._closed and (task is None or not task.cancelling()):
                 raise Cancelled(f"the client of gateway {self.target} was closed during the call") from None

@@ -25,12 +25,12 @@ class Gateway:
         api_key: str | None = None,
         model: str | None = None,
         tls: TlsOptions | None = None,
-        insecure: bool = False,
+        allow_clear_text: bool = False,
         timeout_ms: float | None = 120_000,
     ) -> None:
         """Describe the gateway; nothing is connected, and no thread started, before the first call."""
         self._gateway = AsyncGateway(
-            target, api_key=api_key, model=model, tls=tls, insecure=insecure, timeout_ms=timeout_ms
+            target, api_key=api_key, model=model, tls=tls, allow_clear_text=allow_clear_text, timeout_ms=timeout_ms
         )
         self._thread = EventLoopThread("edgewise-gateway-client")
         self._closed = False
@@ -100,7 +100,7 @@ class Gateway:
         """Cancel what still runs, hang up, and end the thread. A second call does nothing."""
         if not self._closed:
             self._closed = True
-            self._thread.run(self._gateway.close)
+            self._thread.run(self._gateway.aclose)
             self._thread.close()
 
     def __enter__(self) -> Self:
