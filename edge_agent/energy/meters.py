@@ -50,12 +50,17 @@ def meter_for(
 def describe(profile: Profile, *, sysfs_root: Path = SYSFS) -> list[MeterStatus]:
     """Every meter, best first, for `edgewise doctor`."""
     why_not = rapl.unavailable(sysfs_root)
-    counted = "" if why_not else ", ".join(RaplMeter(profile, sysfs_root=sysfs_root).domains)
+    counted = "" if why_not else _counted(RaplMeter(profile, sysfs_root=sysfs_root))
     model = (
         f"{profile.name}: {profile.core_watts:g} W a busy core, {profile.dram_joules_per_gb:g} J a GB moved, "
         f"± {profile.uncertainty_share:.0%}"
     )
     return [
-        MeterStatus(EnergySource.RAPL, not why_not, why_not or f"counts {counted}"),
+        MeterStatus(EnergySource.RAPL, not why_not, why_not or counted),
         MeterStatus(EnergySource.MODELLED, True, model),
     ]
+
+
+def _counted(meter: RaplMeter) -> str:
+    names = ", ".join(meter.domains)
+    return f"counts {names}" if "dram" in meter.domains else f"counts {names}, but not the memory"

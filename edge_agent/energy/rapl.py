@@ -25,6 +25,7 @@ from orchestrator.units import Energy, EnergySource
 SYSFS: Final = Path("/sys")
 PROC: Final = Path("/proc")
 
+_NO_COUNTERS: Final = "this kernel shows no powercap counters (a virtual machine, a container, or no x86 processor)"
 _COUNTER_UNCERTAINTY: Final = 0.05
 """Share of a reading. Khan et al., "RAPL in Action" (ACM TOMPECS 3(2), 2018) find readings that follow plug power
 closely; Desrochers et al., "A Validation of DRAM RAPL Power Measurements" (MEMSYS 2016), an offset on desktop parts."""
@@ -59,6 +60,8 @@ class RaplMeter:
         """
         self._profile = profile
         self._domains = powercap.domains(sysfs_root)
+        if not self._domains:
+            raise OSError(_NO_COUNTERS)
         self._stat = proc_root / "stat"
         self._cpu_seconds = cpu_seconds
         self._monotonic = monotonic
@@ -133,7 +136,7 @@ def unavailable(sysfs_root: Path = SYSFS) -> str:
     """Why the counters cannot be used on this machine, with the remedy where there is one; empty where they can."""
     zones = powercap.zones(sysfs_root)
     if not zones:
-        return "this kernel shows no powercap counters (a virtual machine, a container, or no x86 processor)"
+        return _NO_COUNTERS
     try:
         powercap.domains(sysfs_root)
     except PermissionError as error:

@@ -1,0 +1,237 @@
+"""The journal keeps what explains and replays a decision, and none of the user's words."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_agent.journal import Journal
+from orchestrator.budget import Ledger, MemoryLedgerStore
+from orchestrator.engine import Engine
+from orchestrator.errors import EdgewiseError, InferenceFailed, RecordNotFound
+from orchestrator.link import Link
+from orchestrator.planner import Planner
+from orchestrator.prompt import Composer
+from orchestrator.routing.costs import CostHistory
+from orchestrator.routing.policy import Prices, Situation, decide
+from orchestrator.testing import FakeMeter, ManualClock, Script, ScriptedCloudModel, ScriptedModel
+from orchestrator.types import (
+    Answer,
+    Decision,
+    Egress,
+    FinishReason,
+    Latency,
+    Message,
+    Prediction,
+    Recalled,
+    Record,
+    Request,
+    Route,
+    Sensitivity,
+    Spend,
+    Usage,
+)
+from orchestrator.units import Energy, EnergySource, Interval
+
+QUESTION = "Does aunt Ottilie know about the zebra?"
+REQUEST = Request(id="r1", messages=(Message("user", QUESTION),))
+DECISION = Decision(
+    id="d0d0d0",
+    request_id="r1",
+    route=Route.LOCAL,
+    reason="private record 12 is needed: stays on the device",
+    rule="private_record",
+    max_tokens=128,
+    worst_case=Spend(device_joules=12.5),
+    predictions=(
+        Prediction(
+            route=Route.LOCAL,
+            quality=Interval(0.25, 0.5, 0.75),
+            first_token_ms=Interval.exactly(120),
+            total_ms=Interval(500, 900, math.inf),
+            device_joules=Interval.exactly(4),
+            cloud_joules=Interval.exactly(0),
+            usd=Interval.exactly(0),
+        ),
+    ),
+    excluded={"cloud": "private record 12 is needed"},
+)
+ANSWER = Answer(
+    text="She fed the zebra herself.",
+    route=Route.LOCAL,
+    reason=DECISION.reason,
+    finish_reason=FinishReason.STOP,
+    decision_id=DECISION.id,
+    model="smollm2-135m-instruct",
+    usage=Usage(80, 7),
+    latency=Latency(first_token_ms=110.5, total_ms=240.25),
+    device_energy=Energy(1.5, 0.5, EnergySource.RAPL),
+    cloud_energy=Energy(0.0, 0.0, EnergySource.MODELLED),
+    usd=0.0,
+    egress=Egress(record_ids=(12,)),
+    record_ids=(12,),
+    sensitivity=Sensitivity.PRIVATE,
+)
+SITUATION: dict[str, object] = {"local_only": False, "evidence": [{"id": 12, "sensitivity": "private"}]}
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(datetime(2026, 1, 5, 9, 30, tzinfo=UTC))
+
+
+@pytest.fixture
+def journal(tmp_path: Path, clock: ManualClock) -> Iterator[Journal]:
+    with Journal.open(tmp_path / "journal.db", clock) as opened:
+        yield opened
+
+
+def everything_on_disk(folder: Path) -> bytes:
+    """All bytes of the database and its write-ahead log."""
+    return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+def test_a_decision_and_its_receipt_come_back_as_they_were(journal: Journal, clock: ManualClock) -> None:
+    journal.decided(REQUEST, DECISION, SITUATION)
+    clock.advance(0.25)
+    journal.answered(DECISION, ANSWER)
+    stored = journal.decision(DECISION.id)
+    assert stored.decision == DECISION
+    assert stored.situation == SITUATION
+    assert stored.answer == replace(ANSWER, text="")
+    assert (stored.error_type, stored.error_message) == ("", "")
+    assert stored.ended_at is not None
+    assert stored.ended_at - stored.at == timedelta(seconds=0.25)
+
+
+def test_while_it_runs_nothing_has_come_of_it(journal: Journal) -> None:
+    journal.decided(REQUEST, DECISION, SITUATION)
+    stored = journal.decision(DECISION.id)
+    assert (stored.ended_at, stored.answer, stored.error_type) == (None, None, "")
+
+
+def test_a_failure_is_kept(journal: Journal) -> None:
+    journal.decided(REQUEST, DECISION, SITUATION)
+    journal.failed(DECISION.id, "inference_failed", "the logits of smollm2 are not numbers")
+    stored = journal.decision(DECISION.id)
+    assert stored.decision == DECISION
+    assert stored.answer is None
+    assert (stored.error_type, stored.error_message) == ("inference_failed", "the logits of smollm2 are not numbers")
+
+
+def test_a_request_refused_before_it_was_decided_is_kept_too(journal: Journal) -> None:
+    journal.failed("e1e1e1", "budget_exhausted", "no route is affordable")
+    stored = journal.decision("e1e1e1")
+    assert (stored.decision, stored.situation, stored.error_type) == (None, {}, "budget_exhausted")
+
+
+def test_a_request_ends_once(journal: Journal) -> None:
+    journal.decided(REQUEST, DECISION, SITUATION)
+    journal.answered(DECISION, ANSWER)
+    journal.failed(DECISION.id, "cancelled", "the caller went away")
+    stored = journal.decision(DECISION.id)
+    assert stored.answer is not None
+    assert stored.error_type == ""
+
+
+def test_an_unknown_id_names_the_nearest(journal: Journal) -> None:
+    journal.decided(REQUEST, DECISION, SITUATION)
+    with pytest.raises(RecordNotFound, match="'d0d0dO'") as missing:
+        journal.decision("d0d0dO")
+    assert missing.value.remedy == "did you mean d0d0d0? `edgewise why --last` shows the latest"
+    with pytest.raises(RecordNotFound) as missing:
+        journal.decision("nothing like it")
+    assert missing.value.remedy == "`edgewise why --last` shows the latest"
+
+
+def test_recent_is_newest_first_and_outcomes_oldest_first(journal: Journal) -> None:
+    for n in range(5):
+        decision = replace(DECISION, id=f"d{n}")
+        journal.decided(REQUEST, decision, SITUATION)
+        if n != 2:
+            journal.answered(decision, replace(ANSWER, decision_id=decision.id))
+    assert [stored.id for stored in journal.recent(3)] == ["d4", "d3", "d2"]
+    assert [answer.decision_id for answer in journal.outcomes(3)] == ["d1", "d3", "d4"]
+
+
+def test_it_outlives_its_process(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.decided(REQUEST, DECISION, SITUATION)
+        journal.answered(DECISION, ANSWER)
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert journal.recent(1)[0].decision == DECISION
+
+
+class Shelf:
+    """A context store with one private record."""
+
+    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+        private = Sensitivity.PRIVATE
+        return [Recalled(Record(id=12, kind="note", title="zebra", body="Ottilie feeds it", sensitivity=private), 0.9)]
+
+
+def engine_with(journal: Journal, clock: ManualClock, script: Script) -> Engine:
+    local = ScriptedModel(clock, script)
+    link = Link(ScriptedCloudModel(clock, Script(pieces=["from the cloud"])), clock)
+    ledger, costs = Ledger(MemoryLedgerStore(), [], clock), CostHistory()
+    composer = Composer(
+        wording=lambda record, now: f"{record.title}: {record.body}",
+        count_tokens=local.count_tokens,
+        system="Be brief.",
+        grounded_system="Answer from what you know.",
+    )
+    planner = Planner(
+        local=local,
+        link=link,
+        context=Shelf(),
+        ledger=ledger,
+        composer=composer,
+        costs=costs,
+        prices=Prices(),
+        clock=clock,
+    )
+    meter = FakeMeter(clock, joules_per_step=0.1)
+    return Engine(
+        planner=planner,
+        local=local,
+        link=link,
+        ledger=ledger,
+        meter=meter,
+        costs=costs,
+        observer=journal,
+        clock=clock,
+    )
+
+
+async def outcome(engine: Engine) -> Answer | EdgewiseError:
+    try:
+        events = [event async for event in engine.run(REQUEST)]
+    except EdgewiseError as error:
+        return error
+    assert isinstance(events[-1], Answer)
+    return events[-1]
+
+
+@pytest.mark.parametrize("fault", [None, InferenceFailed("the logits are not numbers")])
+def test_none_of_the_users_words_reach_the_disk(
+    journal: Journal, clock: ManualClock, tmp_path: Path, fault: InferenceFailed | None
+) -> None:
+    script = Script(pieces=["She ", "fed ", "the zebra"], fault=fault, fault_after=2)
+    ended = asyncio.run(outcome(engine_with(journal, clock, script)))
+    assert isinstance(ended, InferenceFailed if fault else Answer)
+    written = everything_on_disk(tmp_path).lower()
+    assert b"private record 12" in written
+    assert not [word for word in (b"zebra", b"ottilie", b"aunt", b"feeds", b"fed ") if word in written]
+
+
+def test_a_stored_decision_replays_to_the_same_route(journal: Journal, clock: ManualClock) -> None:
+    answer = asyncio.run(outcome(engine_with(journal, clock, Script(pieces=["Yes", "."]))))
+    assert isinstance(answer, Answer)
+    stored = journal.decision(answer.decision_id)
+    assert decide(Situation.from_dict(stored.situation), REQUEST, stored.id) == stored.decision
