@@ -48,8 +48,10 @@ class Parts:
     link: Link
 
 
-async def assemble(config: Config, resources: AsyncExitStack, progress: Progress) -> Parts:
-    """Open everything that `config` names; `resources` closes it again.
+async def assemble(
+    config: Config, resources: AsyncExitStack, progress: Progress, *, local: OnnxModel | None = None
+) -> Parts:
+    """Open everything that `config` names, or take a model that is open already; `resources` closes it again.
 
     Raises:
         ConfigError, ModelError, StoreError: naming what is wrong and what to do.
@@ -59,7 +61,7 @@ async def assemble(config: Config, resources: AsyncExitStack, progress: Progress
     ledger = Ledger(resources.enter_context(SqliteLedgerStore.open(config.ledger_path)), config.budget_windows, clock)
     journal = resources.enter_context(Journal.open(config.journal_path))
     meter = meter_for(config.energy.meter, Profile.load(config.energy.profile))
-    local = resources.enter_context(await asyncio.to_thread(open_model, config, progress))
+    model = resources.enter_context(await asyncio.to_thread(open_model, config, progress) if local is None else local)
     cloud = None if config.local_only else GatewayModel.of(config.cloud)
     if cloud is not None:
         resources.push_async_callback(cloud.aclose)
@@ -68,13 +70,13 @@ async def assemble(config: Config, resources: AsyncExitStack, progress: Progress
     for answer in journal.outcomes(_REMEMBERED_OUTCOMES):
         costs.observe(answer)
     planner = Planner(
-        local=local,
+        local=model,
         link=link,
         context=context,
         ledger=ledger,
         composer=Composer(
             wording=sentence,
-            count_tokens=local.count_tokens,
+            count_tokens=model.count_tokens,
             system=SYSTEM,
             grounded_system=GROUNDED_SYSTEM,
             records_tokens=config.context.records_tokens,
@@ -85,7 +87,7 @@ async def assemble(config: Config, resources: AsyncExitStack, progress: Progress
     )
     engine = Engine(
         planner=planner,
-        local=local,
+        local=model,
         link=link,
         ledger=ledger,
         meter=meter,
@@ -95,7 +97,7 @@ async def assemble(config: Config, resources: AsyncExitStack, progress: Progress
         confidence=ConfidenceRule(**config.confidence.model_dump()),
         patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
     )
-    return Parts(config, engine, local, context, ledger, journal, meter, link)
+    return Parts(config, engine, model, context, ledger, journal, meter, link)
 
 
 def open_model(config: Config, progress: Progress) -> OnnxModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-from orchestrator.client import AsyncGateway
+from orchestrator.client import AsyncGateway, TlsOptions
 
 from edge_agent.config import CloudSection
 from orchestrator.budget import Deadline
@@ -31,7 +31,7 @@ class GatewayModel:
         gateway = AsyncGateway(
             section.target,
             api_key=section.api_key,
-            tls=section.tls_options,
+            tls=TlsOptions(ca_file=section.ca_file) if section.tls else None,
             allow_clear_text=section.allow_clear_text,
         )
         return cls(gateway, section.model)

@@ -56,9 +56,11 @@ def _model(config: Config) -> list[tuple[str, str]]:
 
 
 def _energy(config: Config) -> list[tuple[str, str]]:
-    from edge_agent.energy import describe
+    from edge_agent.energy import Profile, describe
 
-    return [("meter", line) for line in describe()]
+    found = describe(Profile.load(config.energy.profile))
+    usable = {True: "yes", False: "no"}
+    return [(f"meter {status.source.value}", f"{usable[status.available]}: {status.detail}") for status in found]
 
 
 def _stores(config: Config) -> list[tuple[str, str]]:
