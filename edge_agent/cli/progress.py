@@ -23,7 +23,7 @@ class Bars:
 
     def note(self, line: str) -> None:
         """Print the line."""
-        self._console.print(line, markup=False)
+        self._console.print(line, markup=False, highlight=False)
 
     @contextmanager
     def task(self, label: str, total: int, *, in_bytes: bool = True) -> Iterator[Advance]:
@@ -49,7 +49,7 @@ class Lines:
 
     def note(self, line: str) -> None:
         """Print the line."""
-        self._console.print(line, markup=False)
+        self._console.print(line, markup=False, highlight=False)
 
     @contextmanager
     def task(self, label: str, total: int, *, in_bytes: bool = True) -> Iterator[Advance]:

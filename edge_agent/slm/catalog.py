@@ -25,7 +25,7 @@ class _Entry(BaseModel):
 class Original(_Entry):
     """The published file that a model is made from. Every source must deliver exactly these bytes."""
 
-    file: str = Field(pattern=r"^[^/\\]+$")
+    file: str = Field(pattern=r"^[A-Za-z0-9][^/\\]*$")
     bytes: int = Field(gt=0)
     sha256: str = Field(pattern=_SHA256)
 

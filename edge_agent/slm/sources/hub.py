@@ -8,9 +8,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO, TypeVar
+from typing import Self, TypeVar
 
 from edge_agent.slm.catalog import HubEntry, Original
 from edge_agent.slm.checksum import sha256_of
@@ -113,19 +114,6 @@ def browse(repo: str) -> Repository:
     return Repository(repo, str(licence), files)
 
 
-class _Metered:
-    """A file that tells how long it is after each write."""
-
-    def __init__(self, file: BinaryIO, advance: Advance) -> None:
-        self._file, self._advance = file, advance
-        self.seek, self.truncate, self.tell = file.seek, file.truncate, file.tell
-
-    def write(self, data: bytes) -> int:
-        written = self._file.write(data)
-        self._advance(self._file.tell())
-        return written
-
-
 def _download(file: HubFile, target: Path, advance: Advance) -> None:
     """Ask for what an earlier try did not bring.
 
@@ -142,13 +130,30 @@ def _download(file: HubFile, target: Path, advance: Advance) -> None:
         with _explained(f"{file.repo}/{file.path}"):
             hub.file_download.http_get(
                 hub.hf_hub_url(file.repo, file.path, revision=file.commit, endpoint=_endpoint()),
-                _Metered(stream, advance),
+                stream,
                 resume_size=start,
                 headers=hub.utils.build_hf_headers(),
                 expected_size=file.bytes,
-                tqdm_class=hub.utils.tqdm.silent_tqdm,
+                tqdm_class=partial(_Bar, advance),
             )
     torn.replace(target)
+
+
+class _Bar:
+    """What huggingface_hub takes for a progress bar."""
+
+    def __init__(self, advance: Advance, *, initial: int = 0, **_: object) -> None:
+        self._advance, self._done = advance, initial
+
+    def update(self, n_bytes: int) -> None:
+        self._done += n_bytes
+        self._advance(self._done)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 def _library() -> ModuleType:
@@ -157,7 +162,7 @@ def _library() -> ModuleType:
     import huggingface_hub
     import huggingface_hub.errors
     import huggingface_hub.file_download
-    import huggingface_hub.utils.tqdm
+    import huggingface_hub.utils
 
     return huggingface_hub
 

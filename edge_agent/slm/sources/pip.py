@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.metadata
 import os
 import re
 import shutil
@@ -41,11 +42,14 @@ class Pip:
         Raises:
             DownloadFailed: there is none.
         """
-        for command in _candidates():
-            answer = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
-            version = re.match(r"pip (\d+)\.(\d+)", answer.stdout)
-            if version:
-                return cls(command, (int(version[1]), int(version[2])))
+        if find_spec("pip"):
+            # -P: a file called pip.py in the current folder must not be taken for pip.
+            return cls((sys.executable, "-P", "-m", "pip"), _version(importlib.metadata.version("pip")))
+        for tool, arguments in (("pip", ()), ("pip3", ()), ("uv", ("tool", "run", "pip"))):
+            if path := shutil.which(tool):
+                answer = subprocess.run([path, *arguments, "--version"], capture_output=True, text=True, check=False)
+                if answer.stdout.startswith("pip "):
+                    return cls((path, *arguments), _version(answer.stdout.split()[1]))
         raise DownloadFailed("pip is not installed", remedy="Install it: python -m ensurepip")
 
     def download(self, package: str, version: str, *, sha256: str, into: Path, advance: Advance) -> Path:
@@ -84,13 +88,9 @@ class Pip:
         return arguments
 
 
-def _candidates() -> Iterator[tuple[str, ...]]:
-    if find_spec("pip"):
-        # -P: a file called pip.py in the current folder must not be taken for pip.
-        yield (sys.executable, "-P", "-m", "pip")
-    for tool, arguments in (("pip", ()), ("pip3", ()), ("uv", ("tool", "run", "pip"))):
-        if path := shutil.which(tool):
-            yield (path, *arguments)
+def _version(text: str) -> tuple[int, int]:
+    major, minor = re.findall(r"\d+", f"{text}.0")[:2]
+    return int(major), int(minor)
 
 
 @contextmanager

