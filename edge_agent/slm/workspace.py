@@ -71,7 +71,7 @@ class Workspace:
 
     def clear(self) -> None:
         """Drop the downloads: they are used up."""
-        shutil.rmtree(self.root)
+        shutil.rmtree(self.root / "downloads", ignore_errors=True)
 
     def need(self, n_bytes: int) -> None:
         """Check for room for `n_bytes`; what is downloaded already counts as there.
@@ -104,6 +104,8 @@ def workspace(name: str, progress: Progress) -> Iterator[Workspace]:
             # Whoever held the lock before may have cleared the place.
             yield Workspace(name, _made(root))
             shutil.rmtree(root / "scratch", ignore_errors=True)
+            if root.exists() and not any(root.iterdir()):
+                root.rmdir()
 
 
 def put_back(name: str) -> None:
