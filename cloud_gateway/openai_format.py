@@ -1,0 +1,119 @@
+"""The OpenAI-compatible wire format: what is posted, and what comes back. Pure functions, no network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from orchestrator.chat import Chat
+from orchestrator.errors import CloudInternal
+from orchestrator.types import FinishReason, Usage
+
+
+class Fault(msgspec.Struct):
+    """An error that the upstream reports in its body. Its message is not read: it may quote the request."""
+
+    code: str | int | None = None
+    type: str | None = None
+    param: str | None = None
+
+
+class _Text(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Text | None = None
+    message: _Text | None = None
+    finish_reason: str | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Body(msgspec.Struct):
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
+    error: Fault | str | None = None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What a chunk of a stream, or a whole answer, brought."""
+
+    text: str = ""
+    finish_reason: FinishReason | None = None
+    filtered: bool = False
+    """The upstream's content filter ended the answer."""
+    usage: Usage | None = None
+    fault: Fault | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Body)
+
+
+def body(chat: Chat, model: str, *, stream: bool) -> bytes:
+    """The JSON to post. What has its default is left out: not every server knows every parameter."""
+    sampling = chat.sampling
+    messages = [{"role": message.role, "content": message.text} for message in chat.messages]
+    content: dict[str, Any] = {"model": model, "messages": messages, "max_tokens": sampling.max_tokens}
+    content["temperature"] = sampling.temperature
+    if sampling.temperature > 0:
+        content["seed"] = sampling.seed
+    if sampling.top_p < 1:
+        content["top_p"] = sampling.top_p
+    if sampling.min_p > 0:
+        content["min_p"] = sampling.min_p
+    if sampling.stop:
+        content["stop"] = sampling.stop
+    if chat.prefix:
+        # vLLM's convention, which `edgewise serve` follows: the last message is not answered but continued.
+        messages.append({"role": "assistant", "content": chat.prefix})
+        content |= {"continue_final_message": True, "add_generation_prompt": False}
+    if stream:
+        content |= {"stream": True, "stream_options": {"include_usage": True}}
+    return msgspec.json.encode(content)
+
+
+def read(data: bytes | str) -> Part:
+    """One chunk of a stream, or a whole answer.
+
+    Raises:
+        CloudInternal: it is not JSON, or not in this format.
+    """
+    try:
+        decoded = _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise CloudInternal(
+            "the upstream sent what is not the OpenAI-compatible format", remedy="the operator: check upstream.base_url"
+        ) from None
+    if decoded.error is not None:
+        return Part(fault=decoded.error if isinstance(decoded.error, Fault) else Fault())
+    choice = decoded.choices[0] if decoded.choices else _Choice()
+    text = choice.delta or choice.message or _Text()
+    return Part(text.content or "", _reason(choice), choice.finish_reason == "content_filter", _usage(decoded))
+
+
+def read_fault(data: bytes) -> Fault:
+    """What an error response says of itself; nothing where it is in another format."""
+    try:
+        return read(data).fault or Fault()
+    except CloudInternal:
+        return Fault()
+
+
+def _reason(choice: _Choice) -> FinishReason | None:
+    if choice.finish_reason is None:
+        return None
+    return FinishReason.LENGTH if choice.finish_reason == "length" else FinishReason.STOP
+
+
+def _usage(decoded: _Body) -> Usage | None:
+    if decoded.usage is None:
+        return None
+    usage = Usage(decoded.usage.prompt_tokens, decoded.usage.completion_tokens)
+    if min(usage.prompt_tokens, usage.completion_tokens) < 0:
+        raise CloudInternal("the upstream counted a negative number of tokens")
+    return usage

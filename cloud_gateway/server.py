@@ -1,0 +1,142 @@
+"""The gateway's process: everything wired together, started, and stopped without cutting anybody off."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import grpc
+import grpc.aio
+
+from cloud_gateway.auth import KeyRing
+from cloud_gateway.config import GatewayConfig, TlsSection
+from cloud_gateway.health import Health
+from cloud_gateway.interceptors import CallInterceptor
+from cloud_gateway.runs import Runs
+from cloud_gateway.service import GatewayService
+from cloud_gateway.upstream import Upstream
+from orchestrator.clock import SystemClock
+from orchestrator.errors import ConfigError
+from orchestrator.ports import Clock
+from orchestrator.v1 import gateway_service_pb2_grpc
+
+_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+    # Two gateways on one port would share the calls by chance; the second one gets an error instead.
+    ("grpc.so_reuseport", 0),
+    # Clients may look every 10 s whether the link still lives, while they wait for an answer.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    # Metadata is an API key and little else.
+    ("grpc.max_metadata_size", 16 * 1024),
+)
+
+
+class GatewayServer:
+    """A gateway that listens."""
+
+    def __init__(self, server: grpc.aio.Server, health: Health, address: str) -> None:
+        self.address = address
+        """`host:port`, with the port that was chosen where 0 was asked for."""
+        self._server = server
+        self._health = health
+
+    async def drain(self, grace_s: float) -> None:
+        """Take no more calls, let those under way end, and after `grace_s` seconds cancel the rest."""
+        await self._health.stop()
+        await self._server.stop(grace_s)
+
+
+@asynccontextmanager
+async def running(
+    config: GatewayConfig, *, environment: Mapping[str, str] = os.environ, clock: Clock | None = None
+) -> AsyncIterator[GatewayServer]:
+    """A gateway that listens from here to the end of the block.
+
+    Raises:
+        ConfigError: a key or a certificate is missing, or the address cannot be listened on.
+    """
+    clock = clock or SystemClock()
+    keys = KeyRing.of(config, environment)
+    upstream = Upstream(config.upstream, environment=environment, clock=clock)
+    runs = Runs(clock, keep_s=config.replay.keep_s, keep_answers=config.replay.keep_answers)
+    health = Health(upstream.reachable, clock, interval_s=config.upstream.health_interval_s)
+    server = grpc.aio.server(
+        interceptors=[CallInterceptor(keys, clock, longest_s=config.limits.request_s)],
+        options=[
+            *_OPTIONS,
+            ("grpc.max_receive_message_length", config.limits.message_bytes),
+            ("grpc.max_send_message_length", config.limits.message_bytes),
+        ],
+    )
+    service = GatewayService(config.models, upstream, runs)
+    gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(service, server)
+    health.register(server)
+    gateway = GatewayServer(server, health, _listen(server, config))
+    try:
+        await health.check()
+        await server.start()
+        watching = asyncio.create_task(health.watch())
+        try:
+            yield gateway
+        finally:
+            watching.cancel()
+            await gateway.drain(0)
+    finally:
+        await runs.aclose()
+        await upstream.aclose()
+
+
+async def serve(config: GatewayConfig, announce: Callable[[str], None]) -> None:
+    """Listen, `announce` the address, and end at SIGTERM or SIGINT: gracefully at the first, at once at the second.
+
+    Raises:
+        ConfigError: see `running`.
+    """
+    loop = asyncio.get_running_loop()
+    asked, insisted = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: (insisted if asked.is_set() else asked).set())
+    async with running(config) as gateway:
+        announce(gateway.address)
+        await asked.wait()
+        drained = asyncio.create_task(gateway.drain(config.drain_s))
+        second = asyncio.create_task(insisted.wait())
+        await asyncio.wait([drained, second], return_when=asyncio.FIRST_COMPLETED)
+        second.cancel()
+    await drained
+
+
+def _listen(server: grpc.aio.Server, config: GatewayConfig) -> str:
+    host = config.listen.rpartition(":")[0]
+    try:
+        if config.tls is None:
+            port = server.add_insecure_port(config.listen)
+        else:
+            port = server.add_secure_port(config.listen, _credentials(config.tls))
+    except RuntimeError:
+        port = 0
+    if port == 0:
+        remedy = "is the port taken, or the address another machine's?"
+        raise ConfigError(
+            f"cannot listen on {config.listen}",
+            remedy=f"{remedy} Do certificate and key belong together?" if config.tls else remedy,
+        )
+    return f"{host}:{port}"
+
+
+def _credentials(tls: TlsSection) -> grpc.ServerCredentials:
+    return grpc.ssl_server_credentials([(_pem(tls.key_file), _pem(tls.certificate_file))])
+
+
+def _pem(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"the TLS file {file} cannot be read: {error.strerror}") from None
