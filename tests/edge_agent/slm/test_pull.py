@@ -3,10 +3,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,23 +29,6 @@ MakeWheel = Callable[..., dict[str, Any]]
 def loads(model: InstalledModel | Path) -> bool:
     with OnnxModel.open(model if isinstance(model, Path) else model.path):
         return True
-
-
-@pytest.fixture
-def from_path(add_model: AddModel, tiny_gguf: Path) -> str:
-    """A catalogued model whose only source is a file here."""
-    add_model({"kind": "path", "path": str(tiny_gguf)})
-    return "tiny-chat"
-
-
-@pytest.fixture
-def two_wheels(add_model: AddModel, make_wheel: MakeWheel, tiny_gguf: Path) -> str:
-    """A catalogued model on a hub that is out of reach, and in two wheels."""
-    content = tiny_gguf.read_bytes()
-    parts = [make_wheel("tiny-part1", content[:50_000]), make_wheel("tiny-part2", content[50_000:])]
-    hub = {"kind": "hub", "repo": "lab/tiny", "revision": "main", "file": "tiny.gguf"}
-    add_model(hub, {"kind": "wheel", "parts": parts})
-    return "tiny-chat"
 
 
 class TestEnsure:
@@ -233,99 +212,6 @@ class TestFailure:
             pull(from_path)
 
 
-# Runs a pull that dies, without any clean-up, when it gets to the n-th point of the kind that argv names.
-DIES = """
-import os, pathlib, signal, sys
-from contextlib import nullcontext
-from edge_agent.slm.pull import pull
-
-name, kind, left = sys.argv[1], sys.argv[2], int(sys.argv[3])
-
-def point(happened):
-    global left
-    if happened == kind:
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-class Told:
-    def note(self, line):
-        point("note")
-    def task(self, label, total, *, in_bytes=True):
-        point(label.split()[0])
-        return nullcontext(lambda done: point("advance"))
-
-def watch(name):
-    inner = getattr(pathlib.Path, name)
-    def watched(self, *args, **options):
-        result = inner(self, *args, **options)
-        point(name)
-        return result
-    setattr(pathlib.Path, name, watched)
-
-watch("rename")
-watch("unlink")
-
-pull(name, again=True, progress=Told())
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-class TestKill:
-    """`kill -9` at any moment leaves the old model or the new one, and the next pull goes on."""
-
-    def die(self, name: str, kind: str, count: int) -> None:
-        done = subprocess.run(
-            [sys.executable, "-c", DIES, name, kind, str(count)], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == -signal.SIGKILL, done.stderr
-
-    @pytest.mark.parametrize(
-        ("kind", "count"),
-        [("note", 0), ("converting", 0), ("advance", 5), ("rename", 0), ("rename", 1), ("rename", 2)],
-    )
-    def test_over_an_older_model(self, from_path: str, kind: str, count: int) -> None:
-        pull(from_path)
-        self.die(from_path, kind, count)
-        there = installed(from_path)
-        assert there
-        assert loads(verify(from_path))
-        assert pull(from_path, again=True).path == there.path
-
-    def test_the_first_time(self, two_wheels: str, told: Any, edgewise_home: Path) -> None:
-        self.die(two_wheels, "converting", 0)
-        assert installed(two_wheels) is None
-        shutil.rmtree(edgewise_home / "wheels")  # what was downloaded and joined is enough
-        assert loads(pull(two_wheels, progress=told))
-
-    def test_between_two_parts(self, two_wheels: str, told: Any, edgewise_home: Path) -> None:
-        self.die(two_wheels, "unlink", 0)  # the first wheel is joined and dropped
-        (edgewise_home / "wheels" / "tiny_part1-1.0-py3-none-any.whl").unlink()
-        assert loads(pull(two_wheels, progress=told))
-        assert "1 of 2 parts are here already" in told.notes
-
-
-class TestTwoAtOnce:
-    def test_only_one_downloads(self, add_model: AddModel, hub: Any, tiny_gguf: Path, told: Any) -> None:
-        add_model(hub.entry("tiny.gguf", tiny_gguf.read_bytes()))
-        arrived, waiting = threading.Event(), threading.Event()
-
-        def hold() -> None:
-            arrived.set()
-            waiting.wait(60)
-
-        hub.before_get = hold
-        told.note = lambda line: waiting.set() if "waiting for it" in line else None
-        command = "from edge_agent.slm.pull import ensure; print(ensure('tiny-chat'))"
-        with subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, text=True) as other:
-            assert arrived.wait(60)
-            path = ensure("tiny-chat", progress=told)
-            output, _ = other.communicate(timeout=60)
-        assert output.strip() == str(path)
-        assert waiting.is_set()
-        assert len(hub.gets()) == 1
-
-
 class TestElsewhere:
     """Models that the catalog does not know."""
 
@@ -390,36 +276,6 @@ class TestElsewhere:
     def test_a_path_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(ModelNotFound, match=r"there is no file .*nothing\.gguf"):
             pull(str(tmp_path / "nothing.gguf"))
-
-
-class TestInstalled:
-    def test_a_folder_that_was_put_there_by_hand(self, edgewise_home: Path) -> None:
-        write_synthetic_model(edgewise_home / "models" / "by-hand")
-        model = installed("by-hand")
-        assert model
-        assert model.manifest is None
-        assert verify("by-hand").bytes > 0
-
-    @pytest.mark.parametrize("name", ["..", ".partial", "no/such", "nothing"])
-    @pytest.mark.usefixtures("edgewise_home")
-    def test_what_is_no_model(self, name: str) -> None:
-        assert installed(name) is None
-
-    def test_a_missing_file_is_named(self, from_path: str) -> None:
-        (pull(from_path).path / "tokenizer.json").unlink()
-        with pytest.raises(ModelCorrupt, match=r"tokenizer\.json is damaged"):
-            installed(from_path)
-
-    def test_a_manifest_that_is_damaged(self, from_path: str) -> None:
-        (pull(from_path).path / "edgewise.json").write_text("{")
-        with pytest.raises(ModelCorrupt, match=r"edgewise\.json is damaged"):
-            installed(from_path)
-
-    def test_a_lost_graph_is_damage_and_not_absence(self, from_path: str) -> None:
-        (pull(from_path).path / "model.onnx").unlink()
-        assert installed_names() == [from_path]
-        with pytest.raises(ModelCorrupt, match=r"model\.onnx is damaged"):
-            installed(from_path)
 
 
 class TestRemove:
