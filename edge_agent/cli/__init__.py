@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from edge_agent.cli import ask, chat, context, demo, doctor, ledger, models, serve, why
@@ -32,13 +31,4 @@ app.command("demo")(demo.demo)
 def main() -> None:
     """Run the command line. No traceback reaches a user; Ctrl-C ends with status 130."""
     with errors_to(sys.stderr):
-        try:
-            status = app(standalone_mode=False)
-        except click.exceptions.Exit as end:
-            status = end.exit_code
-        except click.ClickException as error:
-            error.show()
-            status = error.exit_code
-        except (click.Abort, KeyboardInterrupt):
-            status = 130
-        sys.exit(status or 0)
+        app()

@@ -31,12 +31,9 @@ def console(*, stderr: bool = False) -> Console:
 
 @contextmanager
 def errors_to(stream: TextIO) -> Iterator[None]:
-    """Turn an `EdgewiseError` into one line and status 1; a closed pipe into silence."""
+    """Turn an `EdgewiseError` into one line and status 1."""
     try:
         yield
     except EdgewiseError as error:
         stream.write(f"error: {error}\n")
         sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)

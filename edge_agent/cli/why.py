@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -68,11 +69,12 @@ def _print_decision(decision: Decision, out: Console) -> None:
     out.print(f"chose [bold]{decision.route.value}[/bold] by {decision.rule}: {decision.reason}")
     for route, reason in decision.excluded.items():
         out.print(f"not {route}: {reason}", markup=False)
-    table = Table(title="predicted (expected, and about 90 % of outcomes)", title_justify="left", pad_edge=False)
-    for name in ("route", "good answer", "first token ms", "all ms", "device J", "cloud J", "USD"):
-        table.add_column(name, justify="left" if name == "route" else "right")
+    table = Table(title="predicted: expected (about 90 % of outcomes)", title_justify="left", pad_edge=False, box=None)
+    table.add_column("")
     for prediction in decision.predictions:
-        table.add_row(*_cells(prediction))
+        table.add_column(prediction.route.value, justify="right")
+    for name, digits, of in _QUANTITIES:
+        table.add_row(name, *(_cell(of(prediction), digits) for prediction in decision.predictions))
     out.print(table)
     worst = decision.worst_case
     out.print(
@@ -80,19 +82,18 @@ def _print_decision(decision: Decision, out: Console) -> None:
     )
 
 
-def _cells(prediction: Prediction) -> tuple[str, ...]:
-    def cell(interval: Interval, digits: int) -> str:
-        return f"{interval.expected:.{digits}f} ({interval.low:.{digits}f}–{interval.high:.{digits}f})"
+_QUANTITIES: Final[tuple[tuple[str, int, Callable[[Prediction], Interval]], ...]] = (
+    ("chance of a good answer", 2, lambda p: p.quality),
+    ("first token, ms", 0, lambda p: p.first_token_ms),
+    ("all, ms", 0, lambda p: p.total_ms),
+    ("device, J", 1, lambda p: p.device_joules),
+    ("cloud, J", 1, lambda p: p.cloud_joules),
+    ("money, USD", 6, lambda p: p.usd),
+)
 
-    return (
-        prediction.route.value,
-        cell(prediction.quality, 2),
-        cell(prediction.first_token_ms, 0),
-        cell(prediction.total_ms, 0),
-        cell(prediction.device_joules, 1),
-        cell(prediction.cloud_joules, 1),
-        cell(prediction.usd, 6),
-    )
+
+def _cell(interval: Interval, digits: int) -> str:
+    return f"{interval.expected:.{digits}f} ({interval.low:.{digits}f} to {interval.high:.{digits}f})"
 
 
 def _print_outcome(answer: Answer, out: Console) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from edge_agent.agent import AsyncAgent
 from edge_agent.config import CloudSection, Config, ModelSection
-from edge_agent.context.importers import import_paths
+from edge_agent.context.importers.run import import_paths
 from edge_agent.demo.scenes import Scene, scenes
 from edge_agent.demo.show import Act, Show
 from edge_agent.demo.stage import CLOUD_MODEL, Cloud, StageError, cloud_side

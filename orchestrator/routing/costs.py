@@ -16,6 +16,8 @@ _WEIGHT = 0.2
 """Share of the newest observation."""
 _Z = 1.645
 """Standard deviations of a 90 % interval, were the errors normal."""
+_LARGEST_STEP = 3.0
+"""One observation counts for at most this many times the mean: a machine that stood still once is not slow for ever."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,8 @@ class RunningStatistic:
         """Take in one observation; anything that is not a finite number ≥ 0 is not one."""
         if not (math.isfinite(value) and value >= 0):
             return
+        if self.mean > 0:
+            value = min(value, _LARGEST_STEP * self.mean)
         difference = value - self.mean
         step = _WEIGHT * difference
         self.mean += step
@@ -50,8 +54,10 @@ class RouteCosts:
     """For each prompt token."""
     decode_ms: RunningStatistic
     """For each token of the answer."""
-    device_watts: RunningStatistic
-    """Device joules for each second that the question takes."""
+    prefill_joules: RunningStatistic
+    """Of the device, for each prompt token."""
+    decode_joules: RunningStatistic
+    """Of the device, for each token of the answer."""
     cloud_joules: RunningStatistic
     """For each token of the answer; zero on the device."""
     answer_tokens: RunningStatistic
@@ -62,13 +68,15 @@ class RouteCosts:
         first, total = answer.latency.first_token_ms, answer.latency.total_ms
         reading = self.prefill_ms.mean * prompt
         self.overhead_ms.observe(max(0.0, first - reading))
+        joules = answer.device_energy.joules
+        before = first / total if total > 0 else 0.0
         if prompt:
             self.prefill_ms.observe(max(0.0, first - self.overhead_ms.mean) / prompt)
+            self.prefill_joules.observe(joules * before / prompt)
         if written > 1:
             self.decode_ms.observe((total - first) / (written - 1))
+            self.decode_joules.observe(joules * (1 - before) / (written - 1))
             self.cloud_joules.observe(answer.cloud_energy.joules / written)
-        if total > 0:
-            self.device_watts.observe(answer.device_energy.joules / (total / 1000))
         self.answer_tokens.observe(written)
 
 
@@ -77,14 +85,31 @@ def _prior(mean: float) -> RunningStatistic:
 
 
 class CostHistory:
-    """Running statistics of both routes. The priors are those of a two-core x86 laptop and a nearby gateway."""
+    """Running statistics of both routes. The priors are those of a two-core x86 laptop and a nearby gateway.
+
+    Joules are kept for each token, not for each second: a busy machine takes longer for a token, hardly more energy.
+    """
 
     def __init__(self) -> None:
         self._routes = {
             Route.LOCAL: RouteCosts(
-                _prior(30), _prior(1.5), _prior(10), _prior(20), RunningStatistic(0, 0), _prior(60)
+                overhead_ms=_prior(30),
+                prefill_ms=_prior(1.5),
+                decode_ms=_prior(10),
+                prefill_joules=_prior(0.015),
+                decode_joules=_prior(0.12),
+                cloud_joules=RunningStatistic(0, 0),
+                answer_tokens=_prior(60),
             ),
-            Route.CLOUD: RouteCosts(_prior(300), _prior(2), _prior(30), _prior(2), _prior(2), _prior(80)),
+            Route.CLOUD: RouteCosts(
+                overhead_ms=_prior(300),
+                prefill_ms=_prior(2),
+                decode_ms=_prior(30),
+                prefill_joules=_prior(0.001),
+                decode_joules=_prior(0.005),
+                cloud_joules=_prior(2),
+                answer_tokens=_prior(80),
+            ),
         }
 
     def observe(self, answer: Answer) -> None:

@@ -21,7 +21,10 @@ class RouteEstimate:
     first_token_ms: Interval
     decode_ms: Interval
     """For each token of the answer."""
-    device_watts: Interval
+    prompt_joules: Interval
+    """Of the device, to the first token."""
+    decode_joules: Interval
+    """Of the device, for each token of the answer."""
     cloud_joules: Interval
     """For each token of the answer."""
     answer_tokens: Interval
@@ -37,8 +40,7 @@ class RouteEstimate:
         quality: Interval,
     ) -> RouteEstimate:
         """Put a question's size and a route's statistics together."""
-        prefill = costs.prefill_ms.interval
-        reading = Interval(prefill.low * prompt_tokens, prefill.expected * prompt_tokens, prefill.high * prompt_tokens)
+        reading = _scaled(costs.prefill_ms.interval, prompt_tokens)
         return cls(
             route=route,
             terms=terms,
@@ -46,7 +48,8 @@ class RouteEstimate:
             quality=quality,
             first_token_ms=costs.overhead_ms.interval + reading,
             decode_ms=costs.decode_ms.interval,
-            device_watts=costs.device_watts.interval,
+            prompt_joules=_scaled(costs.prefill_joules.interval, prompt_tokens),
+            decode_joules=costs.decode_joules.interval,
             cloud_joules=costs.cloud_joules.interval,
             answer_tokens=costs.answer_tokens.interval,
         )
@@ -66,17 +69,16 @@ class RouteEstimate:
             quality=_scaled(self.quality, share),
             first_token_ms=self.first_token_ms,
             total_ms=total,
-            device_joules=_scaled(_times(self.device_watts, total), 1e-3),
+            device_joules=self.prompt_joules + _times(self.decode_joules, tokens),
             cloud_joules=_times(self.cloud_joules, tokens),
             usd=_scaled(tokens, self.terms.completion_usd)
             + Interval.exactly(self.terms.prompt_usd * self.prompt_tokens),
         )
 
     def worst_case(self, max_tokens: int) -> Spend:
-        """The most that an answer of `max_tokens` may spend: the high bounds of time and power; prices are exact."""
-        high_ms = self.first_token_ms.high + self.decode_ms.high * max_tokens
+        """The most that an answer of `max_tokens` may spend: the high bounds of energy; prices are exact."""
         return Spend(
-            device_joules=self.device_watts.high * high_ms / 1000,
+            device_joules=self.prompt_joules.high + self.decode_joules.high * max_tokens,
             usd=self.terms.prompt_usd * self.prompt_tokens + self.terms.completion_usd * max_tokens,
             cloud_requests=int(self.route is Route.CLOUD),
         )
@@ -88,10 +90,7 @@ class RouteEstimate:
         """
         bounds = [
             _tokens(usd - self.terms.prompt_usd * self.prompt_tokens, self.terms.completion_usd),
-            _tokens(
-                device_joules - self.device_watts.high * self.first_token_ms.high / 1000,
-                self.device_watts.high * self.decode_ms.high / 1000,
-            ),
+            _tokens(device_joules - self.prompt_joules.high, self.decode_joules.high),
             _tokens(total_ms - self.first_token_ms.expected, self.decode_ms.expected),
         ]
         return int(min([*bounds, 1_000_000_000]))

@@ -310,7 +310,7 @@ def test_a_dead_link_is_asked_once_and_then_left_alone() -> None:
 
 
 def test_without_any_budget_there_is_one_typed_error_and_nothing_is_spent() -> None:
-    window = Window("energy", Resource.DEVICE_JOULES, 0.5, 3600)
+    window = Window("energy", Resource.DEVICE_JOULES, 0.05, 3600)
     world = World(windows=[window])
     with pytest.raises(BudgetExhausted) as caught:
         world.ask(EASY)

@@ -35,7 +35,7 @@ def test_the_estimate_comes_to_what_is_seen() -> None:
         history.observe(answer())
     costs = history.of(Route.LOCAL)
     assert math.isclose(costs.decode_ms.mean, 10, rel_tol=0.01)
-    assert math.isclose(costs.device_watts.mean, 20, rel_tol=0.01)
+    assert math.isclose(50 * costs.prefill_joules.mean + 50 * costs.decode_joules.mean, 12, rel_tol=0.01)
     assert math.isclose(costs.overhead_ms.mean + 50 * costs.prefill_ms.mean, 100, rel_tol=0.05)
 
 
