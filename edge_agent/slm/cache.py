@@ -23,6 +23,9 @@ class KVCache(ABC):
         self._session = session
         self._binding = session.binding()
         self.tokens: list[int] = []
+        self.prefilled = 0
+        """How many of the first tokens came in passes of two or more: these are bit for bit what any prefill makes of
+        them. A pass over a single token goes through other kernels, which round differently."""
 
     def __len__(self) -> int:
         """Number of tokens held."""
@@ -34,11 +37,14 @@ class KVCache(ABC):
 
     def commit(self, tokens: Sequence[int]) -> None:
         """Take over what the run has just computed for `tokens`."""
+        if self.prefilled == len(self) and len(tokens) > 1:
+            self.prefilled += len(tokens)
         self.tokens.extend(tokens)
 
-    @abstractmethod
     def truncate(self, length: int) -> None:
         """Forget everything behind the first `length` tokens."""
+        del self.tokens[length:]
+        self.prefilled = min(self.prefilled, length)
 
     @abstractmethod
     def fork(self) -> KVCache:
@@ -48,8 +54,8 @@ class KVCache(ABC):
 class SharedCache(KVCache):
     """Past and present in one buffer a layer, which the graph appends to in place.
 
-    The buffers start small and double up to the window. Preallocating the whole window would cost more than memory:
-    attention sets aside scores for the buffer's length, not for the tokens in it.
+    The buffers start small and double up to the window: a whole window set aside at once is hundreds of megabytes that
+    most conversations never fill, and speed is the same.
     """
 
     _FIRST = 256
@@ -68,12 +74,9 @@ class SharedCache(KVCache):
             self._grow(min(self._window, max(needed, 2 * self._capacity, self._FIRST)))
         return self._binding
 
-    def truncate(self, length: int) -> None:
-        del self.tokens[length:]
-
     def fork(self) -> SharedCache:
         twin = SharedCache(self._session, self._window)
-        twin.tokens = self.tokens.copy()
+        twin.tokens, twin.prefilled = self.tokens.copy(), self.prefilled
         twin._buffers = self._buffers.copy()
         if self._capacity:
             twin._grow(self._capacity)
@@ -120,13 +123,13 @@ class GrownCache(KVCache):
 
     def truncate(self, length: int) -> None:
         if length < len(self):
+            super().truncate(length)
             cut = (np.ascontiguousarray(value.numpy()[:, :, :length]) for value in self._values)
             self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in cut]
-            del self.tokens[length:]
 
     def fork(self) -> GrownCache:
         twin = GrownCache(self._session)
-        twin.tokens = self.tokens.copy()
+        twin.tokens, twin.prefilled = self.tokens.copy(), self.prefilled
         twin._values = self._values.copy()  # a pass writes new values and never into these
         return twin
 

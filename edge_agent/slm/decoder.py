@@ -28,13 +28,13 @@ class Step:
 class Decoder:
     """Runs a session over caches. It keeps nothing of a sequence itself, so caches may be interleaved, not shared."""
 
-    def __init__(self, session: Session, *, window: int, weight_bytes: int, chunk_tokens: int = 256) -> None:
+    def __init__(self, session: Session, *, window: int, weight_bytes: int, chunk_tokens: int = 128) -> None:
         """Args:
         session: the loaded graph.
         window: prompt and answer together may not exceed this many tokens.
         weight_bytes: size of the weights, for `Step.bytes_moved`.
-        chunk_tokens: how much of a prompt goes through the graph at once. More is a little faster; less needs less
-            memory for scores and products.
+        chunk_tokens: how much of a prompt goes through the graph at once, at least 3. More needs more memory for
+            scores and products, and was not faster beyond 128.
         """
         self._session = session
         self._window = window
@@ -50,8 +50,9 @@ class Decoder:
     def steps(self, cache: KVCache, prompt: Sequence[int], sampler: Sampler, interrupt: Interrupt) -> Iterator[Step]:
         """Read `prompt`, then choose tokens for as long as somebody asks, up to the edge of the window.
 
-        What `cache` already holds of the prompt is not computed again. The pass behind a token runs only when the
-        next token is asked for, so an answer that ends costs no pass for what would have followed.
+        What `cache` already holds of the prompt is not computed again, and the tokens are the same as if it were. The
+        pass behind a token runs only when the next token is asked for: an answer that ends costs no pass for what
+        would have followed.
 
         Raises:
             ContextWindowExceeded: the prompt fills the window.
@@ -60,14 +61,12 @@ class Decoder:
         """
         if len(prompt) >= self._window:
             raise ContextWindowExceeded(f"a prompt of {len(prompt)} tokens in a window of {self._window}")
-        cache.truncate(_common(cache.tokens, prompt[:-1]))
-        start = len(cache)
-        while len(prompt) - start > self._chunk_tokens:
-            chunk = prompt[start : start + self._chunk_tokens]
-            self.forward(cache, chunk, interrupt)
+        cache.truncate(_reusable(cache, prompt))
+        while (left := len(prompt) - len(cache)) > self._chunk_tokens:
+            size = self._chunk_tokens - (left == self._chunk_tokens + 1)  # never leave a single token
+            self.forward(cache, prompt[len(cache) : len(cache) + size], interrupt)
             yield Step(None, self._bytes_moved(cache))
-            start += len(chunk)
-        logits = self.forward(cache, prompt[start:], interrupt)
+        logits = self.forward(cache, prompt[len(cache) :], interrupt)
         while True:
             choice = sampler.choose(logits[-1])
             yield Step(choice, self._bytes_moved(cache))
@@ -110,7 +109,7 @@ class Decoder:
         return self._weight_bytes + len(cache) * self._session.signature.cache_bytes_per_token
 
 
-def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """Length of the longest common prefix."""
-    pairs = zip(one, other, strict=False)
-    return next((at for at, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))
+def _reusable(cache: KVCache, prompt: Sequence[int]) -> int:
+    """How much of `cache` a prefill of `prompt` would make again, bit for bit: two tokens at least are left to it."""
+    most = max(0, min(cache.prefilled, len(prompt) - 2))
+    return next((at for at in range(most) if cache.tokens[at] != prompt[at]), most)

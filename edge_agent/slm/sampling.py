@@ -108,10 +108,14 @@ def distribution(logits: Floats, sampling: Sampling) -> Doubles:
 
 
 def _nucleus(probabilities: Doubles, top_p: float) -> NDArray[np.bool_]:
-    """Mask [V] of the smallest set that holds `top_p`: of equally likely tokens the lower id goes in first."""
-    order = np.argsort(-probabilities, kind="stable")
-    before = np.cumsum(probabilities[order])
-    size = int(np.searchsorted(before, top_p, side="left")) + 1
+    """Mask [V] of the smallest set that holds `top_p`: of equally likely tokens the lower id goes in first.
+
+    Only tokens above (1 - top_p) / V are sorted, a few hundred of tens of thousands: the others together hold at most
+    1 - top_p, so the set is complete without them.
+    """
+    likely = np.flatnonzero(probabilities > (1.0 - top_p) / len(probabilities))
+    order = likely[np.argsort(-probabilities[likely], kind="stable")]
+    size = int(np.searchsorted(np.cumsum(probabilities[order]), top_p, side="left")) + 1
     kept = np.zeros(len(probabilities), dtype=np.bool_)
     kept[order[:size]] = True
     return kept

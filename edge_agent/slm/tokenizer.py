@@ -51,7 +51,8 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text` as it stands: no beginning or end token is added, the chat template has them."""
-        return list(self._inner.encode(text, add_special_tokens=False).ids)
+        whole = text.encode(errors="replace").decode()  # JSON can bring half a surrogate pair, which is no text
+        return list(self._inner.encode(whole, add_special_tokens=False).ids)
 
     def decode(self, ids: list[int]) -> str:
         """The text of `ids`, without control tokens."""
