@@ -2,8 +2,9 @@
 
     joules = (package joules - idle watts · seconds) · CPU seconds of this process / busy CPU seconds of the machine
 
-The counters are measurements (or the processor's own estimate, before Haswell); the part of this process is not, and
-its uncertainty says so. It is nothing where no other process runs, and all of the figure where others do nearly all.
+The counters are the processor's own (on some parts a measurement, on others an estimate made on the chip). How much of
+them is this process's is a computation, and the uncertainty says so: it adds nothing where no other process runs, and
+as much as the whole figure where others do nearly all the work.
 """
 
 from __future__ import annotations

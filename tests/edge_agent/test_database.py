@@ -69,6 +69,15 @@ def test_an_exception_takes_everything_back(path: Path) -> None:
     database.close()
 
 
+def test_a_write_waits_for_the_disk_unless_it_need_not(path: Path) -> None:
+    database = Database(path, FIRST)
+    for durable, synchronous in ((True, 2), (False, 1), (True, 2)):  # FULL and NORMAL, as SQLite counts
+        with database.write(durable=durable) as db:
+            assert db.execute("PRAGMA synchronous").fetchone() == (synchronous,)
+            assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    database.close()
+
+
 def test_a_reader_never_waits_for_a_writer(path: Path) -> None:
     database = Database(path, FIRST)
     put(database, "old")
