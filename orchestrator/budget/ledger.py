@@ -12,11 +12,14 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from orchestrator.budget.window import Period, Resource, Window
 from orchestrator.errors import BudgetExhausted, ConfigError, InvalidRequest
 from orchestrator.ports import Clock, LedgerStore
 from orchestrator.types import Spend
+
+_LONGEST_TTL_S: Final = 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Ledger:
 
         Args:
             amount: the worst case.
-            ttl_s: seconds after which the holder counts as dead and its reservation expires. Longer than any run.
+            ttl_s: seconds after which the holder counts as dead and its reservation expires. Longer than any run; a
+                year at most.
 
         Raises:
             BudgetExhausted: a window has no room; names it, what is left, and when it opens again.
@@ -85,7 +89,9 @@ class Ledger:
         now = self._clock.now()
         self._store.expire(now)
         periods = tuple(window.at(now) for window in self._windows)
-        reservation = Reservation(uuid.uuid4().hex, amount, periods, now + timedelta(seconds=ttl_s))
+        reservation = Reservation(
+            uuid.uuid4().hex, amount, periods, now + timedelta(seconds=min(ttl_s, _LONGEST_TTL_S))
+        )
         full = self._store.reserve(reservation.id, amount, periods, expires_at=reservation.expires_at)
         if full is not None:
             raise self._refusal(full, amount, now)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 from orchestrator.errors import ConfigError
 from orchestrator.types import Spend
+
+_LONGEST_S: Final = 10**10
+"""Some three centuries, so that the end of any period is still a date."""
 
 
 class Resource(StrEnum):
@@ -37,7 +41,7 @@ class Window:
     """At most `limit` of `resource` in every stretch of `period_s` seconds, aligned to the Unix epoch (UTC).
 
     Raises:
-        ConfigError: a limit that is negative or not a number, or a period shorter than a second.
+        ConfigError: a limit that is negative or not a number, or a period that is no stretch of time.
     """
 
     name: str
@@ -48,8 +52,8 @@ class Window:
     def __post_init__(self) -> None:
         if not self.limit >= 0:
             raise ConfigError(f"budget window {self.name!r} needs a limit of zero or more, not {self.limit}")
-        if self.period_s < 1:
-            raise ConfigError(f"budget window {self.name!r} needs a period of 1 s or more, not {self.period_s}")
+        if not 1 <= self.period_s <= _LONGEST_S:
+            raise ConfigError(f"budget window {self.name!r} needs a period of 1 to {_LONGEST_S} s, not {self.period_s}")
 
     def at(self, now: datetime) -> Period:
         """The stretch that `now` falls in."""

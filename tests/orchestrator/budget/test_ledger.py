@@ -102,6 +102,10 @@ def test_a_reservation_expires_after_its_time(ledger: Ledger, clock: ManualClock
     assert ledger.reserve(Spend(device_joules=600), ttl_s=60)
 
 
+def test_an_endless_time_to_live_is_a_year(ledger: Ledger, clock: ManualClock) -> None:
+    assert ledger.reserve(Spend(device_joules=1), ttl_s=1e18).expires_at == clock.now() + timedelta(days=366)
+
+
 @pytest.mark.parametrize("joules", [-1.0, float("nan")])
 def test_an_amount_that_is_none_is_refused(ledger: Ledger, joules: float) -> None:
     with pytest.raises(InvalidRequest, match="device_joules"):

@@ -46,6 +46,7 @@ def test_a_limit_that_limits_nothing_sensible_is_refused(limit: float) -> None:
         Window("money", Resource.USD, limit, 3600)
 
 
-def test_a_period_shorter_than_a_second_is_refused() -> None:
+@pytest.mark.parametrize("period_s", [-60, 0, 10**15])
+def test_a_period_that_is_no_stretch_of_time_is_refused(period_s: int) -> None:
     with pytest.raises(ConfigError, match=r"'money'.*period"):
-        Window("money", Resource.USD, 1.0, 0)
+        Window("money", Resource.USD, 1.0, period_s)
