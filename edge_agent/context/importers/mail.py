@@ -1,0 +1,105 @@
+"""Mail: single messages (.eml, RFC 5322) and mailboxes (.mbox), through the standard library."""
+
+from __future__ import annotations
+
+import email
+import mailbox
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from email.errors import MessageError
+from email.message import EmailMessage, MIMEPart
+from email.policy import default
+from pathlib import Path
+
+from edge_agent.context.importers.reading import Entry, Skipped
+from edge_agent.context.importers.text import decoded, fingerprint, html_to_text, tidied
+from edge_agent.context.items import Item, Label
+from orchestrator.types import Record, Sensitivity
+
+_MARKS = {"private": Sensitivity.PRIVATE, "company-confidential": Sensitivity.PRIVATE}
+"""The Sensitivity header of RFC 4021; its "Personal" is the default anyway."""
+_FAULTS = (MessageError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
+"""What the email package raises on headers and parts that break its rules in new ways."""
+
+
+def read_eml(path: Path, label: Label) -> Iterator[Entry]:
+    """The one message of a file."""
+    yield _entry(path.read_bytes(), str(path), path, label)
+
+
+def read_mbox(path: Path, label: Label) -> Iterator[Entry]:
+    """The messages of a mailbox, one after the other: a mailbox of gigabytes is never in memory as a whole."""
+    with closing(mailbox.mbox(path, create=False)) as box:
+        number = 0
+        for number, key in enumerate(box.iterkeys(), start=1):
+            yield _entry(box.get_bytes(key), f"{path}, message {number}", path, label)
+        if not number and path.stat().st_size:
+            yield Skipped(str(path), "there is no message in it")
+
+
+def _entry(data: bytes, where: str, path: Path, label: Label) -> Entry:
+    try:
+        return _item(email.message_from_bytes(data, _class=EmailMessage, policy=default), data, path, label)
+    except _FAULTS:
+        return Skipped(where, "the message cannot be read")
+
+
+def _item(message: EmailMessage, data: bytes, path: Path, label: Label) -> Entry:
+    title = _header(message, "Subject")
+    body = _body(message)
+    names = [name for field in ("From", "To", "Cc") for name in _names(message, field)]
+    if not names and not title:
+        raise ValueError("no header says that this is a message")
+    mark = _MARKS.get(_header(message, "Sensitivity").lower())
+    record = Record(
+        kind="mail",
+        title=title or "(no subject)",
+        body=body,
+        people=tuple(dict.fromkeys(names)),
+        time=_sent(message),
+        source=str(path),
+        sensitivity=label("mail", mark),
+    )
+    known_as = _header(message, "Message-ID").strip("<>") or fingerprint(decoded(data))
+    return Item(record, f"mail:{known_as}")
+
+
+def _body(message: EmailMessage) -> str:
+    """The text for reading, made from HTML where there is nothing else; then the names of what is attached."""
+    part = message.get_body(preferencelist=("plain", "html"))
+    text = ""
+    if part is not None:
+        text = _content(part)
+        text = html_to_text(text) if part.get_content_subtype() == "html" else tidied(text)
+    files = [name for attachment in message.iter_attachments() if (name := attachment.get_filename())]
+    return "\n".join(part for part in (text, f"Attached: {', '.join(files)}." if files else "") if part)
+
+
+def _content(part: MIMEPart) -> str:
+    """The part's text; an unknown character set is guessed."""
+    try:
+        return str(part.get_content())
+    except LookupError:
+        payload = part.get_payload(decode=True)
+        return decoded(payload) if isinstance(payload, bytes) else ""
+
+
+def _names(message: EmailMessage, field: str) -> Iterator[str]:
+    """Display names of an address header, or the addresses themselves; the sender's is the first of a message."""
+    header = message[field]
+    for address in getattr(header, "addresses", ()):
+        name = address.display_name or address.addr_spec
+        if name and name != "<>":
+            yield name
+
+
+def _sent(message: EmailMessage) -> datetime | None:
+    moment = getattr(message["Date"], "datetime", None)
+    if not isinstance(moment, datetime):
+        return None
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    return " ".join(str(message[name] or "").split())

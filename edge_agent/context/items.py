@@ -1,0 +1,196 @@
+"""A record on its way into or out of the store: its lasting key, and how it is written as a row and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from orchestrator.errors import InvalidRequest
+from orchestrator.types import Record, Sensitivity
+
+COLUMNS = (
+    *("kind", "title", "body", "people", "time", "end_time", "place", "source"),
+    *("sensitivity", "recurrence", "starts_at", "ends_at"),
+)
+"""The columns of `records` that come from an item, in the order of `to_row`."""
+
+_MAX_ID = 2**53
+"""Ids stay exact in every JSON reader, and leave the store room to count on."""
+
+Label = Callable[[str, Sensitivity | None], Sensitivity]
+"""From a kind and the item's own mark, if it has one, to its sensitivity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A record and what the store knows beyond it."""
+
+    record: Record
+    key: str | None = None
+    """The same for the same thing at its next import: a UID, a Message-ID, a path. None: the store makes one up."""
+    recurrence: str = ""
+    """An iCalendar RRULE, where the event repeats."""
+
+
+def to_row(item: Item) -> tuple[object, ...]:
+    """The values of `COLUMNS`.
+
+    Raises:
+        InvalidRequest: it has no kind, or neither title nor body, or a time without a zone.
+    """
+    record = item.record
+    if not record.kind or not (record.title or record.body):
+        raise InvalidRequest("a record needs a kind, and a title or a body", remedy='for example the kind "note"')
+    return (
+        _storable(record.kind),
+        _storable(record.title),
+        _storable(record.body),
+        json.dumps([_storable(person) for person in record.people], ensure_ascii=False),
+        _iso(record.time),
+        _iso(record.end),
+        _storable(record.place),
+        _storable(record.source),
+        Sensitivity(record.sensitivity).value,
+        _storable(item.recurrence),
+        _unix_seconds(record.time),
+        _unix_seconds(record.end),
+    )
+
+
+def from_row(row: Mapping[str, Any]) -> Item:
+    """An item from a row of `records`."""
+    record = Record(
+        id=row["id"],
+        kind=row["kind"],
+        title=row["title"],
+        body=row["body"],
+        people=tuple(json.loads(row["people"])),
+        time=_moment(row["time"]),
+        end=_moment(row["end_time"]),
+        place=row["place"],
+        source=row["source"],
+        sensitivity=Sensitivity(row["sensitivity"]),
+    )
+    return Item(record, row["key"], row["recurrence"])
+
+
+def to_json(item: Item) -> str:
+    """One line of an export: the record's fields, and `key` and `recurrence` where there are any."""
+    beyond = {"key": item.key, "recurrence": item.recurrence}
+    values = {**fields(item.record), **{name: value for name, value in beyond.items() if value}}
+    return json.dumps(values, ensure_ascii=False)
+
+
+def fields(record: Record) -> dict[str, object]:
+    """A record as plain JSON values, times in ISO 8601; empty fields are left out."""
+    values = {
+        "id": record.id,
+        "kind": record.kind,
+        "title": record.title,
+        "body": record.body,
+        "people": list(record.people),
+        "time": _iso(record.time),
+        "end": _iso(record.end),
+        "place": record.place,
+        "source": record.source,
+        "sensitivity": Sensitivity(record.sensitivity).value,
+    }
+    return {name: value for name, value in values.items() if value not in (None, "", [])}
+
+
+def from_json(given: Mapping[str, Any], *, kind: str, label: Label) -> Item:
+    """An item from a JSON object with the fields that `to_json` writes; of title and body it needs one.
+
+    Args:
+        given: the object. An `id` counts as ours only beside a `key`; unknown fields are ignored.
+        kind: for an object that names none.
+        label: gives the sensitivity, from the kind and the object's own mark.
+
+    Raises:
+        ValueError: a field has the wrong type or value. The message names the field, never its value.
+    """
+    kind = _text(given, "kind") or kind
+    mark = _text(given, "sensitivity")
+    if mark and mark not in list(Sensitivity):
+        raise ValueError("its sensitivity is none of public, personal and private")
+    record = Record(
+        id=_own_id(given),
+        kind=kind,
+        title=_text(given, "title"),
+        body=_text(given, "body"),
+        people=_people(given),
+        time=_time(given, "time"),
+        end=_time(given, "end"),
+        place=_text(given, "place"),
+        source=_text(given, "source"),
+        sensitivity=label(kind, Sensitivity(mark) if mark else None),
+    )
+    if not record.title and not record.body:
+        raise ValueError("it has neither a title nor a body")
+    return Item(record, _text(given, "key") or None, _text(given, "recurrence"))
+
+
+def local_moment(text: str) -> datetime:
+    """An ISO 8601 date or time; without a zone it is this device's.
+
+    Raises:
+        ValueError: it is none.
+    """
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def _storable(text: str) -> str:
+    """`text` without half characters, which broken mails hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _unix_seconds(moment: datetime | None) -> int | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise InvalidRequest("a record's time has no time zone", remedy="give it one, for example with astimezone()")
+    return math.floor(moment.timestamp())
+
+
+def _text(given: Mapping[str, Any], name: str) -> str:
+    value = given.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"its {name} is not a text")
+    return value
+
+
+def _people(given: Mapping[str, Any]) -> tuple[str, ...]:
+    value = given.get("people") or []
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("its people are not a list of names")
+    return tuple(names)
+
+
+def _time(given: Mapping[str, Any], name: str) -> datetime | None:
+    text = _text(given, name)
+    try:
+        return local_moment(text) if text else None
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(f"its {name} is not an ISO 8601 time") from None
+
+
+def _own_id(given: Mapping[str, Any]) -> int | None:
+    value = given.get("id")
+    ours = "key" in given and type(value) is int and 0 < value < _MAX_ID
+    return value if ours else None

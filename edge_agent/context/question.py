@@ -1,0 +1,101 @@
+"""A question, read for recall: the words that matter, the moment it names, and whether it is about the asker's life."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from edge_agent.context.stopwords import STOP_WORDS
+from edge_agent.context.when import Window, window
+
+MAX_WORDS = 40
+"""A pasted page is not a better query than its first content words, and would only be slow."""
+
+_EVENT = frozenset({"event"})
+_MESSAGE = frozenset({"mail", "chat"})
+_KINDS = {
+    **dict.fromkeys(("appointment", "appointments", "calendar", "agenda", "schedule", "scheduled", "diary"), _EVENT),
+    **dict.fromkeys(("event", "events", "meeting", "meetings", "plan", "plans", "planned", "busy"), _EVENT),
+    **dict.fromkeys(("mail", "mails", "email", "emails", "message", "messages", "wrote"), _MESSAGE),
+    **dict.fromkeys(("note", "notes"), frozenset({"note"})),
+    **dict.fromkeys(("contact", "contacts"), frozenset({"contact"})),
+}
+"""Words that a kind of record answers by what it is."""
+
+_WORD = re.compile(r"[^\W_]+")
+# "Tell me", "I'd like to know": the asker as one who asks, not as what is asked about.
+_ASIDE = re.compile(
+    r"\b(?:tell|give|show|teach|help|let|suggest|recommend|explain|read|sing|find|get|play|for)(?: to)? (?:me|us)\b"
+    r"|\bhow (?:do|can|could|would|should) i\b|\bdo you know\b"
+    r"|\bi(?:'d| would)? (?:like|want|need|wish|love)(?: you)? to (?:know|learn|understand|hear|see|ask)\b"
+    r"|\b(?:may|can|could) i (?:please )?(?:ask|hear|have)\b|\bi(?: was|'m|'ve been)? wonder(?:ing)?\b"
+)
+_FIRST_PERSON = re.compile(r"\b(?:i|my|mine|myself|me|we|our|ours|us)\b")
+# Requests for knowledge or for a text: "explain …", "what is a …", "why do cats …".
+_GENERAL = re.compile(
+    r"^(?:please |can you |could you )?(?:explain|define|describe|translate|calculate|solve|compose|summari[sz]e"
+    r"|write|compare|invent|prove|list)\b"
+    r"|^why (?:do|does|is|are|did)\b|^(?:what|who) (?:is|are|was|were) an? "
+    r"|^(?:what|how|when|where) do (?!i\b|we\b|you\b|the\b|my\b|our\b)"
+    r"|^how (?:does|did) an? |\b(?:difference between|meaning of|in the world|your|(?:are|were) you)\b"
+)
+_EXPECTS = (
+    (re.compile(r"\b(?:when|next|upcoming)\b|\bwhat (?:time|day)\b"), "event"),
+    (re.compile(r"\bwho(?:'s|se)?\b|\bphone\b"), "contact"),
+)
+_DEFINITE = frozenset({"the", "my", "our", "this", "that"})
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the question that a record can cover."""
+
+    word: str
+    kinds: frozenset[str] = frozenset()
+    """Kinds of record that cover it by what they are."""
+    definite: bool = False
+    """It stands with "the", "my" or the like: a certain one is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What recall makes of a question."""
+
+    terms: tuple[Term, ...]
+    window: Window | None
+    window_words: tuple[str, ...]
+    """The window's own words; a record that says "Friday" covers "on Friday" as well."""
+    personal: bool
+    """The asker speaks of themselves: I, my, we, our."""
+    general: bool
+    """It asks for knowledge or for a text, as far as its form tells."""
+    expects: frozenset[str]
+    """Kinds of record that such a question is answered from, as far as its form tells; they come first among equals."""
+
+
+def read(text: str, now: datetime) -> Question:
+    """Read `text`. Any text can be read; one without content words gives a question without terms."""
+    lowered = text.lower().replace("’", "'")
+    moment = window(lowered, now)
+    rest = lowered.replace(moment.phrase, " ", 1) if moment else lowered
+    return Question(
+        terms=_terms(_WORD.findall(rest)),
+        window=moment,
+        window_words=tuple(w for w in _WORD.findall(moment.phrase) if w not in STOP_WORDS) if moment else (),
+        personal=_FIRST_PERSON.search(_ASIDE.sub(" ", lowered)) is not None,
+        general=_GENERAL.search(lowered.strip()) is not None,
+        expects=frozenset(kind for pattern, kind in _EXPECTS if pattern.search(lowered)),
+    )
+
+
+def _terms(words: list[str]) -> tuple[Term, ...]:
+    terms: dict[str, Term] = {}
+    for index, word in enumerate(words):
+        if word in STOP_WORDS or word in terms or (len(word) == 1 and word.isascii() and word.isalpha()):
+            continue
+        definite = not _DEFINITE.isdisjoint(words[max(0, index - 2) : index])
+        terms[word] = Term(word, _KINDS.get(word, frozenset()), definite)
+        if len(terms) == MAX_WORDS:
+            break
+    return tuple(terms.values())

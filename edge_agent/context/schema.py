@@ -1,0 +1,53 @@
+"""The tables of a context store, as migrations in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edge_agent.database import Schema
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+def create_records(db: Database) -> None:
+    """Records, their full-text index, and views of the index for word statistics.
+
+    `AUTOINCREMENT`: an id is never given twice, since stored decisions quote ids. `starts_at` and `ends_at` are `time`
+    and `end_time` as Unix seconds, for windows of time; the texts keep the zone's offset. `key` is what makes an import
+    repeatable.
+    """
+    db.execute("""
+        CREATE TABLE records (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            key TEXT NOT NULL UNIQUE DEFAULT ('user:' || lower(hex(randomblob(16)))),
+            kind TEXT NOT NULL,
+            title TEXT NOT NULL,
+            body TEXT NOT NULL,
+            people TEXT NOT NULL,
+            time TEXT,
+            end_time TEXT,
+            place TEXT NOT NULL,
+            source TEXT NOT NULL,
+            sensitivity TEXT NOT NULL CHECK (sensitivity IN ('public', 'personal', 'private')),
+            recurrence TEXT NOT NULL DEFAULT '',
+            starts_at INTEGER,
+            ends_at INTEGER
+        )
+    """)
+    records = db.table("records")
+    records.create_index(["kind", "starts_at"])
+    records.create_index(["starts_at"])
+    # No prefix index: recall asks for whole words, and `search` completes only the last one, which a range scan of the
+    # term list does in well under a millisecond.
+    records.enable_fts(
+        ["title", "body", "people", "place"], tokenize="porter unicode61 remove_diacritics 2", create_triggers=True
+    )
+    db.execute("CREATE VIRTUAL TABLE records_words USING fts5vocab(records_fts, row)")
+    db.execute("CREATE VIRTUAL TABLE records_places_of_words USING fts5vocab(records_fts, instance)")
+
+
+RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
+"""Smaller is better: the weights are of title, body, people and place."""
+
+SCHEMA: Final = Schema("context store", (create_records,))

@@ -1,0 +1,279 @@
+"""The personal-context store: records in one SQLite file, found again in milliseconds."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from edge_agent.context import items, recall
+from edge_agent.context.items import Item
+from edge_agent.context.schema import SCHEMA
+from edge_agent.context.search import matching
+from edge_agent.database import Database
+from orchestrator.errors import RecordNotFound
+from orchestrator.types import Recalled, Record
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+_COLUMNS = ", ".join(items.COLUMNS)
+_INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES ({', '.join('?' * len(items.COLUMNS))})"
+_INSERT_KEYED = f"INSERT INTO records (id, key, {_COLUMNS}) VALUES ({', '.join('?' * (len(items.COLUMNS) + 2))})"
+_UPDATE = f"UPDATE records SET {' = ?, '.join(items.COLUMNS)} = ? WHERE id = ?"
+_IDS = "(SELECT value FROM json_each(?))"
+"""A JSON list of ids: any number of them, of any size."""
+_EXPORT_PAGE = 500
+_CACHE_KIB = 8192
+"""Page cache of a connection: the whole index of 10,000 records fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutCounts:
+    """What became of the items of one `put`."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: PutCounts) -> PutCounts:
+        return PutCounts(self.added + other.added, self.updated + other.updated, self.unchanged + other.unchanged)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """What a store holds."""
+
+    path: Path
+    records: int
+    by_kind: dict[str, int]
+    by_sensitivity: dict[str, int]
+    file_bytes: int
+    """The database and its write-ahead log."""
+
+
+class SqliteContextStore:
+    """Records in a SQLite file; a `ContextStore` of `orchestrator.ports`.
+
+    Any number of threads may share one object, and any number of processes one file.
+    """
+
+    def __init__(self, path: Path | str, *, busy_timeout_s: float = 10.0) -> None:
+        """Open the store at `path`, and create it where there is none.
+
+        Args:
+            path: the database file.
+            busy_timeout_s: how long to wait for another process's write, in seconds.
+
+        Raises:
+            StoreCorrupt: the file is damaged, or something else.
+            StoreUnavailable: it is locked, read-only, on a full disk, or from a newer version.
+        """
+        self.path = Path(path)
+        self._database = Database(self.path, SCHEMA, busy_timeout_s=busy_timeout_s, prepare=_prepare)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection. Nothing is lost: what returned was committed."""
+        self._database.close()
+
+    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+        """The at most `limit` records that matter for `question`, best first; empty where nothing fits.
+
+        Relevance is what `relevance` measures; nothing below `recall.FLOOR` comes back. A private record among them
+        keeps the question on the device, so a question about the world must bring none.
+
+        Args:
+            question: any text.
+            limit: how many at most.
+            now: the present, with its zone: "tomorrow" is read from here.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._database.lend() as db:
+            hits = recall.find(db.conn, question, limit=limit, now=now)
+            found = _by_id(db, [hit.record_id for hit in hits])
+        return [Recalled(found[hit.record_id], hit.relevance) for hit in hits if hit.record_id in found]
+
+    def search(self, query: str, *, limit: int = 20) -> Sequence[Record]:
+        """Records that have the words of `query`, best first: all of them, or else any; the last may be unfinished.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._database.lend() as db:
+            ids = matching(db.conn, query, limit=limit)
+            found = _by_id(db, ids)
+        return [found[record_id] for record_id in ids if record_id in found]
+
+    def add(self, record: Record) -> int:
+        """Keep `record` under a new id, which is returned; its own `id` is ignored.
+
+        Raises:
+            InvalidRequest: it has no kind, or neither title nor body, or a time without a zone.
+            StoreError: the store cannot be written.
+        """
+        row = items.to_row(Item(record))
+        with self._database.write() as db:
+            return int(db.execute(_INSERT, row).lastrowid or 0)
+
+    def put(self, batch: Iterable[Item]) -> PutCounts:
+        """Add or update items by their keys, all in one transaction. An equal item changes nothing.
+
+        Raises:
+            InvalidRequest: an item cannot be a record; none of the batch is kept.
+            StoreError: the store cannot be written; none of the batch is kept.
+        """
+        rows = [(item, items.to_row(item)) for item in batch]
+        with self._database.write() as db:
+            outcomes = Counter(_put(db.conn, item, row) for item, row in rows)
+        return PutCounts(**outcomes)
+
+    def get(self, record_id: int) -> Record:
+        """The record with that id.
+
+        Raises:
+            RecordNotFound: there is none.
+            StoreError: the store cannot be read.
+        """
+        with self._database.lend() as db:
+            found = _by_id(db, [record_id])
+        if record_id not in found:
+            raise _missing(record_id)
+        return found[record_id]
+
+    def list(self, *, kind: str | None = None, limit: int | None = None) -> Sequence[Record]:
+        """Records, the newest id first; of one `kind` only, where it is given.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._database.lend() as db:
+            where, values = ("kind = ?", [kind]) if kind else (None, None)
+            rows = db.table("records").rows_where(where, values, order_by="id desc", limit=limit)
+            return [items.from_row(row).record for row in rows]
+
+    def forget(self, record_id: int) -> None:
+        """Remove a record from the file, not only from its index.
+
+        Raises:
+            RecordNotFound: there is none.
+            StoreError: the store cannot be written.
+        """
+        with self._database.write() as db:
+            if not db.execute(f"DELETE FROM records WHERE id IN {_IDS}", [json.dumps([record_id])]).rowcount:
+                raise _missing(record_id)
+            _purge_index(db)
+        self._empty_log()
+
+    def forget_all(self) -> int:
+        """Remove every record; how many there were. Ids are not given again.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        with self._database.write() as db:
+            count = db.execute("DELETE FROM records").rowcount
+            _purge_index(db)
+        self._empty_log()
+        return count
+
+    def export(self) -> Iterator[str]:
+        """Every record as a line of JSON, in the order of ids. `import` of these lines gives the same records back.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        last = 0
+        while True:
+            with self._database.lend() as db:
+                page = list(db.table("records").rows_where("id > ?", [last], order_by="id", limit=_EXPORT_PAGE))
+            for row in page:
+                yield items.to_json(items.from_row(row))
+            if len(page) < _EXPORT_PAGE:
+                return
+            last = page[-1]["id"]
+
+    def stats(self) -> StoreStats:
+        """Counts and size.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._database.lend() as db:
+            files = [self.path, self.path.with_name(self.path.name + "-wal")]
+            return StoreStats(
+                path=self.path,
+                records=db.table("records").count,
+                by_kind=_counts(db, "kind"),
+                by_sensitivity=_counts(db, "sensitivity"),
+                file_bytes=sum(file.stat().st_size for file in files if file.exists()),
+            )
+
+    def _empty_log(self) -> None:
+        """Move the write-ahead log into the file and cut it to nothing; a reader in between only delays that."""
+        with self._database.lend() as db:
+            db.execute("PRAGMA wal_checkpoint(truncate)").fetchall()
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """What each connection needs beyond the usual."""
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute("PRAGMA temp_store = memory")  # the words of a question never reach the disk
+    connection.execute("PRAGMA secure_delete = on")  # what is forgotten is overwritten with zeros
+    recall.prepare(connection)
+
+
+def _put(connection: sqlite3.Connection, item: Item, row: tuple[object, ...]) -> str:
+    """Add or update one item; the name of what happened, as a field of `PutCounts`."""
+    stored = None
+    if item.key is not None:
+        stored = connection.execute(f"SELECT id, {_COLUMNS} FROM records WHERE key = ?", (item.key,)).fetchone()
+    if stored is None:
+        if item.key is None:
+            connection.execute(_INSERT, row)
+        else:
+            connection.execute(_INSERT_KEYED, (_free_id(connection, item.record.id), item.key, *row))
+        return "added"
+    if stored[1:] == row:
+        return "unchanged"
+    connection.execute(_UPDATE, (*row, stored[0]))
+    return "updated"
+
+
+def _free_id(connection: sqlite3.Connection, wanted: int | None) -> int | None:
+    """`wanted`, if no record ever had it here; None lets SQLite choose."""
+    if wanted is None:
+        return None
+    (last,) = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'records'").fetchone()
+    return wanted if wanted > (last or 0) else None
+
+
+def _purge_index(db: sqlite_utils.Database) -> None:
+    """Rewrite the full-text index: FTS5 otherwise keeps the words of removed records until segments happen to merge."""
+    db.execute("INSERT INTO records_fts (records_fts) VALUES ('optimize')")
+
+
+def _by_id(db: sqlite_utils.Database, ids: Sequence[int]) -> dict[int, Record]:
+    rows = db.query(f"SELECT * FROM records WHERE id IN {_IDS}", [json.dumps(ids)])
+    return {row["id"]: items.from_row(row).record for row in rows}
+
+
+def _counts(db: sqlite_utils.Database, column: str) -> dict[str, int]:
+    return dict(db.execute(f"SELECT {column}, count(*) FROM records GROUP BY {column} ORDER BY 2 DESC, 1").fetchall())
+
+
+def _missing(record_id: int) -> RecordNotFound:
+    return RecordNotFound(f"no record has the id {record_id}", remedy="`edgewise context list` shows the ids")

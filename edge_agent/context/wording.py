@@ -1,0 +1,98 @@
+"""Records as sentences, for the prompt of a small model."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+from orchestrator.types import Record
+
+_LONGEST = 480
+"""Characters of a sentence: about 120 tokens, so that a few records fit a small prompt."""
+
+
+def sentence(record: Record, now: datetime) -> str:
+    """`record` in plain English, with its date spelled out: what a model of 135 million parameters understands.
+
+    "On Tuesday 24 November 2026 at 09:30: Dentist with Dr. Weber, at Lindenstraße 4."
+
+    Args:
+        record: any record. A time is told in its own zone, as the calendar wrote it.
+        now: a moment with a zone; yesterday, today and tomorrow are named.
+    """
+    if record.kind == "event":
+        text = _event(record, now)
+    elif record.kind == "contact":
+        text = _joined(record.title, record.body)
+    elif record.kind == "mail":
+        text = _joined(f'Mail{_from(record)}{_when(record, now)}, "{record.title}"', record.body)
+    elif record.kind == "chat":
+        text = _joined(f"{_spoken(record)}{_when(record, now)}", record.body)
+    else:
+        heading = f"{record.kind.capitalize()} {record.title}".strip()
+        text = _joined(f"{heading}{_when(record, now)}", record.body)
+    return _shortened(" ".join(text.split()))
+
+
+def _event(record: Record, now: datetime) -> str:
+    others = tuple(person for person in record.people if not _named(person, record.title))
+    with_people = f" with {_listed(others)}" if others else ""
+    at_place = f", at {record.place}" if record.place else ""
+    told = f"{record.title or 'Event'}{with_people}{at_place}."
+    span = _span(record, now)
+    opening = f"{span[0].upper()}{span[1:]}: " if span else ""
+    return f"{opening}{told} {record.body}".strip()
+
+
+def _span(record: Record, now: datetime) -> str:
+    """ "on Tuesday 24 November 2026 at 09:30", "from Sunday … to Saturday …"; empty without a time."""
+    if record.time is None:
+        return ""
+    start, end = record.time, record.end
+    if not _is_midnight(start):
+        return f"{_day(start, now)} at {start:%H:%M}"
+    if end is None or not _is_midnight(end) or end - start < timedelta(days=1, hours=12):
+        return _day(start, now)
+    return f"from {_date(start)} to {_date(end - timedelta(days=1))}"
+
+
+def _when(record: Record, now: datetime) -> str:
+    return f" {_span(record, now)}" if record.time else ""
+
+
+def _day(moment: datetime, now: datetime) -> str:
+    here = now.astimezone(moment.tzinfo) if moment.tzinfo else now
+    name = {-1: "yesterday, ", 0: "today, ", 1: "tomorrow, "}.get((moment.date() - here.date()).days)
+    return f"{name or 'on '}{_date(moment)}"
+
+
+def _date(moment: datetime) -> str:
+    return f"{moment:%A} {moment.day} {moment:%B} {moment.year}"
+
+
+def _is_midnight(moment: datetime) -> bool:
+    return moment.time() == time()
+
+
+def _from(record: Record) -> str:
+    return f" from {record.people[0]}" if record.people else ""
+
+
+def _spoken(record: Record) -> str:
+    return f"{record.people[0]} wrote" if record.people else record.title or "Message"
+
+
+def _named(person: str, title: str) -> bool:
+    """Whether the title tells of the person already: "Dinner with Priya" of Priya Nair."""
+    return any(word in title for word in person.split() if len(word) > 2)
+
+
+def _listed(people: tuple[str, ...]) -> str:
+    return people[0] if len(people) == 1 else f"{', '.join(people[:-1])} and {people[-1]}"
+
+
+def _joined(opening: str, body: str) -> str:
+    return f"{opening}: {body}" if opening and body else opening or body
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST].rsplit(" ", 1)[0] + " …"

@@ -1,0 +1,144 @@
+"""`edgewise context`, as its user types it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from edge_agent.cli.context import app
+from orchestrator.errors import EdgewiseError, ImportFailed, InvalidRequest, RecordNotFound
+
+HOUSEHOLD = Path(__file__).resolve().parents[3] / "examples" / "household"
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    monkeypatch.setenv("EDGEWISE_HOME", str(home))
+    return home
+
+
+def run(*words: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, words, input=typed)
+
+
+def done(*words: str, typed: str = "") -> str:
+    result = run(*words, typed=typed)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def as_json(*words: str) -> Any:
+    return json.loads(done(*words, "--json"))
+
+
+def error(*words: str) -> EdgewiseError:
+    result = run(*words)
+    assert isinstance(result.exception, EdgewiseError), result.output
+    return result.exception
+
+
+def test_a_household_is_imported_searched_and_counted() -> None:
+    assert "81 new, 0 updated, 0 as before." in done("import", str(HOUSEHOLD))
+    assert "0 new, 0 updated, 81 as before." in done("import", str(HOUSEHOLD))
+    shown = done("search", "dentist")
+    assert "2026-11-24 09:30" in shown
+    assert "Lindenstraße" not in shown  # it is in another column of the record
+    (dentist, contact) = as_json("search", "dent")
+    assert (dentist["title"], contact["title"]) == ("Dentist", "Dr. Miriam Weber")
+    assert len(as_json("list", "--kind", "contact")) == 13
+    stats = as_json("stats")
+    assert (stats["records"], stats["by_sensitivity"]["public"]) == (81, 2)
+    assert "81" in done("stats")
+
+
+def test_the_summary_tells_what_was_skipped(tmp_path: Path) -> None:
+    folder = tmp_path / "life"
+    folder.mkdir()
+    (folder / "a.md").write_text("# A\nx")
+    (folder / "b.json").write_text("{broken")
+    (folder / "c.jpg").write_text("x")
+    shown = done("import", str(folder))
+    assert "1 new" in shown
+    assert "Left alone, of other kinds: 1 file." in shown
+    assert "b.json: it is not JSON" in shown.replace("\n", "")
+    summary = as_json("import", str(folder))
+    assert (summary["unchanged"], summary["ignored_files"]) == (1, 1)
+    assert summary["skipped"] == [{"source": str(folder / "b.json"), "reason": "it is not JSON"}]
+
+
+def test_many_skipped_items_are_not_all_shown(tmp_path: Path) -> None:
+    file = tmp_path / "many.json"
+    file.write_text(json.dumps([{"body": "x"}, *[3] * 30]))
+    shown = done("import", str(file))
+    assert shown.count("\nskipped ") == 20
+    assert "and 10 more" in shown
+
+
+def test_an_import_that_brings_nothing_fails(tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_text("{broken")
+    assert isinstance(error("import", str(tmp_path / "b.json")), ImportFailed)
+    assert isinstance(error("import", str(tmp_path / "missing.ics")), ImportFailed)
+
+
+def test_adding_listing_and_forgetting_one() -> None:
+    assert "record 1 (private)" in done("add", "Dentist on Tuesday", "--sensitivity", "private", "--title", "Teeth")
+    added = as_json("add", "later", "--kind", "event", "--time", "2026-11-24T09:30")
+    assert added == {"id": 2}
+    newest, oldest = as_json("list")
+    assert datetime.fromisoformat(newest["time"]) == datetime(2026, 11, 24, 9, 30).astimezone()
+    assert (oldest["title"], oldest["sensitivity"], oldest["source"]) == ("Teeth", "private", "user")
+    assert "Forgot record 1." in done("forget", "1")
+    assert isinstance(error("forget", "1"), RecordNotFound)
+
+
+@pytest.mark.parametrize(
+    "words", [("forget",), ("forget", "1", "--all"), ("add", "x", "--time", "tomorrow"), ("add", "", "--kind", "")]
+)
+def test_what_makes_no_sense_is_refused(words: tuple[str, ...]) -> None:
+    assert isinstance(error(*words), InvalidRequest)
+
+
+def test_forgetting_everything_asks_first() -> None:
+    done("add", "x")
+    assert run("forget", "--all", typed="n\n").exit_code != 0
+    assert as_json("stats")["records"] == 1
+    assert "Forgot 1 record." in done("forget", "--all", typed="y\n")
+    done("add", "y")
+    assert "Forgot 1 record." in done("forget", "--all", "--yes")
+
+
+def test_an_export_is_imported_by_another_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done("import", str(HOUSEHOLD))
+    file = tmp_path / "export.jsonl"
+    assert "Wrote 81 records" in done("export", str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("EDGEWISE_HOME", str(tmp_path / "other"))
+    done("import", str(file))
+    assert done("export") == done("export", "-") == file.read_text(encoding="utf-8")
+
+
+def test_an_export_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    done("add", "x")
+    assert isinstance(error("export", str(tmp_path / "no" / "such" / "folder.jsonl")), InvalidRequest)
+    assert isinstance(error("export", str(tmp_path)), InvalidRequest)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+def test_a_record_cannot_steer_the_terminal() -> None:
+    done("add", "harmless \x1b[2J [bold]markup[/bold] \x07", "--title", "\x1b]0;pwned\x07")
+    shown = done("list")
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "[bold]markup[/bold]" in shown
+
+
+def test_an_empty_store_says_so() -> None:
+    assert "No records yet." in done("list")
+    assert "Nothing has these words." in done("search", "anything")
+    assert as_json("list") == []

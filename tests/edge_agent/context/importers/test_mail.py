@@ -1,0 +1,137 @@
+"""Mail: headers, bodies, boxes."""
+
+from __future__ import annotations
+
+import mailbox
+from datetime import datetime, timedelta, timezone
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from edge_agent.context.importers.mail import read_eml, read_mbox
+from edge_agent.context.importers.reading import Entry, Skipped
+from edge_agent.context.items import Item
+from edge_agent.context.labels import Labels
+from orchestrator.types import Record, Sensitivity
+
+
+def message(**headers: str) -> EmailMessage:
+    made = EmailMessage()
+    given = {"From": "Priya Nair <priya@example.com>", "To": "nora@example.com", "Subject": "Dinner?"}
+    for name, value in {**given, "Message-ID": "<1@example.com>", **headers}.items():
+        made[name.replace("_", "-")] = value
+    return made
+
+
+def eml(path: Path, content: EmailMessage | bytes) -> Entry:
+    file = path / "message.eml"
+    file.write_bytes(content if isinstance(content, bytes) else content.as_bytes())
+    (entry,) = read_eml(file, Labels().label)
+    return entry
+
+
+def record(path: Path, content: EmailMessage | bytes) -> Record:
+    entry = eml(path, content)
+    assert isinstance(entry, Item)
+    return entry.record
+
+
+def test_a_plain_message(tmp_path: Path) -> None:
+    made = message(Date="Wed, 18 Nov 2026 21:37:00 +0100", Cc="Tobi <tobi@example.com>")
+    made.set_content("The 27th works for me!\n\n\n\nPri\n")
+    entry = eml(tmp_path, made)
+    assert isinstance(entry, Item)
+    assert entry.key == "mail:1@example.com"
+    assert entry.record == Record(
+        kind="mail",
+        title="Dinner?",
+        body="The 27th works for me!\n\nPri",
+        people=("Priya Nair", "nora@example.com", "Tobi"),
+        time=datetime(2026, 11, 18, 21, 37, tzinfo=timezone(timedelta(hours=1))),
+        source=str(tmp_path / "message.eml"),
+    )
+
+
+def test_html_alone_is_read_as_its_text(tmp_path: Path) -> None:
+    made = message()
+    made.set_content(
+        "<html><head><title>no</title><style>p{}</style></head><body><h1>Thank&nbsp;you</h1>"
+        "<p>Friday &ndash; <b>10:25</b><br>gate 7</p><script>no()</script></body></html>",
+        subtype="html",
+    )
+    assert record(tmp_path, made).body == "Thank you\n\nFriday – 10:25\ngate 7"
+
+
+def test_of_two_versions_the_plain_one_is_read_and_attachments_are_named(tmp_path: Path) -> None:
+    made = message()
+    made.set_content("plain")
+    made.add_alternative("<p>html</p>", subtype="html")
+    made.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="ticket.pdf")
+    assert record(tmp_path, made).body == "plain\nAttached: ticket.pdf."
+
+
+def test_encoded_headers_and_old_character_sets(tmp_path: Path) -> None:
+    raw = (
+        b"From: =?utf-8?q?Y=C4=B1ld=C4=B1z?= <y@example.com>\r\nSubject: =?iso-8859-1?q?Gr=FC=DFe?=\r\n"
+        b"Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSch\xf6n\r\n"
+    )
+    found = record(tmp_path, raw)
+    assert (found.people, found.title, found.body) == (("Yıldız",), "Grüße", "Schön")
+    unknown = raw.replace(b"charset=iso-8859-1", b"charset=x-invented")
+    assert record(tmp_path, unknown).body == "Schön"
+
+
+@pytest.mark.parametrize(
+    ("header", "label"),
+    [
+        ("Private", Sensitivity.PRIVATE),
+        ("Company-Confidential", Sensitivity.PRIVATE),
+        ("Personal", Sensitivity.PERSONAL),
+        ("whatever", Sensitivity.PERSONAL),
+    ],
+)
+def test_its_sensitivity_header_is_its_label(tmp_path: Path, header: str, label: Sensitivity) -> None:
+    assert record(tmp_path, message(Sensitivity=header)).sensitivity is label
+
+
+def test_without_an_id_it_is_known_by_its_content(tmp_path: Path) -> None:
+    raw = b"From: a@example.com\r\nSubject: x\r\n\r\nhello\r\n"
+    first, again, other = eml(tmp_path, raw), eml(tmp_path, raw), eml(tmp_path, raw + b"!")
+    assert isinstance(first, Item)
+    assert isinstance(again, Item)
+    assert isinstance(other, Item)
+    assert first.key == again.key != other.key
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x00\xff\xfe", b"just a text\n", b"\r\n\r\nbody only"])
+def test_what_is_no_message_is_skipped(tmp_path: Path, raw: bytes) -> None:
+    assert isinstance(eml(tmp_path, raw), Skipped)
+
+
+def test_bad_dates_and_addresses_do_not_lose_a_message(tmp_path: Path) -> None:
+    found = record(tmp_path, b"From: @@@,,;<\r\nDate: yesterday or so\r\nSubject: kept\r\n\r\nx\r\n")
+    assert (found.title, found.time) == ("kept", None)
+
+
+def test_a_mailbox(tmp_path: Path) -> None:
+    path = tmp_path / "mail.mbox"
+    box = mailbox.mbox(path)
+    for number in range(3):
+        made = message(**{"Message-ID": f"<{number}@example.com>"}, Subject=f"number {number}")
+        made.set_content("From here on, all is well.\n")
+        box.add(made)
+    box.close()
+    with path.open("ab") as file:
+        file.write(b"From broken Mon Nov 23 09:00:00 2026\n\nno headers, secret words\n")
+    found = list(read_mbox(path, Labels().label))
+    assert [entry.record.title for entry in found if isinstance(entry, Item)] == ["number 0", "number 1", "number 2"]
+    (skipped,) = [entry for entry in found if isinstance(entry, Skipped)]
+    assert skipped.source.endswith("message 4")
+    assert "secret" not in skipped.reason
+
+
+def test_a_text_is_no_mailbox(tmp_path: Path) -> None:
+    path = tmp_path / "mail.mbox"
+    path.write_text("dear diary\n")
+    assert [type(entry) for entry in read_mbox(path, Labels().label)] == [Skipped]

@@ -1,0 +1,65 @@
+"""Reading a question: its content words, and whose life it is about."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from edge_agent.context.question import MAX_WORDS, read
+
+
+def words(text: str, now: datetime) -> list[str]:
+    return [term.word for term in read(text, now).terms]
+
+
+def test_only_content_words_are_left(monday: datetime) -> None:
+    assert words("When do I see the dentist, please?", monday) == ["dentist"]
+    assert words("What is on my shopping list?", monday) == ["shopping"]
+    assert words("the of and to", monday) == []
+
+
+def test_the_words_of_a_date_are_not_searched_as_content(monday: datetime) -> None:
+    question = read("What's the plan for next week with Priya?", monday)
+    assert [term.word for term in question.terms] == ["plan", "priya"]
+    assert question.window is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "personal"),
+    [
+        ("When do I see the dentist?", True),
+        ("Where are our passports?", True),
+        ("Tell me who invented the telephone", False),
+        ("I would like to know what trenchant means", False),
+        ("How do I boil an egg?", False),
+        ("Can you recommend me a book?", False),
+        ("Can you help me find my keys?", True),
+        ("What is in the letter to mine?", True),
+    ],
+)
+def test_the_asker_as_asker_is_not_the_subject(text: str, personal: bool, monday: datetime) -> None:
+    assert read(text, monday).personal is personal
+
+
+@pytest.mark.parametrize(
+    ("text", "general"),
+    [
+        ("Explain how a transformer works", True),
+        ("What do bees make?", True),
+        ("Why do cats purr?", True),
+        ("What is a prime number?", True),
+        ("What do we need for the cabin?", False),
+        ("What is the wifi password?", False),
+    ],
+)
+def test_requests_for_knowledge_are_seen_by_their_form(text: str, general: bool, monday: datetime) -> None:
+    assert read(text, monday).general is general
+
+
+def test_a_certain_one_is_told_from_any(monday: datetime) -> None:
+    assert [term.definite for term in read("the old boiler and a train", monday).terms] == [True, False]
+
+
+def test_a_page_is_cut_to_its_first_content_words(monday: datetime) -> None:
+    assert len(words(" ".join(f"word{number}" for number in range(500)), monday)) == MAX_WORDS
