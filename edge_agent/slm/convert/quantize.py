@@ -10,8 +10,10 @@ import numpy.typing as npt
 from edge_agent.slm.convert.config import FloatArray
 from edge_agent.slm.convert.recipe import Blocks
 
-# Rows at a time: bounds the float32 temporaries to a few tens of megabytes, whatever the vocabulary.
-_ROWS = 4096
+# Weights at a time: bounds the float32 temporaries to some tens of megabytes, whatever the vocabulary.
+_CHUNK = 2_000_000
+# How many scales below the finest one are tried; more gain little.
+_TRIES = 12
 
 
 class QuantizedMatrix(NamedTuple):
@@ -29,16 +31,18 @@ class QuantizedMatrix(NamedTuple):
 def quantize(matrix: FloatArray, blocks: Blocks) -> QuantizedMatrix:
     """Round `matrix` `[out, in]` to symmetric blocks.
 
-    Eight bits use -127..127 with the scale max|w| / 127, which keeps weights that were Q8_0 in a GGUF file as they
-    are. Four bits map the weight of largest magnitude to -8, so that all sixteen levels count (as Q4_0 does).
+    Eight bits use -127..127. The scale is max|w| / 127, or, for weights that were quantised before, a somewhat larger
+    one on which they fall: Q8_0 and Q5_0 keep their exact values, and Q4_1 and Q4_K lose half as much as otherwise.
+    Four bits map the weight of largest magnitude to -8, so that all sixteen levels count (as Q4_0 does).
     """
     rows, columns = matrix.shape
     count = -(-columns // blocks.size)
     packed = np.empty((rows, count, blocks.size * blocks.bits // 8), np.uint8)
     scales = np.empty((rows, count), np.float32)
-    for start in range(0, rows, _ROWS):
-        chunk = np.zeros((min(_ROWS, rows - start), count * blocks.size), np.float32)
-        chunk[:, :columns] = matrix[start : start + _ROWS]
+    step = max(1, _CHUNK // columns)
+    for start in range(0, rows, step):
+        chunk = np.zeros((min(step, rows - start), count * blocks.size), np.float32)
+        chunk[:, :columns] = matrix[start : start + step]
         part = slice(start, start + len(chunk))
         packed[part], scales[part] = _quantize_rows(chunk.reshape(len(chunk), count, blocks.size), blocks.bits)
     return QuantizedMatrix(packed, scales)
@@ -58,13 +62,39 @@ def _quantize_rows(values: FloatArray, bits: int) -> tuple[npt.NDArray[np.uint8]
     """Round `values` `[rows, blocks, block size]`; returns them packed, and their scales."""
     zero = 2 ** (bits - 1)
     if bits == 8:
-        scales = np.abs(values).max(axis=-1) / 127
+        scales = _aligned_scales(values, np.abs(values).max(axis=-1) / np.float32(127))
     else:
         largest = np.take_along_axis(values, np.abs(values).argmax(axis=-1, keepdims=True), axis=-1)[..., 0]
-        scales = largest / -zero
+        scales = largest / np.float32(-zero)
     # A block of zeros has the scale 0; dividing by 1 instead stores zeros.
-    levels = np.rint(values / np.where(scales == 0, 1, scales)[..., None]) + zero
+    levels = np.rint(values / np.where(scales == 0, np.float32(1), scales)[..., None]) + zero
     stored = np.clip(levels, 0, 2 * zero - 1).astype(np.uint8)
     if bits == 4:
         stored = stored[..., 0::2] | (stored[..., 1::2] << 4)
-    return stored, scales.astype(np.float32)
+    return stored, scales
+
+
+def _aligned_scales(values: FloatArray, finest: FloatArray) -> FloatArray:
+    """For each block, a scale near the `finest` possible one that its weights fall on, where they have a common step.
+
+    Weights that were quantised before are `lowest + n * step`. A scale of step / k keeps their distances exactly, and
+    rounds only `lowest`, the same for the whole block; among some k the one that moves it least is taken.
+    """
+    ordered = np.sort(values, axis=-1)
+    gaps = np.diff(ordered, axis=-1)
+    # Equal weights differ by nothing but float32 rounding.
+    gaps[gaps <= finest[..., None] / 100] = np.inf
+    step, lowest = gaps.min(axis=-1), ordered[..., 0]
+    places = (ordered - lowest[..., None]) / step[..., None]
+    regular = np.isfinite(step) & (np.abs(places - np.rint(places)).max(axis=-1) < 0.01)
+    most = np.where(regular, np.floor(step / np.where(regular, finest, 1) * 1.0001), 0)
+    # What plain rounding costs: the standard deviation of an even error within one level.
+    scales, least = finest, finest / np.float32(12**0.5)
+    for fewer in range(_TRIES):
+        count = most - fewer
+        scale = (step / np.maximum(count, 1)).astype(np.float32)
+        scale[~regular] = 1
+        moved = np.abs(lowest - np.rint(lowest / scale) * scale)
+        better = (count >= 1) & (moved < least)
+        scales, least = np.where(better, scale, scales), np.where(better, moved, least)
+    return scales

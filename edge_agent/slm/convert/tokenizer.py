@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -10,6 +10,7 @@ from tokenizers import AddedToken, Tokenizer, processors
 
 from edge_agent.slm.convert.byte_level import byte_level_bpe
 from edge_agent.slm.convert.gguf_file import FETCH_AGAIN, GgufFile
+from edge_agent.slm.convert.sentencepiece import sentencepiece_bpe
 from orchestrator.errors import ModelCorrupt, ModelUnsupported
 
 
@@ -17,6 +18,7 @@ class _Kind(IntEnum):
     """The values of `tokenizer.ggml.token_type` that count here."""
 
     NORMAL = 1
+    UNKNOWN = 2
     CONTROL = 3
     USER_DEFINED = 4
     UNUSED = 5
@@ -24,6 +26,11 @@ class _Kind(IntEnum):
 
 #: The hub's words for the roles of tokens, and those of a GGUF file.
 _ROLES = {"bos": "bos", "eos": "eos", "pad": "padding", "unk": "unknown"}
+#: By `tokenizer.ggml.model`.
+_MODELS: Mapping[str, Callable[[GgufFile, Mapping[str, int]], Tokenizer]] = {
+    "gpt2": byte_level_bpe,
+    "llama": sentencepiece_bpe,
+}
 _END_ROLES = ("eos", "eot", "eom")
 # Files name one end token, yet chat models also end with these; llama.cpp stops at them too.
 _END_TEXTS = frozenset({"<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|end|>"})
@@ -52,11 +59,15 @@ def model_tokenizer(file: GgufFile) -> ModelTokenizer:
         ModelCorrupt: metadata is missing or contradicts itself.
     """
     tokens = _Tokens(file)
-    tokenizer = _merging(file, tokens)
+    model = file.require("tokenizer.ggml.model", str)
+    if model not in _MODELS:
+        remedy = "Choose another model, or an ONNX build of this one, which has its own tokenizer.json"
+        raise ModelUnsupported(f"{file.path} has the unknown kind of tokenizer {model!r}", remedy=remedy)
+    tokenizer = _MODELS[model](file, tokens.vocabulary())
     tokenizer.add_tokens(tokens.added(_Kind.USER_DEFINED))
-    tokenizer.add_special_tokens(tokens.added(_Kind.CONTROL))
+    tokenizer.add_special_tokens(tokens.added(_Kind.CONTROL, _Kind.UNKNOWN))
     bos = tokens.special("bos")
-    if file.optional("tokenizer.ggml.add_bos_token", False) and bos is not None:
+    if file.optional("tokenizer.ggml.add_bos_token", model == "llama") and bos is not None:
         text = tokens.texts[bos]
         tokenizer.post_processor = processors.TemplateProcessing(single=[text, "$A"], special_tokens=[(text, bos)])
     named = {f"{role}_token": tokens.special(key) for role, key in _ROLES.items()}
@@ -82,11 +93,14 @@ class _Tokens:
         """Ids by text. Unused tokens are padding of the embedding matrix: no text makes them."""
         return {text: index for index, text in enumerate(self.texts) if self._kinds[index] != _Kind.UNUSED}
 
-    def added(self, wanted: _Kind) -> list[AddedToken]:
-        """The tokens of one kind that are found in a text before it is cut into words."""
-        special = wanted == _Kind.CONTROL
+    def added(self, *wanted: _Kind) -> list[AddedToken]:
+        """The tokens of some kinds, which are found in a text before it is cut into words."""
         pairs = zip(self.texts, self._kinds, strict=True)
-        return [AddedToken(text, special=special, normalized=False) for text, kind in pairs if kind == wanted]
+        return [
+            AddedToken(text, special=kind != _Kind.USER_DEFINED, normalized=False)
+            for text, kind in pairs
+            if kind in wanted
+        ]
 
     def special(self, role: str) -> int | None:
         """The id of the token with a role (`bos`, `eos`, `padding`, ...), where the file names one."""
@@ -107,11 +121,3 @@ class _Tokens:
         pairs = enumerate(zip(self.texts, self._kinds, strict=True))
         usual = [index for index, (text, kind) in pairs if kind == _Kind.CONTROL and text in _END_TEXTS]
         return tuple(dict.fromkeys(named + usual))
-
-
-def _merging(file: GgufFile, tokens: _Tokens) -> Tokenizer:
-    model = file.require("tokenizer.ggml.model", str)
-    if model == "gpt2":
-        return byte_level_bpe(file, tokens.vocabulary())
-    remedy = "Choose another model, or an ONNX build of this one, which has its own tokenizer.json"
-    raise ModelUnsupported(f"{file.path} has the unknown kind of tokenizer {model!r}", remedy=remedy)
