@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -128,7 +128,7 @@ class OnnxModel:
 
     async def generate(
         self, messages: Sequence[Message], *, sampling: Sampling, deadline: Deadline, prefix: str = ""
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent, None]:
         """Stream an answer: `Started`, any number of `TextDelta`, one `Completed`.
 
         A `TextDelta` without tokens is a part of a long prompt that was read; every other one holds one token, the

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edge_agent.slm.sampling import Floats, Sampler, distribution, score
+from edge_agent.slm.sampling import Doubles, Floats, Sampler, distribution, score
 from orchestrator.errors import InferenceFailed, InvalidRequest
 from orchestrator.types import Sampling
 
@@ -19,10 +19,11 @@ temperatures = st.floats(0.05, 5)
 shares = st.floats(0.01, 1)
 
 
-def softmax(row: Floats, temperature: float = 1.0) -> np.ndarray:
+def softmax(row: Floats, temperature: float = 1.0) -> Doubles:
     exact = row.astype(np.float64) / temperature
-    weights = np.exp(exact - exact.max())
-    return weights / weights.sum()
+    weights: Doubles = np.exp(exact - exact.max())
+    weights /= weights.sum()
+    return weights
 
 
 @given(row=logits, temperature=temperatures, top_p=shares)
