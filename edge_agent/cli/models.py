@@ -33,7 +33,8 @@ def list_models(
     table.columns[3].justify = "right"
     for row in rows:
         mark = "*" if row["default"] else ""
-        table.add_row(mark, row["name"], row["state"], _megabytes(row["bytes"]), row["licence"], row["source"])
+        source = row["source"].partition(" ")[0] if row["state"] == "installed" else row["source"]
+        table.add_row(mark, row["name"], row["state"], _megabytes(row["bytes"]), row["licence"], source)
     shown = console()
     shown.print(table)
     shown.print(f"\n* the default; models are in {models_dir()}", style="dim")

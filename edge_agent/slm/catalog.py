@@ -131,8 +131,10 @@ class Catalog(_Entry):
         """
         if name in self.models:
             return self.models[name]
-        near = difflib.get_close_matches(name.lower(), self.models, n=1, cutoff=0.5)
-        remedy = f"Did you mean {near[0]}?" if near else "See what there is: edgewise models list"
+        # People type how a name begins, too.
+        whole = {known[: len(name)]: known for known in self.models} | {known: known for known in self.models}
+        near = difflib.get_close_matches(name.lower(), whole, n=1)
+        remedy = f"Did you mean {whole[near[0]]}?" if near else "See what there is: edgewise models list"
         raise ModelNotFound(f"no model is called {name!r}", remedy=remedy)
 
 

@@ -38,7 +38,7 @@ class TestBuiltIn:
 
 @pytest.mark.usefixtures("edgewise_home")
 class TestFind:
-    @pytest.mark.parametrize("typed", ["smollm2-135m", "SmolLM2-135M-Instruct", "smolm2-135m-instuct"])
+    @pytest.mark.parametrize("typed", ["smolm2", "smollm2-135m", "SmolLM2-135M-Instruct", "smolm2-135m-instuct"])
     def test_the_nearest_name_is_suggested(self, typed: str) -> None:
         with pytest.raises(ModelNotFound, match=r"Did you mean smollm2-135m-instruct\?"):
             catalog.find(typed)
