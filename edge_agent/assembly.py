@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from edge_agent.cloud import GatewayModel
@@ -28,6 +30,7 @@ from orchestrator.prompt import Composer
 from orchestrator.routing.confidence import ConfidenceRule
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
+from orchestrator.types import Recalled
 
 SYSTEM = "You are a helpful assistant. Answer briefly and correctly."
 GROUNDED_SYSTEM = "You are a helpful assistant. Answer from what you know about the user, briefly and exactly."
@@ -72,7 +75,7 @@ async def assemble(
     planner = Planner(
         local=model,
         link=link,
-        context=context,
+        context=context if config.context.enabled else _NoRecords(),
         ledger=ledger,
         composer=Composer(
             wording=sentence,
@@ -98,6 +101,14 @@ async def assemble(
         patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
     )
     return Parts(config, engine, model, context, ledger, journal, meter, link)
+
+
+class _NoRecords:
+    """A context store that is switched off."""
+
+    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+        """Nothing."""
+        return ()
 
 
 def open_model(config: Config, progress: Progress) -> OnnxModel:

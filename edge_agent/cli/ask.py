@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_agent.cli.opening import settings
+from edge_agent.cli.progress import shown_progress
 from edge_agent.cli.terminal import ConfigOption, JsonOption, LocalOnlyOption, console
 from orchestrator.errors import EdgewiseError
 
@@ -68,7 +69,7 @@ async def _ask(question: str, config: Config, route: RouteOption | None, as_json
     from edge_agent.cli import receipt
 
     async with (
-        await AsyncAgent.open(config) as agent,
+        await AsyncAgent.open(config, progress=shown_progress()) as agent,
         agent.stream(question, route=route.value if route else None) as stream,
     ):
         async for piece in stream:

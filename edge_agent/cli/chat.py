@@ -9,6 +9,7 @@ import typer
 
 from edge_agent.cli.ask import RouteOption
 from edge_agent.cli.opening import settings
+from edge_agent.cli.progress import shown_progress
 from edge_agent.cli.terminal import ConfigOption, LocalOnlyOption, console
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def chat(
     from edge_agent.agent import Agent
 
     chosen = settings(config, local_only=local_only)
-    with Agent.open(chosen) as agent:
+    with Agent.open(chosen, progress=shown_progress()) as agent:
         console().print(f"[dim]{chosen.model.name} on this device. /help shows the commands.[/dim]")
         Conversation(agent, route).run()
 

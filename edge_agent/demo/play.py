@@ -20,7 +20,7 @@ from edge_agent.slm.pull import ensure
 from orchestrator.budget import WindowState
 from orchestrator.types import Sampling
 
-_WINDOW_TOKENS = 1024
+_WINDOW_TOKENS = 768
 _MAX_TOKENS = 120
 _PIECES_BEFORE_KILL = 12
 

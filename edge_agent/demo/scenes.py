@@ -62,9 +62,9 @@ def scenes() -> tuple[Scene, ...]:
         ),
         Scene(
             title="tight budget",
-            watch="The same kind of question, but the answer has to begin within 250 ms and stay under 25 J.",
+            watch="No money, and 8 J: the device has to answer, and has to be brief.",
             question="Explain step by step why the sea is salty and compare it with a lake.",
-            budget=Budget(first_token_ms=250, device_joules=25),
+            budget=Budget(usd=0, device_joules=8),
         ),
         Scene(
             title="local only",

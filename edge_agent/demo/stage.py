@@ -17,6 +17,7 @@ from typing import Final
 
 import yaml
 
+from edge_agent.home import models_dir
 from edge_agent.slm.progress import Progress
 from orchestrator.errors import EdgewiseError
 
@@ -81,7 +82,7 @@ def cloud_side(folder: Path, progress: Progress) -> Iterator[Cloud]:
         if not base_url:
             progress.note(f"starting the cloud model {CLOUD_MODEL}")
             arguments = ["serve", "--model", CLOUD_MODEL, "--route", "local", "--port", "0"]
-            home = {"EDGEWISE_HOME": str(folder / "cloud-model")}
+            home = {"EDGEWISE_HOME": str(folder / "cloud-model"), "EDGEWISE_MODELS": str(models_dir())}
             server = _start("edgewise", arguments, folder, "cloud-model", home)
             running.callback(server.stop)
             base_url, upstream = f"http://{server.address}/v1", f"{CLOUD_MODEL} on this machine"
