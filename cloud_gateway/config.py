@@ -194,8 +194,9 @@ def _check_environment() -> None:
 
 
 def _explain(error: ValidationError, file: Path) -> str:
-    """The first thing that is wrong, naming the key and never its value."""
-    fault = error.errors(include_input=False, include_url=False)[0]
+    """What is wrong, naming the key and never its value. An unknown key comes first: it explains a missing one."""
+    faults = error.errors(include_input=False, include_url=False)
+    fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         *parents, name = fault["loc"]

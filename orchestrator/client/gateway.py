@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import uuid
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.v1.gateway_service_pb2_grpc import GatewayServiceAsyncStub
 
 SERVICE: Final = "orchestrator.v1.GatewayService"
+_FAREWELL_S: Final = 1.0
 
 
 class AsyncGateway:
@@ -125,12 +126,13 @@ class AsyncGateway:
         with self._failures():
             call = self._stub().StreamGenerate(request, timeout=timeout_s, metadata=self._metadata())
             try:
-                async for message in call:
+                incoming = aiter(call)
+                async for message in incoming:
                     event = answers.decode_event(message)
                     if event is not None:
                         yield event
                     if isinstance(event, Completed):
-                        await call.code()  # lets the call end by itself, and not by the cancellation below
+                        await _farewell(incoming)
                         return
             finally:
                 call.cancel()
@@ -240,6 +242,13 @@ class AsyncGateway:
             if self._closed and (task is None or not task.cancelling()):
                 raise Cancelled(f"the client of gateway {self.target} was closed during the call") from None
             raise
+
+
+async def _farewell(incoming: AsyncIterator[object]) -> None:
+    """Let a call that has given its receipt end by itself, so that no gateway sees it cancelled. It has a moment."""
+    with suppress(grpc.aio.AioRpcError, TimeoutError):
+        async with asyncio.timeout(_FAREWELL_S):
+            await anext(incoming, None)
 
 
 def _new_id(request_id: str | None) -> str:

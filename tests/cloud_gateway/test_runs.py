@@ -1,0 +1,181 @@
+"""One request id, one run, one bill."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import pytest
+
+from cloud_gateway.runs import Runs
+from orchestrator import errors
+from orchestrator.chat import Chat
+from orchestrator.testing import ManualClock
+from orchestrator.types import Completed, FinishReason, Message, ModelEvent, Sampling, Started, TextDelta, Usage
+
+pytestmark = pytest.mark.anyio
+CHAT = Chat(model="m", messages=(Message("user", "Hi"),), sampling=Sampling())
+OTHER = Chat(model="m", messages=(Message("user", "Ho"),), sampling=Sampling())
+KEY = ("caller", "request")
+RECEIPT = Completed(Usage(1, 2), FinishReason.STOP)
+WHOLE: list[ModelEvent] = [Started("m"), TextDelta("a"), TextDelta("b"), RECEIPT]
+COMPACT: list[ModelEvent] = [Started("m"), TextDelta("ab"), RECEIPT]
+HANG_S = 60
+
+
+@dataclass
+class Source:
+    """Counts its runs, and waits before each event after the first until it is let on."""
+
+    calls: int = 0
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    fault: Exception | None = None
+
+    async def __call__(self) -> AsyncGenerator[ModelEvent, None]:
+        self.calls += 1
+        try:
+            yield WHOLE[0]
+            await self.open.wait()
+            if self.fault is not None:
+                raise self.fault
+            for event in WHOLE[1:]:
+                yield event
+        finally:
+            self.closed.set()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def runs(clock: ManualClock) -> Runs:
+    return Runs(clock, keep_s=60, keep_answers=3)
+
+
+async def follow(runs: Runs, source: Source, key: tuple[str, str] = KEY, chat: Chat = CHAT) -> list[ModelEvent]:
+    return [event async for event in runs.follow(key, chat, source.__call__)]
+
+
+async def test_twenty_at_once_are_one_run(runs: Runs) -> None:
+    source = Source()
+    everyone = [asyncio.create_task(follow(runs, source)) for _ in range(20)]
+    await asyncio.sleep(0)
+    source.open.set()
+    assert await asyncio.gather(*everyone) == [WHOLE] * 20
+    assert source.calls == 1
+
+
+async def test_who_joins_late_misses_nothing(runs: Runs) -> None:
+    source = Source()
+    async with aclosing(runs.follow(KEY, CHAT, source.__call__)) as first:
+        assert await anext(first) == WHOLE[0]
+        late = asyncio.create_task(follow(runs, source))
+        source.open.set()
+        assert await late == WHOLE
+        assert [event async for event in first] == WHOLE[1:]
+    assert source.calls == 1
+
+
+async def test_a_finished_answer_is_given_again(runs: Runs, clock: ManualClock) -> None:
+    source = Source()
+    source.open.set()
+    assert await follow(runs, source) == WHOLE
+    clock.advance(59)
+    assert await follow(runs, source) == COMPACT
+    assert source.calls == 1
+    clock.advance(2)
+    assert await follow(runs, source) == WHOLE
+    assert source.calls == 2
+
+
+async def test_only_so_many_are_kept(runs: Runs) -> None:
+    source = Source()
+    source.open.set()
+    for number in range(4):
+        await follow(runs, source, ("caller", str(number)))
+    await follow(runs, source, ("caller", "3"))
+    assert source.calls == 4
+    await follow(runs, source, ("caller", "0"))
+    assert source.calls == 5
+
+
+async def test_an_id_belongs_to_its_caller(runs: Runs) -> None:
+    source = Source()
+    source.open.set()
+    await follow(runs, source, ("one", "id"))
+    await follow(runs, source, ("other", "id"), OTHER)
+    assert source.calls == 2
+
+
+@pytest.mark.parametrize("finished", [True, False])
+async def test_an_id_belongs_to_its_chat(runs: Runs, finished: bool) -> None:
+    source = Source()
+    async with aclosing(runs.follow(KEY, CHAT, source.__call__)) as first:
+        await anext(first)
+        if finished:
+            source.open.set()
+            await asyncio.gather(follow(runs, source))
+        with pytest.raises(errors.InvalidRequest, match="used for another chat"):
+            await follow(runs, source, chat=OTHER)
+
+
+async def test_a_failure_reaches_every_follower_and_is_not_kept(runs: Runs) -> None:
+    source = Source(fault=errors.CloudUnavailable("gone"))
+    everyone = [asyncio.create_task(follow(runs, source)) for _ in range(3)]
+    await asyncio.sleep(0)
+    source.open.set()
+    outcomes = await asyncio.gather(*everyone, return_exceptions=True)
+    assert all(isinstance(outcome, errors.CloudUnavailable) for outcome in outcomes)
+    source.fault = None
+    assert await follow(runs, source) == WHOLE
+    assert source.calls == 2
+
+
+async def test_a_bug_becomes_a_typed_error_that_keeps_its_cause(runs: Runs) -> None:
+    source = Source(fault=KeyError("bug"))
+    source.open.set()
+    with pytest.raises(errors.CloudInternal) as failed:
+        await follow(runs, source)
+    assert isinstance(failed.value.__cause__, KeyError)
+
+
+async def test_the_last_to_leave_ends_the_run(runs: Runs) -> None:
+    source = Source()
+    first, second = runs.follow(KEY, CHAT, source.__call__), runs.follow(KEY, CHAT, source.__call__)
+    await anext(first)
+    await anext(second)
+    await first.aclose()
+    await asyncio.sleep(0)
+    assert not source.closed.is_set()
+    await second.aclose()
+    async with asyncio.timeout(HANG_S):
+        await source.closed.wait()
+    source.open.set()
+    assert await follow(runs, source) == WHOLE
+    assert source.calls == 2
+
+
+async def test_who_repeats_the_id_of_a_run_that_is_ending_gets_a_new_one(runs: Runs) -> None:
+    source = Source()
+    first = runs.follow(KEY, CHAT, source.__call__)
+    await anext(first)
+    await first.aclose()  # cancelled, but its task has not run yet
+    source.open.set()
+    assert await follow(runs, source) == WHOLE
+    assert source.calls == 2
+
+
+async def test_closing_ends_what_runs_with_a_typed_error(runs: Runs) -> None:
+    source = Source()
+    waiting = asyncio.create_task(follow(runs, source))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await runs.aclose()
+    assert source.closed.is_set()
+    with pytest.raises(errors.Cancelled):
+        await waiting

@@ -1,0 +1,67 @@
+"""What the tests of the gateway and of its client share: a simulated model server, and a real gateway before it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from cloud_gateway.config import GatewayConfig
+    from cloud_gateway.server import GatewayServer
+    from simulation.upstream import SimulatedUpstream
+
+KEY = "a-key-for-tests-and-nothing-else"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """gRPC knows no other loop."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[SimulatedUpstream]:
+    """A model server. Tests set its `replies`."""
+    from simulation.upstream import SimulatedUpstream
+
+    async with SimulatedUpstream() as server:
+        yield server
+
+
+@pytest.fixture
+def gateway_config(upstream: SimulatedUpstream) -> Callable[..., GatewayConfig]:
+    """Makes a configuration that asks `upstream`; keyword arguments replace whole sections."""
+    from cloud_gateway.config import GatewayConfig
+
+    def make(**sections: Any) -> GatewayConfig:
+        model = {
+            "context_tokens": 4096,
+            "usd_per_million_prompt_tokens": 0.15,
+            "usd_per_million_completion_tokens": 0.6,
+        }
+        values: dict[str, Any] = {
+            "listen": "127.0.0.1:0",
+            "keys": [{"name": "tester", "key_env": "TEST_KEY"}],
+            "upstream": {"base_url": upstream.base_url, "health_interval_s": 0.05},
+            "models": [{"name": "small", "upstream_name": "vendor/small", **model}, {"name": "large", **model}],
+        }
+        return GatewayConfig(**values | sections)
+
+    return make
+
+
+@pytest.fixture
+async def gateway(gateway_config: Callable[..., GatewayConfig]) -> AsyncIterator[GatewayServer]:
+    """A real gateway on a free port, before `upstream`."""
+    from cloud_gateway.server import running
+
+    async with running(gateway_config(), environment={"TEST_KEY": KEY}) as server:
+        yield server
+
+
+@pytest.fixture
+def api_key() -> str:
+    """The key that `gateway` knows."""
+    return KEY
