@@ -22,7 +22,7 @@ from edge_agent.slm.progress import Progress
 from orchestrator.budget import Ledger
 from orchestrator.clock import SystemClock
 from orchestrator.engine import Engine, Patience
-from orchestrator.errors import ModelNotFound
+from orchestrator.errors import ModelCorrupt, ModelNotFound
 from orchestrator.link import Link
 from orchestrator.planner import Planner
 from orchestrator.ports import EnergyMeter
@@ -128,15 +128,21 @@ def open_model(config: Config, progress: Progress) -> OnnxModel:
 
 def _model_folder(config: Config, progress: Progress) -> Path:
     name = config.model.name
-    if (found := installed(name)) is not None:
-        return found.path
     if Path(name).is_dir():
         return Path(name)
+    try:
+        found = installed(name)
+    except ModelCorrupt:
+        if config.local_only:
+            raise
+        found = None
+    if found is not None:
+        return found.path
     if config.local_only:
         raise ModelNotFound(
             f"the model {name} is not on this device, and local-only opens no socket to get it",
             remedy=f"edgewise models pull {name}",
         )
-    from edge_agent.slm.pull import ensure
+    from edge_agent.slm.pull import ensure  # pip, the hub and the converters: needed this once
 
     return ensure(name, progress=progress)
