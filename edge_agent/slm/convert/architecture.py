@@ -30,6 +30,8 @@ _LAYER_NAMES = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
+# Above what any model has; a damaged file may state anything, and tables are made of these sizes.
+_MOST = 2**21
 # GroupQueryAttention rotates heads of such sizes only.
 _HEAD_MULTIPLE = 16
 
@@ -119,7 +121,7 @@ def _count(file: GgufFile, name: str, default: int | None = None) -> int:
     """A positive number of the architecture's own metadata."""
     key = f"{file.require('general.architecture', str)}.{name}"
     value = file.require(key, int) if default is None else file.optional(key, default)
-    if value < 1:
+    if not 1 <= value <= _MOST:
         raise ModelCorrupt(f"{file.path} states {value} for {key!r}", remedy=FETCH_AGAIN)
     return value
 
@@ -137,6 +139,15 @@ def _refuse_variations(file: GgufFile, config: DecoderConfig) -> None:
 
 
 def _check_tensors(file: GgufFile, config: DecoderConfig) -> None:
+    tokens = len(file.require_list("tokenizer.ggml.tokens", str))
+    contradictions = {
+        f"{tokens} tokens, but embeds {config.vocab_size}": tokens > config.vocab_size,
+        f"{config.layers} layers in {len(file.tensors)} tensors": config.layers > len(file.tensors),
+        f"{config.heads} heads over {config.kv_heads}": config.heads % config.kv_heads != 0,
+    }
+    for what, wrong in contradictions.items():
+        if wrong:
+            raise ModelCorrupt(f"{file.path} has {what}", remedy=FETCH_AGAIN)
     wanted = {gguf_name(name): shape for name, shape in config.weight_shapes().items()}
     for name, shape in wanted.items():
         found = file.tensors.get(name)

@@ -75,7 +75,7 @@ def byte_level_bpe(file: GgufFile, vocabulary: Mapping[str, int]) -> Tokenizer:
         remedy = "Choose another model, or an ONNX build of this one, which has its own tokenizer.json"
         raise ModelUnsupported(f"{file.path} cuts words in the unknown way {name!r}", remedy=remedy)
     style = _STYLES[name]
-    merges = _merges(file, file.require("tokenizer.ggml.merges", list))
+    merges = _merges(file, file.require_list("tokenizer.ggml.merges", str))
     try:
         model = models.BPE(vocab=dict(vocabulary), merges=merges, ignore_merges=style.whole_words)
     # The library raises plain Exception for a merge that is not in the vocabulary.
@@ -89,10 +89,10 @@ def byte_level_bpe(file: GgufFile, vocabulary: Mapping[str, int]) -> Tokenizer:
     return tokenizer
 
 
-def _merges(file: GgufFile, lines: Sequence[object]) -> list[tuple[str, str]]:
+def _merges(file: GgufFile, lines: Sequence[str]) -> list[tuple[str, str]]:
     pairs = []
     for line in lines:
-        first, _, second = str(line).partition(" ")
+        first, _, second = line.partition(" ")
         if not first or not second:
             raise ModelCorrupt(f"{file.path} has the merge {line!r}, which is no pair", remedy=FETCH_AGAIN)
         pairs.append((first, second))

@@ -84,12 +84,12 @@ class GgufFile:
         header.check_version()
         tensors, fields = header.number("Q"), header.number("Q")
         self.metadata: Mapping[str, Any] = MappingProxyType(header.fields(fields))
-        if self.metadata.get("split.count", 1) > 1:
+        if self.optional("split.count", 1) > 1:
             remedy = "Join the pieces first: llama-gguf-split --merge FIRST-PIECE OUTPUT"
             raise ModelUnsupported(f"{path} is one of several pieces of a model", remedy=remedy)
         self._tensors = header.tensors(tensors)
-        alignment = self.metadata.get("general.alignment", GGUF_DEFAULT_ALIGNMENT)
-        if not isinstance(alignment, int) or alignment < 1:
+        alignment = self.optional("general.alignment", GGUF_DEFAULT_ALIGNMENT)
+        if alignment < 1:
             raise ModelCorrupt(f"{path} aligns its tensors to {alignment!r} bytes", remedy=FETCH_AGAIN)
         self._data_start = header.position + -header.position % alignment
         self._check_ends()
@@ -113,6 +113,13 @@ class GgufFile:
             remedy = "Use a file made by a current llama.cpp conversion"
             raise ModelCorrupt(f"{self.path} {said} {key!r}", remedy=remedy)
         return value
+
+    def require_list(self, key: str, kind: type[_T]) -> list[_T]:
+        """The metadata list of `key`, whose items are of one `kind`. Raises as `require` does."""
+        items: list[_T] = self.require(key, list)
+        if items and not isinstance(items[0], kind):
+            raise ModelCorrupt(f"{self.path} has the wrong kind of metadata {key!r}", remedy=FETCH_AGAIN)
+        return items
 
     def optional(self, key: str, default: _T) -> _T:
         """The metadata value of `key`, or `default` where there is none. Raises as `require` does."""

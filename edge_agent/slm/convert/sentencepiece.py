@@ -23,10 +23,10 @@ def sentencepiece_bpe(file: GgufFile, vocabulary: Mapping[str, int]) -> Tokenize
     Raises:
         ModelCorrupt: the scores are missing, or there are not as many as tokens.
     """
-    scores = file.require("tokenizer.ggml.scores", list)
-    if len(scores) <= max(vocabulary.values()):
+    scores = file.require_list("tokenizer.ggml.scores", float)
+    if len(scores) <= max(vocabulary.values(), default=0):
         raise ModelCorrupt(f"{file.path} has fewer scores than tokens", remedy=FETCH_AGAIN)
-    unknown = file.require("tokenizer.ggml.tokens", list)[file.optional("tokenizer.ggml.unknown_token_id", 0)]
+    unknown = file.require_list("tokenizer.ggml.tokens", str)[file.optional("tokenizer.ggml.unknown_token_id", 0)]
     merges = _merges(vocabulary, scores)
     model = models.BPE(vocab=dict(vocabulary), merges=merges, unk_token=unknown, fuse_unk=True, byte_fallback=True)
     prefixed = file.optional("tokenizer.ggml.add_space_prefix", True)

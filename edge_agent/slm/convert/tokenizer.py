@@ -59,6 +59,7 @@ def model_tokenizer(file: GgufFile) -> ModelTokenizer:
         ModelCorrupt: metadata is missing or contradicts itself.
     """
     tokens = _Tokens(file)
+    roles = {f"{role}_token": tokens.special(key) for role, key in _ROLES.items()}
     model = file.require("tokenizer.ggml.model", str)
     if model not in _MODELS:
         remedy = "Choose another model, or an ONNX build of this one, which has its own tokenizer.json"
@@ -66,12 +67,11 @@ def model_tokenizer(file: GgufFile) -> ModelTokenizer:
     tokenizer = _MODELS[model](file, tokens.vocabulary())
     tokenizer.add_tokens(tokens.added(_Kind.USER_DEFINED))
     tokenizer.add_special_tokens(tokens.added(_Kind.CONTROL, _Kind.UNKNOWN))
-    bos = tokens.special("bos")
+    bos = roles["bos_token"]
     if file.optional("tokenizer.ggml.add_bos_token", model == "llama") and bos is not None:
         text = tokens.texts[bos]
         tokenizer.post_processor = processors.TemplateProcessing(single=[text, "$A"], special_tokens=[(text, bos)])
-    named = {f"{role}_token": tokens.special(key) for role, key in _ROLES.items()}
-    settings = {name: tokens.texts[index] for name, index in named.items() if index is not None}
+    settings = {name: tokens.texts[index] for name, index in roles.items() if index is not None}
     template = file.optional("tokenizer.chat_template", "")
     if template:
         settings["chat_template"] = template
@@ -83,8 +83,10 @@ class _Tokens:
 
     def __init__(self, file: GgufFile) -> None:
         self._file = file
-        self.texts: Sequence[str] = file.require("tokenizer.ggml.tokens", list)
-        self._kinds = file.optional("tokenizer.ggml.token_type", [int(_Kind.NORMAL)] * len(self.texts))
+        self.texts: Sequence[str] = file.require_list("tokenizer.ggml.tokens", str)
+        self._kinds = [int(_Kind.NORMAL)] * len(self.texts)
+        if "tokenizer.ggml.token_type" in file.metadata:
+            self._kinds = file.require_list("tokenizer.ggml.token_type", int)
         if len(self._kinds) != len(self.texts):
             message = f"{file.path} has {len(self.texts)} tokens, but kinds for {len(self._kinds)}"
             raise ModelCorrupt(message, remedy=FETCH_AGAIN)
