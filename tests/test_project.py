@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -132,6 +133,16 @@ def test_importing_a_front_door_leaves_heavy_packages_alone(module: str, heavy: 
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert heavy & set(run.stdout.split()) == set()
+
+
+def test_no_library_reports_home(tmp_path: Path) -> None:
+    """ONNX Runtime would leave its telemetry's database and a device id in the cache folder, and upload from there."""
+    # Continuous integration has no telemetry anyway: the test must not be fooled by being run there.
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", "import edge_agent.slm.session, onnxruntime"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    assert list(tmp_path.rglob("*")) == []
 
 
 def constructions(tree: ast.AST, noun: str) -> Iterator[int]:
