@@ -50,9 +50,9 @@ def _print(states: list[WindowState]) -> None:
     if not states:
         console().print("No budget window is configured: nothing is limited.")
         return
-    table = Table(pad_edge=False)
+    table = Table(pad_edge=False, box=None)
     for name in ("window", "spent", "reserved", "left", "limit", "opens again"):
-        table.add_column(name, justify="left" if name == "window" else "right")
+        table.add_column(name, justify="left" if name == "window" else "right", no_wrap=True)
     for state in states:
         say = state.window.resource.in_words
         amounts = (state.spent, state.reserved, state.left, state.window.limit)

@@ -18,7 +18,8 @@ from edge_agent.demo.stage import CLOUD_MODEL, Cloud, StageError, cloud_side
 from edge_agent.slm.progress import Progress
 from edge_agent.slm.pull import ensure
 from orchestrator.budget import WindowState
-from orchestrator.types import Sampling
+from orchestrator.errors import EdgewiseError
+from orchestrator.types import Answer, Sampling
 
 _WINDOW_TOKENS = 768
 _MAX_TOKENS = 120
@@ -61,7 +62,17 @@ async def _perform(show: Show, cloud: Cloud, folder: Path) -> tuple[list[Act], l
 
 
 async def _play(agent: AsyncAgent, scene: Scene, show: Show, cloud: Cloud) -> Act:
-    """Ask one question, and where the scene says so, kill the gateway while the answer streams."""
+    """Ask one question, and show how it ended. A refusal is an outcome too."""
+    try:
+        outcome: Answer | EdgewiseError = await _answer(agent, scene, show, cloud)
+    except EdgewiseError as error:
+        outcome = error
+    show.outcome(outcome)
+    return Act(scene, outcome)
+
+
+async def _answer(agent: AsyncAgent, scene: Scene, show: Show, cloud: Cloud) -> Answer:
+    """Stream an answer, and where the scene says so, kill the gateway meanwhile."""
     async with agent.stream(
         scene.question,
         budget=scene.budget,
@@ -76,10 +87,8 @@ async def _play(agent: AsyncAgent, scene: Scene, show: Show, cloud: Cloud) -> Ac
             if scene.kill_gateway and shown == _PIECES_BEFORE_KILL:
                 cloud.gateway.kill()
                 show.event("the gateway was killed")
-        answer = stream.answer
-        assert answer is not None, "a stream without an error has an answer"
-    show.receipt(answer)
-    return Act(scene, answer)
+        assert stream.answer is not None, "a stream without an error has an answer"
+        return stream.answer
 
 
 def household() -> Path:

@@ -13,6 +13,7 @@ from rich.table import Table
 from edge_agent.cli import receipt
 from edge_agent.demo.scenes import Scene
 from orchestrator.budget import WindowState
+from orchestrator.errors import EdgewiseError
 from orchestrator.types import Answer, Piece, Route
 
 _COLOURS = {Route.LOCAL: "green", Route.CLOUD: "cyan", Route.HANDOFF: "magenta"}
@@ -20,10 +21,10 @@ _COLOURS = {Route.LOCAL: "green", Route.CLOUD: "cyan", Route.HANDOFF: "magenta"}
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A scene that was played."""
+    """A scene that was played, and how it ended: in an answer or in one typed error."""
 
     scene: Scene
-    answer: Answer
+    outcome: Answer | EdgewiseError
 
 
 class Show:
@@ -55,9 +56,15 @@ class Show:
         """Something that happened meanwhile."""
         self._console.print(f"[bold red] ✂ {text} [/bold red]", end="")
 
-    def receipt(self, answer: Answer) -> None:
-        """What the answer took."""
+    def outcome(self, outcome: Answer | EdgewiseError) -> None:
+        """What the answer took, or why there is none."""
         self._console.print()
+        if isinstance(outcome, EdgewiseError):
+            self._console.print(f"  [yellow]{outcome.type}[/yellow]: {escape(str(outcome))}")
+        else:
+            self._receipt(outcome)
+
+    def _receipt(self, answer: Answer) -> None:
         self._console.print(f"[dim]  why: {escape(answer.reason)}[/dim]")
         self._console.print(f"[dim]  {receipt.as_line(answer)}[/dim]")
 
@@ -76,14 +83,15 @@ class Show:
             table.add_row(*_row(act))
         self._console.print()
         self._console.print(table)
-        sources = sorted({act.answer.device_energy.source.value for act in acts})
+        answers = [act.outcome for act in acts if isinstance(act.outcome, Answer)]
+        sources = sorted({answer.device_energy.source.value for answer in answers})
         self._console.print(
             f"[dim]Device joules are {' and '.join(sources)}; cloud joules are as the gateway says.[/dim]"
         )
 
     def ledger(self, windows: Sequence[WindowState]) -> None:
         """What is spent, reserved and left in each window."""
-        table = Table(title="The ledger", title_justify="left", pad_edge=False)
+        table = Table(title="The ledger", title_justify="left", pad_edge=False, box=None)
         for name in ("window", "spent", "reserved", "left", "limit", ""):
             table.add_column(name, justify="left" if name in ("window", "") else "right")
         for state in windows:
@@ -105,7 +113,9 @@ class Show:
 
 
 def _row(act: Act) -> tuple[str, ...]:
-    answer = act.answer
+    answer = act.outcome
+    if isinstance(answer, EdgewiseError):
+        return escape(act.scene.title), answer.type, escape(answer.message), *["–"] * 6, "nothing left the device"
     return (
         escape(act.scene.title),
         f"[{_COLOURS[answer.route]}]{answer.route.value}[/]",

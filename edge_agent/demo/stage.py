@@ -66,11 +66,11 @@ class Cloud:
 
 
 @contextlib.contextmanager
-def cloud_side(folder: Path, progress: Progress) -> Iterator[Cloud]:
+def cloud_side(folder: Path, progress: Progress, *, model: str = CLOUD_MODEL) -> Iterator[Cloud]:
     """Start the cloud model and the gateway; end both when the block ends, however it ends.
 
-    With `CLOUD_BASE_URL` (and `CLOUD_API_KEY`) in the environment the gateway stands in front of that server instead
-    of a model on this machine.
+    With `CLOUD_BASE_URL` (and `CLOUD_API_KEY`, and `CLOUD_MODEL` for its model's name) in the environment the gateway
+    stands in front of that server instead of `model` on this machine.
 
     Raises:
         StageError: a process did not start; the message quotes the end of its log.
@@ -78,14 +78,15 @@ def cloud_side(folder: Path, progress: Progress) -> Iterator[Cloud]:
     with contextlib.ExitStack() as running:
         base_url, upstream = os.environ.get("CLOUD_BASE_URL"), "the server of CLOUD_BASE_URL"
         environment = {"CLOUD_API_KEY": os.environ.get("CLOUD_API_KEY", "none")}
-        model = os.environ.get("CLOUD_MODEL", CLOUD_MODEL)
-        if not base_url:
-            progress.note(f"starting the cloud model {CLOUD_MODEL}")
-            arguments = ["serve", "--model", CLOUD_MODEL, "--route", "local", "--port", "0"]
+        if base_url:
+            model = os.environ.get("CLOUD_MODEL", model)
+        else:
+            progress.note(f"starting the cloud model {model}")
+            arguments = ["serve", "--model", model, "--route", "local", "--port", "0"]
             home = {"EDGEWISE_HOME": str(folder / "cloud-model"), "EDGEWISE_MODELS": str(models_dir())}
             server = _start("edgewise", arguments, folder, "cloud-model", home)
             running.callback(server.stop)
-            base_url, upstream = f"http://{server.address}/v1", f"{CLOUD_MODEL} on this machine"
+            base_url, upstream = f"http://{server.address}/v1", f"{model} on this machine"
         progress.note("starting the gateway")
         key = secrets.token_urlsafe(32)
         config = folder / "gateway.yaml"
