@@ -13,7 +13,10 @@ _LONGEST = 480
 def sentence(record: Record, now: datetime) -> str:
     """`record` in plain English, with its date spelled out: what a model of 135 million parameters understands.
 
-    "On Tuesday 24 November 2026 at 09:30: Dentist with Dr. Weber, at Lindenstraße 4."
+    "Dentist with Dr. Weber is on Tuesday 24 November 2026 at 09:30, at Lindenstraße 4."
+
+    What happens comes first: asked when it is, such a model then continues with the date, and confuses it less with
+    the dates of other records than after "On Tuesday …: Dentist".
 
     Args:
         record: any record. A time is told in its own zone, as the calendar wrote it.
@@ -36,11 +39,9 @@ def sentence(record: Record, now: datetime) -> str:
 def _event(record: Record, now: datetime) -> str:
     others = tuple(person for person in record.people if not _named(person, record.title))
     with_people = f" with {_listed(others)}" if others else ""
+    when = f" is {_span(record, now)}" if record.time else ""
     at_place = f", at {record.place}" if record.place else ""
-    told = f"{record.title or 'Event'}{with_people}{at_place}."
-    span = _span(record, now)
-    opening = f"{span[0].upper()}{span[1:]}: " if span else ""
-    return f"{opening}{told} {record.body}".strip()
+    return f"{record.title or 'Event'}{with_people}{when}{at_place}. {record.body}".strip()
 
 
 def _span(record: Record, now: datetime) -> str:

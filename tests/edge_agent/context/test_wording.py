@@ -23,27 +23,27 @@ DENTIST = Record(
 
 
 def test_an_event_tells_when_what_who_and_where() -> None:
-    told = "On Tuesday 24 November 2026 at 09:30: Dentist with Dr. Weber, at Lindenstraße 4."
+    told = "Dentist with Dr. Weber is on Tuesday 24 November 2026 at 09:30, at Lindenstraße 4."
     assert sentence(DENTIST, NOW) == told
     assert sentence(replace(DENTIST, body="Bring the card."), NOW) == f"{told} Bring the card."
 
 
-@pytest.mark.parametrize(("days", "opening"), [(3, "Tomorrow, Tuesday"), (4, "Today, Tuesday"), (5, "Yesterday, Tue")])
-def test_near_days_are_named(days: int, opening: str) -> None:
-    assert sentence(DENTIST, NOW + timedelta(days=days)).startswith(opening)
+@pytest.mark.parametrize(("days", "named"), [(3, "tomorrow"), (4, "today"), (5, "yesterday")])
+def test_near_days_are_named(days: int, named: str) -> None:
+    assert f"is {named}, Tuesday 24 November 2026 at 09:30" in sentence(DENTIST, NOW + timedelta(days=days))
 
 
 def test_an_all_day_event_has_no_hour_and_several_days_have_two_ends() -> None:
     start = datetime(2026, 12, 18, tzinfo=BERLIN)
     one = Record(kind="event", title="Last day of school", time=start, end=start + timedelta(days=1))
-    assert sentence(one, NOW) == "On Friday 18 December 2026: Last day of school."
+    assert sentence(one, NOW) == "Last day of school is on Friday 18 December 2026."
     several = replace(one, title="Holidays", end=start + timedelta(days=9))
-    assert sentence(several, NOW) == "From Friday 18 December 2026 to Saturday 26 December 2026: Holidays."
+    assert sentence(several, NOW) == "Holidays is from Friday 18 December 2026 to Saturday 26 December 2026."
 
 
 def test_who_is_in_the_title_is_not_told_again() -> None:
     dinner = replace(DENTIST, title="Dinner with Priya", people=("Priya Nair", "Felix Sommer"), place="")
-    assert sentence(dinner, NOW).endswith(": Dinner with Priya with Felix Sommer.")
+    assert sentence(dinner, NOW).startswith("Dinner with Priya with Felix Sommer is on")
 
 
 def test_other_kinds() -> None:
