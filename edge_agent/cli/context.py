@@ -28,7 +28,7 @@ LabelOption = Annotated[
     typer.Option("--sensitivity", help="How far it may travel; private never leaves this device.", show_default=False),
 ]
 _SHOWN_SKIPPED = 20
-_SHOWN_CHARACTERS = 60
+_SHOWN_CHARACTERS = 300
 _LABEL_STYLES = {Sensitivity.PUBLIC: "green", Sensitivity.PERSONAL: "yellow", Sensitivity.PRIVATE: "red"}
 
 
@@ -236,12 +236,12 @@ def _print_records(records: Sequence[Record], *, as_json: bool, empty: str) -> N
 
     table = Table("id", "kind", "when", "what", "label", box=None, pad_edge=False)
     table.columns[0].justify = "right"
+    table.columns[3].no_wrap = True
     for record in records:
         when = f"{record.time:%Y-%m-%d %H:%M}" if record.time else ""
         what = _printable(": ".join(part for part in (record.title, record.body) if part))
-        what = what if len(what) <= _SHOWN_CHARACTERS else what[: _SHOWN_CHARACTERS - 1] + "…"
         label = Text(record.sensitivity.value, style=_LABEL_STYLES[record.sensitivity])
-        table.add_row(str(record.id), Text(_printable(record.kind)), when, Text(what), label)
+        table.add_row(str(record.id), Text(_printable(record.kind)), when, Text(what[:_SHOWN_CHARACTERS]), label)
     console().print(table)
 
 
