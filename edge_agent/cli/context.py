@@ -29,6 +29,8 @@ LabelOption = Annotated[
 ]
 _SHOWN_SKIPPED = 20
 _SHOWN_CHARACTERS = 300
+_NARROWEST, _OTHER_COLUMNS = 20, 44
+"""Characters of a table's column of texts at least, and of the columns beside it."""
 _LABEL_STYLES = {Sensitivity.PUBLIC: "green", Sensitivity.PERSONAL: "yellow", Sensitivity.PRIVATE: "red"}
 
 
@@ -236,13 +238,15 @@ def _print_records(records: Sequence[Record], *, as_json: bool, empty: str) -> N
 
     table = Table("id", "kind", "when", "what", "label", box=None, pad_edge=False)
     table.columns[0].justify = "right"
+    out = console()
     table.columns[3].no_wrap = True
+    table.columns[3].max_width = max(_NARROWEST, out.width - _OTHER_COLUMNS)
     for record in records:
         when = f"{record.time:%Y-%m-%d %H:%M}" if record.time else ""
         what = _printable(": ".join(part for part in (record.title, record.body) if part))
         label = Text(record.sensitivity.value, style=_LABEL_STYLES[record.sensitivity])
         table.add_row(str(record.id), Text(_printable(record.kind)), when, Text(what[:_SHOWN_CHARACTERS]), label)
-    console().print(table)
+    out.print(table)
 
 
 def _counted(count: int, noun: str) -> str:
