@@ -7,6 +7,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ENV := .venv/.installed
 PYTEST_ARGS ?=
+BENCH ?= $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[!_]*.py))
 
 help: ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -25,8 +26,8 @@ check: $(ENV) ## formatting, lint, types, layers, protos; changes nothing
 proto: $(ENV) ## regenerate orchestrator/v1 from protos/
 	@$(BIN)/python scripts/generate_protos.py
 
-bench: $(ENV) ## print the figures that the docs quote
-	@$(BIN)/python -m benchmarks
+bench: $(ENV) ## print the figures that the docs quote; BENCH="agent slm" for some of them
+	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 lock: $(ENV) ## write constraints.txt from pyproject.toml; UPGRADE=1 moves the pins to the newest versions
 	@scripts/lock $(if $(UPGRADE),--upgrade)
