@@ -6,9 +6,10 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict, TypeVar, Unpack
 
 from edge_agent.assembly import Parts, assemble
 from edge_agent.config import Config
@@ -30,6 +31,19 @@ from orchestrator.types import (
 
 Question = str | Sequence[Message]
 """A question, or a conversation that ends in one."""
+
+
+class Wishes(TypedDict, total=False):
+    """How a question may be asked. What is left out comes from the configuration."""
+
+    budget: Budget | None
+    """Replaces the configured one as a whole."""
+    sampling: Sampling | None
+    route: RoutePreference | str | None
+    local_only: bool
+    """Open no socket at all. The configuration's lock holds in any case."""
+    request_id: str | None
+    """Idempotency key; a fresh one by default."""
 
 
 class AnswerStream:
@@ -89,76 +103,45 @@ class AsyncAgent:
         """What this agent was opened with."""
         return self.parts.config
 
-    def stream(
-        self,
-        question: Question,
-        *,
-        budget: Budget | None = None,
-        sampling: Sampling | None = None,
-        route: RoutePreference | str | None = None,
-        local_only: bool = False,
-        request_id: str | None = None,
-    ) -> AnswerStream:
-        """Answer `question` piece by piece. What is not given comes from the configuration.
-
-        A budget that is given replaces the configured one as a whole.
+    def stream(self, question: Question, **wishes: Unpack[Wishes]) -> AnswerStream:
+        """Answer `question` piece by piece.
 
         Raises:
             InvalidRequest: the route is unknown. All other errors come from the stream.
         """
-        request = self.request(
-            question, budget=budget, sampling=sampling, route=route, local_only=local_only, request_id=request_id
-        )
-        return AnswerStream(self.run(request))
+        return AnswerStream(self.run(self.request(question, **wishes)))
 
-    def request(
-        self,
-        question: Question,
-        *,
-        budget: Budget | None = None,
-        sampling: Sampling | None = None,
-        route: RoutePreference | str | None = None,
-        local_only: bool = False,
-        request_id: str | None = None,
-    ) -> Request:
+    def request(self, question: Question, **wishes: Unpack[Wishes]) -> Request:
         """The whole `Request` for a question, completed from the configuration.
 
         Raises:
-            InvalidRequest: the route is unknown.
+            InvalidRequest: an option or the route is unknown.
         """
+        if unknown := wishes.keys() - Wishes.__annotations__.keys():
+            raise InvalidRequest(
+                f"there is no option {min(unknown)!r}", remedy=f"options are {', '.join(Wishes.__annotations__)}"
+            )
         messages = (Message("user", question),) if isinstance(question, str) else tuple(question)
         return Request(
-            id=request_id or uuid.uuid4().hex,
+            id=wishes.get("request_id") or uuid.uuid4().hex,
             messages=messages,
-            budget=budget or self.config.default_budget,
-            sampling=sampling or Sampling(**self.config.answer.model_dump()),
-            route=_route(route) if route is not None else self.config.route,
-            local_only=local_only or self.config.local_only,
+            budget=wishes.get("budget") or self.config.default_budget,
+            sampling=wishes.get("sampling") or Sampling(**self.config.answer.model_dump()),
+            route=_known(RoutePreference, wishes.get("route") or self.config.route, "route"),
+            local_only=wishes.get("local_only", False) or self.config.local_only,
         )
 
     def run(self, request: Request) -> AsyncGenerator[Piece | Answer, None]:
         """Answer a whole `Request`: its pieces, then its `Answer`. The configuration's lock still holds."""
         return self.parts.engine.run(replace(request, local_only=request.local_only or self.config.local_only))
 
-    async def ask(
-        self,
-        question: Question,
-        *,
-        budget: Budget | None = None,
-        sampling: Sampling | None = None,
-        route: RoutePreference | str | None = None,
-        local_only: bool = False,
-        request_id: str | None = None,
-    ) -> Answer:
+    async def ask(self, question: Question, **wishes: Unpack[Wishes]) -> Answer:
         """Answer `question` at once.
 
         Raises:
             EdgewiseError: the one typed error that the request ended in.
         """
-        request = self.request(
-            question, budget=budget, sampling=sampling, route=route, local_only=local_only, request_id=request_id
-        )
-        return await self.answer(request)
+        return await self.answer(self.request(question, **wishes))
 
     async def answer(self, request: Request) -> Answer:
         """Answer a whole `Request` at once.
@@ -178,9 +161,11 @@ class AsyncAgent:
         """Add a record; its id.
 
         Raises:
+            InvalidRequest: the label is unknown.
             StoreError: it could not be kept.
         """
-        record = Record(kind=kind, title=title, body=text, source="user", sensitivity=Sensitivity(sensitivity))
+        label = _known(Sensitivity, sensitivity, "sensitivity")
+        record = Record(kind=kind, title=title, body=text, source="user", sensitivity=label)
         return self.parts.context.add(record)
 
     async def windows(self) -> list[WindowState]:
@@ -248,36 +233,14 @@ class Agent:
         """What this agent was opened with."""
         return self._agent.config
 
-    def stream(
-        self,
-        question: Question,
-        *,
-        budget: Budget | None = None,
-        sampling: Sampling | None = None,
-        route: RoutePreference | str | None = None,
-        local_only: bool = False,
-        request_id: str | None = None,
-    ) -> BlockingAnswer:
+    def stream(self, question: Question, **wishes: Unpack[Wishes]) -> BlockingAnswer:
         """Answer `question` piece by piece; see `AsyncAgent.stream`."""
-        request = self._agent.request(
-            question, budget=budget, sampling=sampling, route=route, local_only=local_only, request_id=request_id
-        )
+        request = self._agent.request(question, **wishes)
         return BlockingAnswer(self._loop.iterate(lambda: self._agent.run(request)))
 
-    def ask(
-        self,
-        question: Question,
-        *,
-        budget: Budget | None = None,
-        sampling: Sampling | None = None,
-        route: RoutePreference | str | None = None,
-        local_only: bool = False,
-        request_id: str | None = None,
-    ) -> Answer:
+    def ask(self, question: Question, **wishes: Unpack[Wishes]) -> Answer:
         """Answer `question` at once; see `AsyncAgent.ask`."""
-        request = self._agent.request(
-            question, budget=budget, sampling=sampling, route=route, local_only=local_only, request_id=request_id
-        )
+        request = self._agent.request(question, **wishes)
         return self._loop.run(lambda: self._agent.answer(request))
 
     def remember(
@@ -303,9 +266,11 @@ class Agent:
         self.close()
 
 
-def _route(name: RoutePreference | str) -> RoutePreference:
+_E = TypeVar("_E", bound=StrEnum)
+
+
+def _known(kind: type[_E], name: str, what: str) -> _E:
     try:
-        return RoutePreference(name)
+        return kind(name)
     except ValueError:
-        known = ", ".join(RoutePreference)
-        raise InvalidRequest(f"there is no route {name!r}", remedy=f"the routes are {known}") from None
+        raise InvalidRequest(f"there is no {what} {name!r}", remedy=f"known are {', '.join(kind)}") from None

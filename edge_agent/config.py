@@ -6,30 +6,19 @@ underscores go one level down).
 
 from __future__ import annotations
 
-import difflib
-import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
 from edge_agent.home import home
 from orchestrator.budget import Resource, Window
-from orchestrator.errors import ConfigError
+from orchestrator.settings import Section, Settings
 from orchestrator.types import Budget, RoutePreference
 
-_PREFIX = "EDGEWISE_"
-_NOT_OURS = {"EDGEWISE_HOME", "EDGEWISE_MODELS"}
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
-
-
-class Section(BaseModel):
-    """A part of the file. A key that it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ModelSection(Section):
@@ -148,16 +137,18 @@ def _default_windows() -> tuple[WindowSection, ...]:
     )
 
 
-class Config(BaseSettings):
+class Config(Settings):
     """Everything that can be configured, with its default."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX,
+        env_prefix="EDGEWISE_",
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
         nested_model_default_partial_update=True,
     )
+    reference = "docs/configuration.md"
+    other_variables = ("EDGEWISE_HOME", "EDGEWISE_MODELS", "EDGEWISE_GATEWAY")
 
     state: Path | None = None
     """The folder of the databases; by default the home folder."""
@@ -176,18 +167,6 @@ class Config(BaseSettings):
     serve: ServeSection = ServeSection()
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file, which arrives as init settings."""
-        return env_settings, init_settings
-
-    @classmethod
     def load(cls, path: Path | str | None = None) -> Config:
         """Read the file at `path`; without one, `agent.yaml` in the home folder, if it is there.
 
@@ -195,15 +174,7 @@ class Config(BaseSettings):
             ConfigError: the file is missing or broken, a key is unknown, or a value does not fit; names the key.
         """
         file = Path(path) if path is not None else home() / "agent.yaml"
-        if path is None and not file.exists():
-            values: dict[str, Any] = {}
-        else:
-            values = _read(file)
-        _check_environment()
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigError(_explain(error, file), remedy="docs/configuration.md lists every key") from None
+        return cls.read(file if path is not None or file.exists() else None)
 
     @property
     def default_budget(self) -> Budget:
@@ -233,56 +204,3 @@ class Config(BaseSettings):
     @property
     def _state(self) -> Path:
         return self.state or home()
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"there is no configuration file {file}", remedy="name another, or leave it out") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration file {file} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"the configuration file {file} is not YAML{where}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"the configuration file {file} is not a mapping of keys to values")
-    return values
-
-
-def _check_environment() -> None:
-    """An environment variable that looks like ours and is not is a typing error, not a wish."""
-    known = {f"{_PREFIX}{name}".upper() for name in Config.model_fields} | _NOT_OURS
-    for name in os.environ:
-        if name.startswith(_PREFIX) and not name.startswith("EDGEWISE_GATEWAY") and name.split("__")[0] not in known:
-            raise ConfigError(f"the environment variable {name} is unknown", remedy=_nearest(name, known))
-
-
-def _explain(error: ValidationError, file: Path) -> str:
-    """What is wrong, naming the key. A key that is unknown explains one that is missing, so it comes first."""
-    fault = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        *parents, name = [str(part) for part in fault["loc"]]
-        return f"{file}: the key '{key}' is unknown; {_nearest(name, _known_keys(parents))}"
-    return f"{file}: '{key}': {fault['msg'].lower()}"
-
-
-def _known_keys(parents: list[str]) -> set[str]:
-    model: type[BaseModel] = Config
-    for name in parents:
-        if name.isdigit():
-            model = WindowSection
-            continue
-        annotation = model.model_fields[name].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
-    return set(model.model_fields)
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.4)
-    return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(sorted(known))}"

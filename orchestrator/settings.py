@@ -1,0 +1,120 @@
+"""How configuration files are read: one YAML file, the environment over it, and errors that name the key.
+
+The agent and the gateway share it. It needs pydantic, which the `config` extra brings; nothing else in here does.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import typing
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError
+
+from orchestrator.errors import ConfigError
+
+
+class Section(BaseModel):
+    """A part of a file. A key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Settings(BaseSettings):
+    """A whole file. A subclass sets `env_prefix` in its `model_config`, and names the page that lists its keys."""
+
+    reference: ClassVar[str]
+    """The page that lists every key."""
+    other_variables: ClassVar[Collection[str]] = ()
+    """Environment variables, or their beginnings, that share the prefix and are somebody else's."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which arrives as init settings."""
+        return env_settings, init_settings
+
+    @classmethod
+    def read(cls, file: Path | None) -> Self:
+        """Read `file`, or nothing, and the environment over it.
+
+        Raises:
+            ConfigError: the file is missing or broken, a key is unknown, or a value does not fit; names the key.
+        """
+        values = {} if file is None else _read(file)
+        origin = str(file) if file is not None else "the environment"
+        cls._check_environment()
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigError(_explain(error, origin, cls), remedy=f"{cls.reference} lists every key") from None
+        except SettingsError as error:
+            raise ConfigError(f"the environment: {error}", remedy="lists and mappings are given as JSON") from None
+
+    @classmethod
+    def _check_environment(cls) -> None:
+        """An environment variable that looks like ours and is not is a typing error, not a wish."""
+        prefix = cls.model_config.get("env_prefix", "")
+        known = {f"{prefix}{name}".upper() for name in cls.model_fields}
+        for name in os.environ:
+            ours = name.startswith(prefix) and not name.startswith(tuple(cls.other_variables))
+            if ours and name.split("__")[0] not in known:
+                raise ConfigError(f"the environment variable {name} is unknown", remedy=_nearest(name, known))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no configuration file {file}", remedy="name another") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"the configuration file {file} cannot be read: {reason}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"the configuration file {file} is not YAML{where}") from None
+    if not isinstance(values, dict | None):
+        raise ConfigError(f"the configuration file {file} is not a mapping of keys to values")
+    return {str(key): value for key, value in (values or {}).items()}
+
+
+def _explain(error: ValidationError, origin: str, root: type[BaseModel]) -> str:
+    """What is wrong, naming the key and never its value. An unknown key explains a missing one, so it comes first."""
+    faults = error.errors(include_input=False, include_url=False)
+    fault = min(faults, key=lambda found: found["type"] != "extra_forbidden")
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        *parents, name = fault["loc"]
+        return f"{origin}: the key '{key}' is unknown; {_nearest(str(name), _known_keys(parents, root))}"
+    if fault["type"] == "missing":
+        return f"{origin}: the key '{key}' is missing"
+    words = fault["msg"].removeprefix("Value error, ")
+    return f"{origin}: '{key}': {words}" if key else f"{origin}: {words}"
+
+
+def _known_keys(parents: Sequence[str | int], root: type[BaseModel]) -> set[str]:
+    """The keys of the section at the end of `parents`; numbers are places in a list."""
+    section = root
+    for name in parents:
+        if isinstance(name, str):
+            annotation = section.model_fields[name].annotation
+            kinds = [annotation, *typing.get_args(annotation)]
+            section = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+    return set(section.model_fields)
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.4)
+    return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(sorted(known))}"
