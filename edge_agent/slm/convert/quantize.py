@@ -10,8 +10,8 @@ import numpy.typing as npt
 from edge_agent.slm.convert.config import FloatArray
 from edge_agent.slm.convert.recipe import Blocks
 
-# Weights at a time: bounds the float32 temporaries to some tens of megabytes, whatever the vocabulary.
-_CHUNK = 2_000_000
+# Weights at a time: their temporaries stay in the processor's cache, which halves the time.
+_CHUNK = 250_000
 # How many scales below the finest one are tried; more gain little.
 _TRIES = 12
 
@@ -62,7 +62,7 @@ def _quantize_rows(values: FloatArray, bits: int) -> tuple[npt.NDArray[np.uint8]
     """Round `values` `[rows, blocks, block size]`; returns them packed, and their scales."""
     zero = 2 ** (bits - 1)
     if bits == 8:
-        scales = _aligned_scales(values, np.abs(values).max(axis=-1) / np.float32(127))
+        scales = _aligned_scales(values)
     else:
         largest = np.take_along_axis(values, np.abs(values).argmax(axis=-1, keepdims=True), axis=-1)[..., 0]
         scales = largest / np.float32(-zero)
@@ -74,27 +74,31 @@ def _quantize_rows(values: FloatArray, bits: int) -> tuple[npt.NDArray[np.uint8]
     return stored, scales
 
 
-def _aligned_scales(values: FloatArray, finest: FloatArray) -> FloatArray:
-    """For each block, a scale near the `finest` possible one that its weights fall on, where they have a common step.
+def _aligned_scales(values: FloatArray) -> FloatArray:
+    """For each block, max|w| / 127, or a scale near it that its weights fall on, where they have a common step.
 
     Weights that were quantised before are `lowest + n * step`. A scale of step / k keeps their distances exactly, and
     rounds only `lowest`, the same for the whole block; among some k the one that moves it least is taken.
     """
     ordered = np.sort(values, axis=-1)
+    lowest, highest = ordered[..., 0], ordered[..., -1]
+    finest: FloatArray = np.maximum(np.abs(lowest), np.abs(highest)) / np.float32(127)
     gaps = np.diff(ordered, axis=-1)
     # Equal weights differ by nothing but float32 rounding.
-    gaps[gaps <= finest[..., None] / 100] = np.inf
-    step, lowest = gaps.min(axis=-1), ordered[..., 0]
+    step = np.where(gaps > finest[..., None] / 100, gaps, np.float32(np.inf)).min(axis=-1)
     places = (ordered - lowest[..., None]) / step[..., None]
-    regular = np.isfinite(step) & (np.abs(places - np.rint(places)).max(axis=-1) < 0.01)
+    places -= np.rint(places)
+    regular = np.isfinite(step) & (np.abs(places).max(axis=-1) < 0.01)
     most = np.where(regular, np.floor(step / np.where(regular, finest, 1) * 1.0001), 0)
     # What plain rounding costs: the standard deviation of an even error within one level.
-    scales, least = finest, finest / np.float32(12**0.5)
+    scales: FloatArray = finest
+    least = finest / np.float32(12**0.5)
     for fewer in range(_TRIES):
         count = most - fewer
         scale = (step / np.maximum(count, 1)).astype(np.float32)
         scale[~regular] = 1
         moved = np.abs(lowest - np.rint(lowest / scale) * scale)
         better = (count >= 1) & (moved < least)
-        scales, least = np.where(better, scale, scales), np.where(better, moved, least)
+        scales = np.where(better, scale, scales)
+        least = np.where(better, moved, least)
     return scales
