@@ -12,7 +12,7 @@ from cloud_gateway.config import ModelSection
 from cloud_gateway.interceptors import CALLER
 from cloud_gateway.runs import Id, Runs
 from cloud_gateway.upstream import Upstream
-from orchestrator.chat import NANO, Chat
+from orchestrator.chat import NANO, Chat, Price
 from orchestrator.errors import CloudInternal, ModelNotFound
 from orchestrator.types import Completed, ModelEvent, TextDelta
 from orchestrator.units import Energy, EnergySource
@@ -27,7 +27,7 @@ class GatewayService(gateway_service_pb2_grpc.GatewayServiceServicer):
 
     def __init__(self, models: Sequence[ModelSection], upstream: Upstream, runs: Runs) -> None:
         """Offer `models`, all of them from `upstream`."""
-        self._models = {model.name: model for model in models}
+        self._models = {model.name: (model, model.served) for model in models}
         self._upstream = upstream
         self._runs = runs
 
@@ -61,21 +61,21 @@ class GatewayService(gateway_service_pb2_grpc.GatewayServiceServicer):
         self, request: gateway_service_pb2.ListModelsRequest, context: Any
     ) -> gateway_service_pb2.ListModelsResponse:
         """The models that can be asked."""
-        return answers.encode_models(model.served for model in self._models.values())
+        return answers.encode_models(served for _, served in self._models.values())
 
     def _events(
         self, request_id: str, chat: Chat, ask: Callable[[Chat, str], AsyncGenerator[ModelEvent, None]]
     ) -> AsyncGenerator[ModelEvent, None]:
-        model = self._models.get(chat.model)
-        if model is None:
+        if chat.model not in self._models:
             known = ", ".join(self._models)
             raise ModelNotFound("the gateway has no model of that name", remedy=f"it has: {known}")
+        model, served = self._models[chat.model]
         key, upstream_name = (CALLER.get(), request_id), model.upstream_name or model.name
-        return self._runs.follow(key, chat, lambda: _billed(key, model, ask(chat, upstream_name)))
+        return self._runs.follow(key, chat, lambda: _billed(key, model, served.price, ask(chat, upstream_name)))
 
 
 async def _billed(
-    key: Id, model: ModelSection, answer: AsyncGenerator[ModelEvent, None]
+    key: Id, model: ModelSection, price: Price, answer: AsyncGenerator[ModelEvent, None]
 ) -> AsyncGenerator[ModelEvent, None]:
     """The events of `answer`, its receipt priced and logged. This runs once for each run: here is what is billed."""
     async with aclosing(answer) as events:
@@ -84,7 +84,7 @@ async def _billed(
                 yield event
                 continue
             usage = event.usage
-            nano_usd = model.served.price.cost_nano_usd(usage)
+            nano_usd = price.cost_nano_usd(usage)
             bill = {
                 "caller": key[0],
                 "request_id": key[1],

@@ -16,11 +16,12 @@ from concurrent.futures import CancelledError, Future
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 from orchestrator.errors import Cancelled
 
 T = TypeVar("T")
+_FAREWELL_S: Final = 1.0
 
 
 class EventLoopThread:
@@ -30,7 +31,7 @@ class EventLoopThread:
         """`name` is the thread's, for debuggers and logs."""
         self._name = name
         self._lock = threading.Lock()
-        self._running: tuple[threading.Thread, asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._running: tuple[threading.Thread, _Host] | None = None
         self._closed = False
 
     @property
@@ -46,8 +47,8 @@ class EventLoopThread:
             RuntimeError: it is closed, or this is the loop's own thread, which would wait for itself for ever.
         """
         with self._lock:
-            loop = self._loop()
-            future = asyncio.run_coroutine_threadsafe(call(), loop)
+            host = self._host()
+            future = asyncio.run_coroutine_threadsafe(host.track(call()), host.loop)
         try:
             return future.result()
         except CancelledError:
@@ -63,7 +64,7 @@ class EventLoopThread:
             RuntimeError: it is closed, or this is the loop's own thread.
         """
         with self._lock:
-            return BlockingStream(self._loop(), source)
+            return BlockingStream(self._host(), source)
 
     def close(self) -> None:
         """Cancel what still runs, let it clean up, and end the thread. A second call does nothing."""
@@ -71,30 +72,61 @@ class EventLoopThread:
             self._closed = True
             running, self._running = self._running, None
         if running is not None:
-            thread, loop, stop = running
-            loop.call_soon_threadsafe(stop.set)
+            thread, host = running
+            host.loop.call_soon_threadsafe(host.stop.set)
             thread.join()
 
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        """The running loop. The caller holds the lock, so that nothing is begun behind the loop's end."""
+    def _host(self) -> _Host:
+        """What runs on the thread. The caller holds the lock, so that nothing is begun behind the loop's end."""
         if self._closed:
             raise RuntimeError(f"the event loop thread {self._name!r} is closed")
         if self._running is None:
-            ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+            ready: Future[_Host] = Future()
             thread = threading.Thread(target=lambda: asyncio.run(_serve(ready)), name=self._name, daemon=True)
             thread.start()
-            self._running = (thread, *ready.result())
-        thread, loop, _ = self._running
+            self._running = (thread, ready.result())
+        thread, host = self._running
         if thread is threading.current_thread():
             raise RuntimeError(f"a blocking call on the event loop thread {self._name!r} would wait for itself")
-        return loop
+        return host
 
 
-async def _serve(ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
-    """Wait for the stop; `asyncio.run` then cancels every task and waits for its clean-up."""
-    stop = asyncio.Event()
-    ready.set_result((asyncio.get_running_loop(), stop))
-    await stop.wait()
+class _Host:
+    """A running loop, and what was begun on it from outside. Touched on the loop's own thread alone."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.stop = asyncio.Event()
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    async def track(self, call: Coroutine[Any, Any, T]) -> T:
+        """Await `call` in a task that `finish` will find."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        try:
+            return await call
+        finally:
+            self.tasks.discard(task)
+
+    async def finish(self) -> None:
+        """Cancel what was begun, and let it clean up; then give the tasks of libraries a moment to end by themselves.
+
+        gRPC's would otherwise be told of the end of their calls on a closed loop.
+        """
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        if rest:
+            await asyncio.wait(rest, timeout=_FAREWELL_S)
+
+
+async def _serve(ready: Future[_Host]) -> None:
+    host = _Host()
+    ready.set_result(host)
+    await host.stop.wait()
+    await host.finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +140,10 @@ class BlockingStream(Iterator[T], Generic[T]):
     The work runs ahead of a slow reader: pieces wait in memory, and the generator never waits for the reader.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, source: Callable[[], AsyncGenerator[T, None]]) -> None:
-        """Start `source()` on `loop` at once."""
+    def __init__(self, host: _Host, source: Callable[[], AsyncGenerator[T, None]]) -> None:
+        """Start `source()` at once. Made by `EventLoopThread.iterate`."""
         self._over = False
-        self._pump = _Pump(loop, source)
+        self._pump = _Pump(host, source)
 
     def __next__(self) -> T:
         if self._over:
@@ -144,21 +176,22 @@ class BlockingStream(Iterator[T], Generic[T]):
 class _Pump(Generic[T]):
     """The loop's side of a stream. It knows nothing of its reader, so that an abandoned reader can be collected."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, source: Callable[[], AsyncGenerator[T, None]]) -> None:
+    def __init__(self, host: _Host, source: Callable[[], AsyncGenerator[T, None]]) -> None:
         self.items: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
         self.ended = threading.Event()
-        self._loop = loop
+        self._host = host
         self._source = source
         self._task: asyncio.Task[None] | None = None
-        loop.call_soon_threadsafe(self._begin)
+        host.loop.call_soon_threadsafe(self._begin)
 
     def cancel(self) -> None:
         """Ask the work to stop. A closed loop has stopped it already."""
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._cancel)
+            self._host.loop.call_soon_threadsafe(self._cancel)
 
     def _begin(self) -> None:
-        self._task = self._loop.create_task(self._run())
+        self._task = self._host.loop.create_task(self._run())
+        self._host.tasks.add(self._task)
         self._task.add_done_callback(self._finish)
 
     def _cancel(self) -> None:
@@ -172,6 +205,7 @@ class _Pump(Generic[T]):
 
     def _finish(self, task: asyncio.Task[None]) -> None:
         """Called also for a task that was cancelled before its first step."""
+        self._host.tasks.discard(task)
         error = Cancelled("the stream was cancelled") if task.cancelled() else task.exception()
         self.ended.set()
         self.items.put(_End(error))

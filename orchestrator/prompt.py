@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.types import Message, Recalled, Record, Sensitivity
@@ -24,14 +24,16 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composer:
-    """Builds prompts. The oldest turns go first when the window is short, then the least relevant records."""
+    """Builds prompts. The oldest turns go first when the window is short, then the least relevant records.
+
+    Records stand in the last user turn, right before the question, each with its id behind it: a very small model reads
+    what is near, and takes a number in front of a sentence for a part of it.
+    """
 
     wording: Wording
     count_tokens: CountTokens
     system: str
-    """How the assistant should behave, where no record is at hand."""
-    grounded_system: str
-    """The same, where records are: to answer from them."""
+    """How the assistant should behave, where the caller does not say."""
     records_tokens: int = 400
     """At most this much of a prompt is records."""
 
@@ -45,7 +47,7 @@ class Composer:
         kept, lines = self._fitting(recalled, now)
         given, turns = _split(messages)
         while True:
-            prompt = (self._system(given, kept, lines, now), *turns)
+            prompt = (self._system(given, now, grounded=bool(kept)), *turns[:-1], _grounded(turns[-1], kept, lines))
             tokens = self.count_tokens(prompt)
             if tokens <= window_tokens or (len(turns) == 1 and not kept):
                 return Prompt(prompt, tuple(kept), tokens)
@@ -60,23 +62,27 @@ class Composer:
         lines: list[str] = []
         left = self.records_tokens
         for hit in recalled:
-            line = f"[{hit.record.id}] {self.wording(hit.record, now)}"
-            left -= self.count_tokens([Message("system", line)])
+            line = f"{self.wording(hit.record, now)} (record {hit.record.id})"
+            left -= self.count_tokens([Message("user", line)])
             if left < 0 and kept:
                 break
             kept.append(hit)
             lines.append(line)
         return kept, lines
 
-    def _system(self, given: Message | None, kept: Sequence[Recalled], lines: Sequence[str], now: datetime) -> Message:
-        """One system message: the caller's own text or ours, and the records."""
-        own = given.text if given else ""
-        if not kept:
-            return given or Message("system", self.system)
-        labels = [hit.record.sensitivity for hit in kept] + ([given.sensitivity] if given else [])
+    def _system(self, given: Message | None, now: datetime, *, grounded: bool) -> Message:
+        """The caller's own system message or ours; with records, also what day it is, since they speak of days."""
+        message = given or Message("system", self.system)
         today = f"Today is {now:%A} {now.day} {now:%B %Y}."
-        text = "\n".join(part for part in (own, self.grounded_system, today, *lines) if part)
-        return Message("system", text, Sensitivity.highest(labels))
+        return replace(message, text=f"{message.text} {today}") if grounded else message
+
+
+def _grounded(question: Message, kept: Sequence[Recalled], lines: Sequence[str]) -> Message:
+    """The question with the records before it, and the highest label of both."""
+    if not kept:
+        return question
+    label = Sensitivity.highest([question.sensitivity, *(hit.record.sensitivity for hit in kept)])
+    return Message(question.role, "\n".join([*lines, "", f"Question: {question.text}"]), label)
 
 
 def _split(messages: Sequence[Message]) -> tuple[Message | None, list[Message]]:

@@ -1,8 +1,9 @@
-"""What the tests of the gateway and of its client share: a simulated model server, and a real gateway before it."""
+"""What several parts' tests share: the real small model, a simulated model server, and a real gateway before it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,10 +16,24 @@ if TYPE_CHECKING:
 KEY = "a-key-for-tests-and-nothing-else"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """gRPC knows no other loop."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
+    """Keeps async tests on one event loop: gRPC tells of the end of a call even where the call's loop is closed."""
+    yield  # noqa: PT022  # a fixture that returns would let the loop go
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The folder of the real SmolLM2-135M, pulled once into the model cache. Tests that use it are marked `model`."""
+    from edge_agent.slm.pull import ensure
+
+    return ensure("smollm2-135m-instruct")
 
 
 @pytest.fixture

@@ -104,6 +104,7 @@ def config(tmp_path: Path, gateway_config: Callable[..., GatewayConfig]) -> Path
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("one_loop")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_lets_the_stream_end_and_then_the_process(
     config: Path, upstream: SimulatedUpstream, api_key: str, number: signal.Signals
@@ -129,6 +130,7 @@ async def test_a_signal_lets_the_stream_end_and_then_the_process(
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("one_loop")
 async def test_a_second_signal_ends_it_at_once(config: Path, upstream: SimulatedUpstream, api_key: str) -> None:
     upstream.replies = [Reply(hold_after=2)]
     async with (
@@ -149,6 +151,7 @@ async def test_a_second_signal_ends_it_at_once(config: Path, upstream: Simulated
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("one_loop")
 async def test_a_gateway_that_is_killed_leaves_what_came(
     config: Path, upstream: SimulatedUpstream, api_key: str
 ) -> None:
@@ -169,6 +172,7 @@ async def test_a_gateway_that_is_killed_leaves_what_came(
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("one_loop")
 async def test_ping_is_a_health_check(config: Path, upstream: SimulatedUpstream, api_key: str) -> None:
     async with serving(config, api_key) as (_, address):
         done = await asyncio.to_thread(run, "ping", address)

@@ -20,7 +20,7 @@ from orchestrator.client import AsyncGateway, TlsOptions
 from orchestrator.types import Started
 from simulation.upstream import Reply, SimulatedUpstream
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
 HANG_S = 60
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

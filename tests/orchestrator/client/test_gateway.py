@@ -35,7 +35,7 @@ from orchestrator.v1 import gateway_service_pb2, gateway_service_pb2_grpc
 from orchestrator.wire import answers
 from simulation.upstream import Reply, SimulatedUpstream
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
 HANG_S = 60
 
 
