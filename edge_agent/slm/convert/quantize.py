@@ -82,7 +82,7 @@ def _aligned_scales(values: FloatArray) -> FloatArray:
     """
     ordered = np.sort(values, axis=-1)
     lowest, highest = ordered[..., 0], ordered[..., -1]
-    finest: FloatArray = np.maximum(np.abs(lowest), np.abs(highest)) / np.float32(127)
+    finest = (np.maximum(np.abs(lowest), np.abs(highest)) / 127).astype(np.float32)
     gaps = np.diff(ordered, axis=-1)
     # Equal weights differ by nothing but float32 rounding.
     step = np.where(gaps > finest[..., None] / 100, gaps, np.float32(np.inf)).min(axis=-1)
@@ -91,7 +91,7 @@ def _aligned_scales(values: FloatArray) -> FloatArray:
     regular = np.isfinite(step) & (np.abs(places).max(axis=-1) < 0.01)
     most = np.where(regular, np.floor(step / np.where(regular, finest, 1) * 1.0001), 0)
     # What plain rounding costs: the standard deviation of an even error within one level.
-    scales: FloatArray = finest
+    scales = finest
     least = finest / np.float32(12**0.5)
     for fewer in range(_TRIES):
         count = most - fewer
