@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from edge_agent.slm.convert import RECIPES, convert_gguf
 from edge_agent.slm.convert.architecture import decoder_config
 from edge_agent.slm.convert.gguf_file import GgufFile
+from edge_agent.slm.convert.pipeline import convert_gguf
+from edge_agent.slm.convert.recipe import RECIPES
 from edge_agent.slm.convert.synthetic import random_weights, tiny_config, write_synthetic_model
 from edge_agent.slm.convert.tokenizer import model_tokenizer
 from edge_agent.slm.progress import Advance

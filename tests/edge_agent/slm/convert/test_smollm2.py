@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from edge_agent.slm.convert import RECIPES, convert_gguf
+from edge_agent.slm.convert.pipeline import convert_gguf
+from edge_agent.slm.convert.recipe import RECIPES
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.pull import original_file
