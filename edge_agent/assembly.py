@@ -33,7 +33,6 @@ from orchestrator.routing.policy import Prices
 from orchestrator.types import Recalled
 
 SYSTEM = "You are a helpful assistant. Answer briefly and correctly."
-GROUNDED_SYSTEM = "You are a helpful assistant. Answer from what you know about the user, briefly and exactly."
 _REMEMBERED_OUTCOMES = 200
 
 
@@ -81,7 +80,6 @@ async def assemble(
             wording=sentence,
             count_tokens=model.count_tokens,
             system=SYSTEM,
-            grounded_system=GROUNDED_SYSTEM,
             records_tokens=config.context.records_tokens,
         ),
         costs=costs,

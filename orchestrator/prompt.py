@@ -12,6 +12,8 @@ CountTokens = Callable[[Sequence[Message]], int]
 Wording = Callable[[Record, datetime], str]
 """One record as a sentence, given the present moment."""
 
+_REPEATED_CHARS = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -26,8 +28,9 @@ class Prompt:
 class Composer:
     """Builds prompts. The oldest turns go first when the window is short, then the least relevant records.
 
-    Records stand in the last user turn, right before the question, each with its id behind it: a very small model reads
-    what is near, and takes a number in front of a sentence for a part of it.
+    Records stand in the last user turn between the question and the question again, and their ids in the system text.
+    Measured on SmolLM2-135M with 26 questions about the example household, three records each: this layout answers 23;
+    without the repetition it is 17, with ids beside the sentences 15 to 22 (a small model takes an id for the answer).
     """
 
     wording: Wording
@@ -47,7 +50,7 @@ class Composer:
         kept, lines = self._fitting(recalled, now)
         given, turns = _split(messages)
         while True:
-            prompt = (self._system(given, now, grounded=bool(kept)), *turns[:-1], _grounded(turns[-1], kept, lines))
+            prompt = (self._system(given, now, kept), *turns[:-1], _grounded(turns[-1], kept, lines))
             tokens = self.count_tokens(prompt)
             if tokens <= window_tokens or (len(turns) == 1 and not kept):
                 return Prompt(prompt, tuple(kept), tokens)
@@ -62,7 +65,7 @@ class Composer:
         lines: list[str] = []
         left = self.records_tokens
         for hit in recalled:
-            line = f"{self.wording(hit.record, now)} (record {hit.record.id})"
+            line = self.wording(hit.record, now)
             left -= self.count_tokens([Message("user", line)])
             if left < 0 and kept:
                 break
@@ -70,19 +73,22 @@ class Composer:
             lines.append(line)
         return kept, lines
 
-    def _system(self, given: Message | None, now: datetime, *, grounded: bool) -> Message:
-        """The caller's own system message or ours; with records, also what day it is, since they speak of days."""
+    def _system(self, given: Message | None, now: datetime, kept: Sequence[Recalled]) -> Message:
+        """The caller's own system message or ours; with records, their ids, and the day, since they speak of days."""
         message = given or Message("system", self.system)
-        today = f"Today is {now:%A} {now.day} {now:%B %Y}."
-        return replace(message, text=f"{message.text} {today}") if grounded else message
+        if not kept:
+            return message
+        ids = ", ".join(f"r{hit.record.id}" for hit in kept)
+        return replace(message, text=f"{message.text} Today is {now:%A} {now.day} {now:%B %Y}. Records: {ids}.")
 
 
 def _grounded(question: Message, kept: Sequence[Recalled], lines: Sequence[str]) -> Message:
-    """The question with the records before it, and the highest label of both."""
+    """The question with the records, and the highest label of both. A long question is not said twice."""
     if not kept:
         return question
     label = Sensitivity.highest([question.sensitivity, *(hit.record.sensitivity for hit in kept)])
-    return Message(question.role, "\n".join([*lines, "", f"Question: {question.text}"]), label)
+    before = [question.text, ""] if len(question.text) <= _REPEATED_CHARS else []
+    return Message(question.role, "\n".join([*before, *lines, "", question.text]), label)
 
 
 def _split(messages: Sequence[Message]) -> tuple[Message | None, list[Message]]:

@@ -184,7 +184,6 @@ def engine_with(journal: Journal, clock: ManualClock, script: Script) -> Engine:
         wording=lambda record, now: f"{record.title}: {record.body}",
         count_tokens=local.count_tokens,
         system="Be brief.",
-        grounded_system="Answer from what you know.",
     )
     planner = Planner(
         local=local,

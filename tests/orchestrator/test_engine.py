@@ -108,7 +108,6 @@ class World:
             wording=lambda record, now: f"{record.title}: {record.body}",
             count_tokens=self.local.count_tokens,
             system="Be brief.",
-            grounded_system="Answer from what you know.",
         )
         planner = Planner(
             local=self.local,
@@ -192,7 +191,7 @@ def test_a_public_record_goes_along() -> None:
     world = World(records=[hit(Sensitivity.PUBLIC)])
     answer = world.ask(HARD, route=RoutePreference.CLOUD)
     assert answer.egress.record_ids == (12,)
-    assert "Tuesday at 9:30" in world.cloud.asked[0].messages[0].text
+    assert "Tuesday at 9:30" in world.cloud.asked[0].messages[-1].text
 
 
 def test_a_personal_turn_is_left_out_of_what_the_cloud_sees() -> None:

@@ -16,7 +16,6 @@ COMPOSER = Composer(
     wording=lambda record, now: record.body,
     count_tokens=count_words,
     system="Be brief.",
-    grounded_system="Answer from what you know.",
     records_tokens=12,
 )
 
@@ -27,13 +26,14 @@ def hit(id: int, body: str, label: Sensitivity = Sensitivity.PERSONAL) -> Recall
 
 def test_records_go_in_with_their_ids_and_todays_date() -> None:
     prompt = COMPOSER.compose([Message("user", "when?")], [hit(7, "on Tuesday")], now=NOW, window_tokens=100)
-    assert "[7] on Tuesday" in prompt.messages[0].text
+    assert prompt.messages[1].text == "when?\n\non Tuesday\n\nwhen?"
+    assert "Records: r7." in prompt.messages[0].text
     assert "21 November 2026" in prompt.messages[0].text
-    assert prompt.messages[0].sensitivity is Sensitivity.PERSONAL
+    assert prompt.messages[1].sensitivity is Sensitivity.PERSONAL
 
 
 def test_records_stay_within_their_share() -> None:
-    hits = [hit(id, "five words in this one") for id in range(1, 6)]
+    hits = [hit(id, "four words in it") for id in range(1, 6)]
     prompt = COMPOSER.compose([Message("user", "when?")], hits, now=NOW, window_tokens=100)
     assert [found.record.id for found in prompt.recalled] == [1, 2]
 
@@ -52,7 +52,8 @@ def test_the_callers_own_system_message_is_kept() -> None:
 def test_a_prompt_keeps_the_question_and_the_newest_turns(turns: list[str], window: int, records: int) -> None:
     messages = [Message("user" if n % 2 == 0 else "assistant", text) for n, text in enumerate(turns)]
     prompt = COMPOSER.compose(messages, [hit(n + 1, "a b c") for n in range(records)], now=NOW, window_tokens=window)
-    kept = prompt.messages[1:]
-    assert kept == tuple(messages[-len(kept) :])
+    *kept, question = prompt.messages[1:]
+    assert kept == messages[-1 - len(kept) : -1]
+    assert question.text.endswith(messages[-1].text)
     assert prompt.tokens == count_words(prompt.messages)
-    assert prompt.tokens <= window or (len(kept) == 1 and not prompt.recalled)
+    assert prompt.tokens <= window or (not kept and not prompt.recalled)
