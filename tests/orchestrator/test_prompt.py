@@ -16,7 +16,7 @@ COMPOSER = Composer(
     wording=lambda record, now: record.body,
     count_tokens=count_words,
     system="Be brief.",
-    records_tokens=12,
+    records_tokens=8,
 )
 
 
