@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -86,6 +86,44 @@ def closure(roots: Iterable[Requirement]) -> dict[str, str]:
             if needed.marker is None or needed.marker.evaluate({"extra": extra}):
                 todo += [(needed.name, wanted) for wanted in ("", *needed.extras)]
     return versions
+
+
+def direct_names(*extras: str) -> set[str]:
+    """The packages that the base install and `extras` ask for by name."""
+    project = PYPROJECT["project"]
+    lines = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
+    own = [requirement for line in lines if (requirement := Requirement(line)).name == project["name"]]
+    others = {canonicalize_name(Requirement(line).name) for line in lines} - {project["name"]}
+    return others.union(*(direct_names(*requirement.extras) - others for requirement in own))
+
+
+def imported_distributions(folder: str) -> Iterator[tuple[str, Set[str]]]:
+    """Each import of a third party's package under `folder`: where, and which distributions could bring it."""
+    providers = metadata.packages_distributions()
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules = [node.module]
+            for top in {module.partition(".")[0] for module in modules} - {*PRODUCTS, *sys.stdlib_module_names}:
+                found = {canonicalize_name(name) for name in providers.get(top, [top])}
+                yield f"{name_of(path)}:{top}", found
+
+
+PACKAGE_EXTRAS = {"orchestrator": ("config",), "cloud_gateway": ("gateway",), "edge_agent": ("models", "serve")}
+
+
+@pytest.mark.parametrize(("package", "extras"), PACKAGE_EXTRAS.items())
+def test_a_package_imports_only_what_its_extras_ask_for(package: str, extras: tuple[str, ...]) -> None:
+    asked = direct_names(*extras)
+    assert not [place for place, providers in imported_distributions(package) if not providers & asked]
+
+
+def test_every_dependency_is_used() -> None:
+    used = {
+        name for package in PACKAGE_EXTRAS for _, providers in imported_distributions(package) for name in providers
+    }
+    assert direct_names("all") <= used
 
 
 def test_the_lock_file_satisfies_pyproject() -> None:
