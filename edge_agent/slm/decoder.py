@@ -61,18 +61,31 @@ class Decoder:
         """
         if len(prompt) >= self._window:
             raise ContextWindowExceeded(f"a prompt of {len(prompt)} tokens in a window of {self._window}")
-        cache.truncate(_reusable(cache, prompt))
-        while (left := len(prompt) - len(cache)) > self._chunk_tokens:
-            size = self._chunk_tokens - (left == self._chunk_tokens + 1)  # never leave a single token
-            self.forward(cache, prompt[len(cache) : len(cache) + size], interrupt)
-            yield Step(None, self._bytes_moved(cache))
-        logits = self.forward(cache, prompt[len(cache) :], interrupt)
+        for behind in self.prefill(cache, prompt, interrupt):
+            logits = behind
+            if len(cache) < len(prompt):
+                yield Step(None, self._bytes_moved(cache))
         while True:
             choice = sampler.choose(logits[-1])
             yield Step(choice, self._bytes_moved(cache))
             if len(cache) == self._window:
                 return
             logits = self.forward(cache, [choice.token], interrupt)
+
+    def prefill(self, cache: KVCache, prompt: Sequence[int], interrupt: Interrupt) -> Iterator[Floats]:
+        """Read what `cache` lacks of `prompt`, a chunk at a time.
+
+        Yields:
+            Float32 logits [1, V] behind each chunk; the last are those behind the prompt.
+
+        Raises:
+            As `forward`.
+        """
+        cache.truncate(_reusable(cache, prompt))
+        while left := len(prompt) - len(cache):
+            size = min(left, self._chunk_tokens)
+            size -= left - size == 1  # a single token alone would round differently
+            yield self.forward(cache, prompt[len(cache) : len(cache) + size], interrupt)
 
     def forward(self, cache: KVCache, tokens: Sequence[int], interrupt: Interrupt, *, keep: int = 1) -> Floats:
         """One pass over `tokens`, S of them, which `cache` then holds.

@@ -1,0 +1,101 @@
+"""The shipped quantisation against full precision, on the real model and real prose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_agent.slm.convert.pipeline import convert_gguf
+from edge_agent.slm.decoder import Decoder
+from edge_agent.slm.interrupt import Interrupt
+from edge_agent.slm.model import OnnxModel
+from edge_agent.slm.pull import original_file
+from edge_agent.slm.sampling import Floats
+from edge_agent.slm.session import Session
+from edge_agent.slm.tokenizer import Tokenizer
+
+pytestmark = pytest.mark.model
+
+ROOT = Path(__file__).parents[3]
+PROSE = [ROOT / "LICENSE", *(ROOT / f"examples/household/notes/{name}.md" for name in ("pancakes", "where-things-are"))]
+CHUNK = 64
+
+
+@pytest.fixture(scope="session")
+def exact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SmolLM2 in full precision, from the file that the shipped one was made from."""
+    folder = tmp_path_factory.mktemp("models") / "exact"
+    convert_gguf(original_file("smollm2-135m-instruct"), folder, recipe="exact")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prose(smollm2: Path) -> list[list[int]]:
+    """Token ids of some pages, none longer than 500."""
+    tokenizer = Tokenizer.open(smollm2 / "tokenizer.json")
+    return [tokenizer.encode(path.read_text(encoding="utf-8"))[:500] for path in PROSE]
+
+
+@pytest.fixture(scope="session")
+def reference(exact: Path, prose: list[list[int]]) -> list[Floats]:
+    """What full precision says behind each token of `prose`."""
+    return [logits(decoder(exact), ids) for ids in prose]
+
+
+def decoder(folder: Path) -> Decoder:
+    session = Session.open(folder / "model.onnx", threads=2, providers=("CPUExecutionProvider",))
+    return Decoder(session, window=512, weight_bytes=0)
+
+
+def logits(decoder: Decoder, ids: list[int]) -> Floats:
+    """What the model says behind each of `ids`: [S, V]."""
+    cache = decoder.new_cache()
+    chunks = (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))
+    return np.concatenate([decoder.forward(cache, chunk, Interrupt(), keep=len(chunk)) for chunk in chunks])
+
+
+def log_softmax(rows: Floats) -> NDArray[np.float64]:
+    shifted: NDArray[np.float64] = rows.astype(np.float64) - rows.max(axis=-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return shifted
+
+
+def test_teacher_forced_it_agrees_with_full_precision(
+    smollm2: Path, prose: list[list[int]], reference: list[Floats]
+) -> None:
+    """The same text is read by both; at each token, would they go on with the same one?"""
+    shipped = decoder(smollm2)
+    agrees, divergence = [], []
+    for ids, theirs in zip(prose, reference, strict=True):
+        ours = logits(shipped, ids)
+        agrees.append(ours.argmax(-1) == theirs.argmax(-1))
+        sure = log_softmax(theirs)
+        divergence.append((np.exp(sure) * (sure - log_softmax(ours))).sum(-1))
+    assert np.concatenate(agrees).mean() >= 0.96
+    assert np.concatenate(divergence).mean() < 0.01
+
+
+def test_token_by_token_it_agrees_too(smollm2: Path, prose: list[list[int]], reference: list[Floats]) -> None:
+    """Decoding runs through other kernels than reading does."""
+    shipped, ids = decoder(smollm2), prose[0][:100]
+    cache = shipped.new_cache()
+    chosen = [int(shipped.forward(cache, [token], Interrupt())[-1].argmax()) for token in ids]
+    assert (np.array(chosen) == reference[0][:100].argmax(-1)).mean() >= 0.95
+
+
+def test_in_full_precision_cached_decoding_is_uncached_decoding(
+    exact: Path, prose: list[list[int]], reference: list[Floats]
+) -> None:
+    full, ids = decoder(exact), prose[1][:30]
+    cache = full.new_cache()
+    single = np.concatenate([full.forward(cache, [token], Interrupt()) for token in ids])
+    np.testing.assert_allclose(single, reference[1][:30], atol=2e-3)
+
+
+def test_it_knows_its_end_and_its_window(smollm2: Path) -> None:
+    with OnnxModel.open(smollm2) as model:
+        assert model.name == "smollm2-135m-instruct"
+        assert model.context_tokens == 8192
