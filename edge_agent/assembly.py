@@ -32,7 +32,9 @@ from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
 from orchestrator.types import Recalled
 
-SYSTEM = "You are a helpful assistant. Answer briefly and correctly."
+LOCAL_SYSTEM = "You are a helpful assistant. Answer in one or two short sentences."
+"""A model of 135M parameters that is not told to stop talks itself into circles."""
+CLOUD_SYSTEM = "You are a helpful assistant. Answer correctly and to the point."
 _REMEMBERED_OUTCOMES = 200
 
 
@@ -79,9 +81,10 @@ async def assemble(
         composer=Composer(
             wording=sentence,
             count_tokens=model.count_tokens,
-            system=SYSTEM,
+            system=LOCAL_SYSTEM if config.context.enabled else "",
             records_tokens=config.context.records_tokens,
         ),
+        cloud_system=CLOUD_SYSTEM,
         costs=costs,
         prices=Prices(**config.prices.model_dump()),
         clock=clock,

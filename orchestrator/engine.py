@@ -198,11 +198,19 @@ class Engine:
                     monitor = None
                 if journey.held:
                     yield journey.tally.show(journey.release(), Route.LOCAL)
-                if leg.at_limit:
+                if leg.at_limit and not self._extend(journey, leg):
                     leg.finish_reason = FinishReason.BUDGET
                     break
         if leg.finish_reason is FinishReason.LENGTH and plan.decision.max_tokens < journey.request.sampling.max_tokens:
             leg.finish_reason = FinishReason.BUDGET
+
+    def _extend(self, journey: _Journey, leg: Leg) -> bool:
+        """Reserve more for a leg that takes more than was foreseen; False where no budget has room."""
+        try:
+            leg.extend(self._planner.reserve_more(leg.held, journey.request.budget, journey.deadline))
+        except BudgetExhausted:
+            return False
+        return True
 
     def _local_events(self, journey: _Journey, plan: Plan) -> AsyncGenerator[ModelEvent, None]:
         tally = journey.tally

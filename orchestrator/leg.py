@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 from orchestrator.budget import Ledger, Reservation
 from orchestrator.ports import EnergySpan
 from orchestrator.types import Completed, FinishReason, ModelEvent, Route, Spend, Started, Terms, TextDelta, Usage
@@ -30,7 +33,7 @@ class Leg:
         self._terms = terms
         self._prompt_tokens = prompt_tokens
         self._ledger = ledger
-        self._reservation = reservation
+        self._reservations = [reservation]
         self._span = span
         self._begun = False
         self._tokens = 0
@@ -59,7 +62,16 @@ class Leg:
     @property
     def at_limit(self) -> bool:
         """Whether one more step like the last would spend more joules than were reserved."""
-        return self._last_joules + self._step_joules > self._reservation.amount.device_joules
+        return self._last_joules + self._step_joules > self.held.device_joules
+
+    @property
+    def held(self) -> Spend:
+        """All that is reserved for this leg."""
+        return reduce(add, (reservation.amount for reservation in self._reservations))
+
+    def extend(self, reservation: Reservation) -> None:
+        """Hold more."""
+        self._reservations.append(reservation)
 
     @property
     def wrote(self) -> bool:
@@ -91,8 +103,8 @@ class Leg:
         if self.energy is not None:
             return
         self.energy = self._span.stop()
-        asked = self.route is Route.CLOUD
-        self._ledger.settle(
-            self._reservation,
-            Spend(device_joules=self.energy.joules, usd=self.usd, cloud_requests=int(asked)),
-        )
+        first, *further = self._reservations
+        spent = Spend(device_joules=self.energy.joules, usd=self.usd, cloud_requests=int(self.route is Route.CLOUD))
+        self._ledger.settle(first, spent)
+        for reservation in further:
+            self._ledger.refund(reservation)

@@ -19,7 +19,7 @@ from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.features import Features
 from orchestrator.routing.policy import Headroom, Prices, Situation, decide
 from orchestrator.routing.quality import Evidence, predict_quality
-from orchestrator.types import Decision, Message, Recalled, Request, Route, Sensitivity, Terms
+from orchestrator.types import Budget, Decision, Recalled, Request, Route, Sensitivity, Spend, Terms
 
 _TRIES = 5
 """How often to decide again when another request took the budget between decision and reservation."""
@@ -62,6 +62,7 @@ class Planner:
         context: ContextStore,
         ledger: Ledger,
         composer: Composer,
+        cloud_system: str | None = None,
         costs: CostHistory,
         prices: Prices,
         clock: Clock,
@@ -70,7 +71,8 @@ class Planner:
         self._link = link
         self._context = context
         self._ledger = ledger
-        self._composer = composer
+        self._local_prompts = composer
+        self._cloud_prompts = composer if cloud_system is None else replace(composer, system=cloud_system)
         self._costs = costs
         self._prices = prices
         self._clock = clock
@@ -85,7 +87,8 @@ class Planner:
         now = self._clock.now()
         recalled = await asyncio.to_thread(self._context.recall, request.question, limit=_RECALLED, now=now)
         behind = self._prefix_tokens(request)
-        local = self._prompt(request.messages, recalled, self._local.context_tokens - behind, request, now)
+        window = _prompt_window(self._local.context_tokens - behind, request)
+        local = self._local_prompts.compose(request.messages, recalled, now=now, window_tokens=window)
         terms = None if _stays(request, recalled) else await self._link.contact()
         cloud = self._cloud_prompt(request, recalled, terms, behind, now)
         situation = self._situation(request, recalled, local, cloud, terms, behind)
@@ -100,18 +103,28 @@ class Planner:
         """
         return self._ledger.reserve(plan.estimate(route).worst_case(max_tokens), ttl_s=_ttl_s(deadline))
 
+    def reserve_more(self, held: Spend, budget: Budget, deadline: Deadline) -> Reservation:
+        """Reserve a quarter more device joules for a leg that takes more than was foreseen.
+
+        Args:
+            held: what the leg holds by now.
+            budget: the question's own, which is never passed.
+            deadline: of the request.
+
+        Raises:
+            BudgetExhausted: the question's budget is used up, or a window has no room.
+        """
+        room = math.inf if budget.device_joules is None else budget.device_joules - held.device_joules
+        if room <= 0:
+            raise BudgetExhausted(f"the question may take {budget.device_joules} J")
+        return self._ledger.reserve(Spend(device_joules=min(held.device_joules / 4, room)), ttl_s=_ttl_s(deadline))
+
     def _prefix_tokens(self, request: Request) -> int:
         """What the caller's own beginning of the answer adds to a prompt."""
         if not request.prefix:
             return 0
         messages = request.messages
         return self._local.count_tokens(messages, prefix=request.prefix) - self._local.count_tokens(messages)
-
-    def _prompt(
-        self, messages: Sequence[Message], recalled: Sequence[Recalled], window: int, request: Request, now: datetime
-    ) -> Prompt:
-        answer = min(request.sampling.max_tokens, window // 2)
-        return self._composer.compose(messages, recalled, now=now, window_tokens=window - answer)
 
     def _cloud_prompt(
         self, request: Request, recalled: Sequence[Recalled], terms: Terms | None, behind: int, now: datetime
@@ -122,7 +135,8 @@ class Planner:
         turns = [message for message in request.messages if may_leave(message.sensitivity)]
         if not turns or turns[-1] is not request.messages[-1]:
             return None
-        return self._prompt(turns, sendable(recalled), terms.context_tokens - behind, request, now)
+        window = _prompt_window(terms.context_tokens - behind, request)
+        return self._cloud_prompts.compose(turns, sendable(recalled), now=now, window_tokens=window)
 
     def _situation(
         self,
@@ -177,6 +191,11 @@ class Planner:
                 last = refusal
                 situation = replace(situation, headroom=_headroom(self._ledger.state()))
         raise last
+
+
+def _prompt_window(tokens: int, request: Request) -> int:
+    """What a window of `tokens` leaves to the prompt: the answer gets what it may want, and at most half."""
+    return tokens - min(request.sampling.max_tokens, tokens // 2)
 
 
 def _stays(request: Request, recalled: Sequence[Recalled]) -> bool:

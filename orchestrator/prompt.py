@@ -36,7 +36,7 @@ class Composer:
     wording: Wording
     count_tokens: CountTokens
     system: str
-    """How the assistant should behave, where the caller does not say."""
+    """How the assistant should behave, where the caller does not say. Empty: the model's own default."""
     records_tokens: int = 400
     """At most this much of a prompt is records."""
 
@@ -50,7 +50,7 @@ class Composer:
         kept, lines = self._fitting(recalled, now)
         given, turns = _split(messages)
         while True:
-            prompt = (self._system(given, now, kept), *turns[:-1], _grounded(turns[-1], kept, lines))
+            prompt = (*self._system(given, now, kept), *turns[:-1], _grounded(turns[-1], kept, lines))
             tokens = self.count_tokens(prompt)
             if tokens <= window_tokens or (len(turns) == 1 and not kept):
                 return Prompt(prompt, tuple(kept), tokens)
@@ -73,13 +73,14 @@ class Composer:
             lines.append(line)
         return kept, lines
 
-    def _system(self, given: Message | None, now: datetime, kept: Sequence[Recalled]) -> Message:
+    def _system(self, given: Message | None, now: datetime, kept: Sequence[Recalled]) -> tuple[Message, ...]:
         """The caller's own system message or ours; with records, their ids, and the day, since they speak of days."""
         message = given or Message("system", self.system)
-        if not kept:
-            return message
-        ids = ", ".join(f"r{hit.record.id}" for hit in kept)
-        return replace(message, text=f"{message.text} Today is {now:%A} {now.day} {now:%B %Y}. Records: {ids}.")
+        if kept:
+            ids = ", ".join(f"r{hit.record.id}" for hit in kept)
+            today = f"Today is {now:%A} {now.day} {now:%B %Y}. Records: {ids}."
+            message = replace(message, text=f"{message.text} {today}".strip())
+        return (message,) if message.text else ()
 
 
 def _grounded(question: Message, kept: Sequence[Recalled], lines: Sequence[str]) -> Message:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
@@ -69,25 +70,16 @@ class Show:
         self._console.print(f"[dim]  {receipt.as_line(answer)}[/dim]")
 
     def table(self, acts: Sequence[Act]) -> None:
-        """All questions side by side."""
-        table = Table(title="What happened", title_justify="left", show_lines=False, expand=True, pad_edge=False)
-        for name in ("question", "route", "reason"):
-            table.add_column(name, ratio={"question": 3, "route": 1, "reason": 5}[name], overflow="fold")
-        for name in ("first ms", "all ms", "tokens"):
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("device J", justify="right", no_wrap=True)
-        table.add_column("cloud J", justify="right", no_wrap=True)
-        table.add_column("USD", justify="right", no_wrap=True)
-        table.add_column("left the device", ratio=2, overflow="fold")
-        for act in acts:
-            table.add_row(*_row(act))
+        """All questions side by side, each with its reason and with what left the device below its figures."""
         self._console.print()
-        self._console.print(table)
+        self._console.print("[bold]What happened[/bold]")
+        self._console.print(_figures(dict(zip(_WIDTHS, _WIDTHS, strict=True)), style="bold"))
+        for act in acts:
+            self._console.print(_figures(_cells(act)))
+            self._console.print(Padding(f"[dim]{_explanation(act)}[/dim]", (0, 0, 0, 2)))
         answers = [act.outcome for act in acts if isinstance(act.outcome, Answer)]
-        sources = sorted({answer.device_energy.source.value for answer in answers})
-        self._console.print(
-            f"[dim]Device joules are {' and '.join(sources)}; cloud joules are as the gateway says.[/dim]"
-        )
+        sources = " and ".join(sorted({answer.device_energy.source.value for answer in answers}))
+        self._console.print(f"[dim]Device joules are {sources}; cloud joules are as the gateway says: modelled.[/dim]")
 
     def ledger(self, windows: Sequence[WindowState]) -> None:
         """What is spent, reserved and left in each window."""
@@ -112,19 +104,45 @@ class Show:
         self._console.print("  .venv/bin/edgewise chat", markup=False)
 
 
-def _row(act: Act) -> tuple[str, ...]:
+_WIDTHS = {
+    "question": 13,
+    "route": 8,
+    "first ms": 8,
+    "all ms": 7,
+    "tokens": 8,
+    "device J": 10,
+    "cloud J": 7,
+    "USD": 8,
+}
+"""Columns and their widths: together they fit a terminal of 80."""
+
+
+def _figures(cells: Mapping[str, str], style: str = "") -> Table:
+    """One row; each has the same widths, so that rows can be printed one by one with text between them."""
+    row = Table.grid(padding=(0, 1, 0, 0))
+    for name, width in _WIDTHS.items():
+        row.add_column(width=width, justify="left" if name in ("question", "route") else "right", no_wrap=True)
+    row.add_row(*cells.values(), style=style)
+    return row
+
+
+def _cells(act: Act) -> dict[str, str]:
     answer = act.outcome
     if isinstance(answer, EdgewiseError):
-        return escape(act.scene.title), answer.type, escape(answer.message), *["–"] * 6, "nothing left the device"
-    return (
-        escape(act.scene.title),
-        f"[{_COLOURS[answer.route]}]{answer.route.value}[/]",
-        escape(answer.reason),
-        f"{answer.latency.first_token_ms:.0f}",
-        f"{answer.latency.total_ms:.0f}",
-        f"{answer.usage.prompt_tokens}+{answer.usage.completion_tokens}",
-        f"{answer.device_energy.joules:.1f}±{answer.device_energy.uncertainty_joules:.1f}",
-        f"{answer.cloud_energy.joules:.1f}" if answer.egress.sent else "–",
-        f"{answer.usd:.6f}",
-        receipt.left_the_device(answer),
-    )
+        return dict(zip(_WIDTHS, (act.scene.title, "refused", *["–"] * 6), strict=True))
+    return {
+        "question": act.scene.title,
+        "route": f"[{_COLOURS[answer.route]}]{answer.route.value}[/]",
+        "first ms": f"{answer.latency.first_token_ms:.0f}",
+        "all ms": f"{answer.latency.total_ms:.0f}",
+        "tokens": f"{answer.usage.prompt_tokens}+{answer.usage.completion_tokens}",
+        "device J": f"{answer.device_energy.joules:.1f}±{answer.device_energy.uncertainty_joules:.1f}",
+        "cloud J": f"{answer.cloud_energy.joules:.1f}" if answer.egress.sent else "–",
+        "USD": f"{answer.usd:.6f}",
+    }
+
+
+def _explanation(act: Act) -> str:
+    if isinstance(act.outcome, EdgewiseError):
+        return escape(act.outcome.message)
+    return f"{escape(act.outcome.reason)} [italic]({receipt.left_the_device(act.outcome)})[/italic]"

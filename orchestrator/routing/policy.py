@@ -167,11 +167,10 @@ def _capability_rule(estimate: RouteEstimate) -> Exclusion | None:
     """What the model cannot do at any price."""
     if estimate.room_tokens >= MIN_ANSWER_TOKENS:
         return None
-    whose = "device's" if estimate.route is Route.LOCAL else "cloud"
     return (
         "context_length",
-        f"the prompt of {estimate.prompt_tokens} tokens leaves no room in the {whose} model's window "
-        f"of {estimate.terms.context_tokens}",
+        f"the prompt of {estimate.prompt_tokens} tokens does not fit {_place(estimate.route)}'s model, "
+        f"whose window is {estimate.terms.context_tokens}",
     )
 
 

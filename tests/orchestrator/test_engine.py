@@ -332,6 +332,18 @@ def test_joules_are_cut_where_the_meter_says_so() -> None:
     assert answer.device_energy.joules <= 20
 
 
+def test_an_answer_that_takes_more_than_foreseen_goes_on_while_a_window_has_room() -> None:
+    window = Window("energy", Resource.DEVICE_JOULES, 150, 3600)
+    world = World(local=Script(pieces=["word "] * 100), joules_per_step=1.0, windows=[window])
+    answer = world.ask(EASY, route=RoutePreference.LOCAL, sampling=Sampling(max_tokens=100))
+    assert (answer.finish_reason, answer.usage.completion_tokens) == (FinishReason.STOP, 100)
+    state = world.ledger.state()[0]
+    assert (round(state.spent), state.reserved) == (100, 0)
+    second = world.ask(EASY, route=RoutePreference.LOCAL, sampling=Sampling(max_tokens=100))
+    assert second.finish_reason is FinishReason.BUDGET
+    assert world.ledger.state()[0].spent <= 150
+
+
 def test_closing_the_stream_settles_what_was_used() -> None:
     window = Window("energy", Resource.DEVICE_JOULES, 1000, 3600)
     world = World(local=Script(pieces=["word "] * 200), windows=[window])
