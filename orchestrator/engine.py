@@ -236,11 +236,16 @@ class Engine:
                     yield journey.tally.show(text, Route.CLOUD)
 
     def _first_patience_s(self, journey: _Journey, plan: Plan) -> float:
-        """How long to wait for the cloud's first token: the device must still be able to answer in time."""
+        """How long to wait for the cloud's first token: the device must still be able to answer in time.
+
+        A prompt that takes long to read is given its time; one that only the cloud can read, all there is.
+        """
         home, budget = plan.situation.local, journey.request.budget
+        if home.room_tokens < MIN_ANSWER_TOKENS:
+            return journey.deadline.remaining_s
         first_s = home.first_token_ms.expected / 1000
         waits_s = [
-            self._patience.first_token_s,
+            max(self._patience.first_token_s, plan.estimate(Route.CLOUD).first_token_ms.high / 1000),
             journey.deadline.remaining_s - first_s - MIN_ANSWER_TOKENS * home.decode_ms.expected / 1000,
         ]
         if budget.first_token_ms is not None:
@@ -257,13 +262,11 @@ class Engine:
         journey.tally.notes.append(f"the cloud failed {where} ({error.type}): the device goes on")
 
     def _open(self, journey: _Journey, plan: Plan, route: Route, reservation: Reservation) -> Leg:
-        estimate = plan.estimate(route)
         prompt = plan.local if route is Route.LOCAL else cast(Prompt, plan.cloud)
         leg = Leg(
             route,
             model=self._local.name if route is Route.LOCAL else cast(CloudModel, self._link.cloud).name,
-            terms=estimate.terms,
-            prompt_tokens=estimate.prompt_tokens,
+            estimate=plan.estimate(route),
             ledger=self._ledger,
             reservation=reservation,
             span=self._meter.start(),
@@ -304,7 +307,7 @@ async def _patiently(
         CloudTimeout: no text within `first_token_s`, or none after it for `patience.between_tokens_s`.
     """
     loop = asyncio.get_running_loop()
-    wait_s, until_s = first_token_s, loop.time() + first_token_s
+    wait_s, until_s = first_token_s, loop.time() + first_token_s  # infinity is a wait without end
     flowing = False
     while True:
         try:

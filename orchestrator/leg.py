@@ -7,8 +7,9 @@ from operator import add
 
 from orchestrator.budget import Ledger, Reservation
 from orchestrator.ports import EnergySpan
-from orchestrator.types import Completed, FinishReason, ModelEvent, Route, Spend, Started, Terms, TextDelta, Usage
-from orchestrator.units import NO_ENERGY, Energy
+from orchestrator.routing.estimate import RouteEstimate
+from orchestrator.types import Completed, FinishReason, ModelEvent, Route, Spend, Started, TextDelta, Usage
+from orchestrator.units import Energy, EnergySource
 
 
 class Leg:
@@ -19,8 +20,7 @@ class Leg:
         route: Route,
         *,
         model: str,
-        terms: Terms,
-        prompt_tokens: int,
+        estimate: RouteEstimate,
         ledger: Ledger,
         reservation: Reservation,
         span: EnergySpan,
@@ -30,8 +30,7 @@ class Leg:
         self.finish_reason: FinishReason | None = None
         self.energy: Energy | None = None
         """Device energy; known once settled."""
-        self._terms = terms
-        self._prompt_tokens = prompt_tokens
+        self._estimate = estimate
         self._ledger = ledger
         self._reservations = [reservation]
         self._span = span
@@ -83,20 +82,23 @@ class Leg:
         """As the model reported it; of a leg that was cut off, what was seen."""
         if self._completed is not None:
             return self._completed.usage
-        return Usage(self._prompt_tokens if self._begun else 0, self._tokens)
+        return Usage(self._estimate.prompt_tokens if self._begun else 0, self._tokens)
 
     @property
     def usd(self) -> float:
         """As billed; of a leg that was cut off, what its tokens cost at the model's prices."""
         if self._completed is not None:
             return self._completed.usd
-        usage = self.usage
-        return usage.prompt_tokens * self._terms.prompt_usd + usage.completion_tokens * self._terms.completion_usd
+        terms, usage = self._estimate.terms, self.usage
+        return usage.prompt_tokens * terms.prompt_usd + usage.completion_tokens * terms.completion_usd
 
     @property
     def cloud_energy(self) -> Energy:
-        """What the other side spent, as it said; zero on the device."""
-        return self._completed.cloud_energy if self._completed is not None else NO_ENERGY
+        """What the other side spent, as it said; of a leg that was cut off, what its tokens were expected to take."""
+        if self._completed is not None:
+            return self._completed.cloud_energy
+        each = self._estimate.cloud_joules
+        return Energy(each.expected * self._tokens, (each.high - each.expected) * self._tokens, EnergySource.MODELLED)
 
     def settle(self) -> None:
         """Put the truth in place of the reservation. A second call changes nothing."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from edge_agent.cli import receipt
@@ -76,7 +74,7 @@ class Show:
         self._console.print(_figures(dict(zip(_WIDTHS, _WIDTHS, strict=True)), style="bold"))
         for act in acts:
             self._console.print(_figures(_cells(act)))
-            self._console.print(Padding(f"[dim]{_explanation(act)}[/dim]", (0, 0, 0, 2)))
+            self._console.print(f"  [dim]{_explanation(act)}[/dim]")
         answers = [act.outcome for act in acts if isinstance(act.outcome, Answer)]
         sources = " and ".join(sorted({answer.device_energy.source.value for answer in answers}))
         self._console.print(f"[dim]Device joules are {sources}; cloud joules are as the gateway says: modelled.[/dim]")
@@ -84,14 +82,11 @@ class Show:
     def ledger(self, windows: Sequence[WindowState]) -> None:
         """What is spent, reserved and left in each window."""
         table = Table(title="The ledger", title_justify="left", pad_edge=False, box=None)
-        for name in ("window", "spent", "reserved", "left", "limit", ""):
-            table.add_column(name, justify="left" if name in ("window", "") else "right")
+        for name in ("window", "spent", "reserved", "left", "limit"):
+            table.add_column(name, justify="left" if name == "window" else "right", no_wrap=True)
         for state in windows:
             say = state.window.resource.in_words
-            bar = ProgressBar(total=state.window.limit, completed=state.spent, width=24)
-            table.add_row(
-                state.window.name, say(state.spent), say(state.reserved), say(state.left), say(state.window.limit), bar
-            )
+            table.add_row(state.window.name, *map(say, (state.spent, state.reserved, state.left, state.window.limit)))
         self._console.print()
         self._console.print(table)
 
