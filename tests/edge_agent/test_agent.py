@@ -1,0 +1,116 @@
+"""The agent as an app holds it, on a tiny random model: what it says is noise, how it is said is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import edge_agent
+from edge_agent import Agent, AsyncAgent, Budget, Config, Message, Sampling
+from edge_agent.config import ModelSection
+from edge_agent.slm.convert.synthetic import write_synthetic_model
+from orchestrator.errors import InvalidRequest, ModelNotFound
+from orchestrator.types import FinishReason, Route, Sensitivity
+
+SHORT = Sampling(max_tokens=8)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    write_synthetic_model(folder)
+    return folder
+
+
+@pytest.fixture
+def config(model: Path, tmp_path: Path) -> Config:
+    return Config(state=tmp_path, model=ModelSection(name=str(model)))
+
+
+@pytest.fixture
+def agent(config: Config) -> Iterator[Agent]:
+    with Agent.open(config) as opened:
+        yield opened
+
+
+def test_a_stream_and_an_answer_say_the_same(agent: Agent) -> None:
+    answer = agent.ask("hello", sampling=SHORT)
+    with agent.stream("hello", sampling=SHORT) as stream:
+        pieces = [piece.text for piece in stream]
+    assert stream.answer is not None
+    assert "".join(pieces) == stream.answer.text == answer.text
+    assert (answer.route, answer.usd, answer.egress.sent) == (Route.LOCAL, 0, False)
+    assert answer.device_energy.joules > 0
+
+
+def test_the_async_agent_has_the_same_methods(config: Config, agent: Agent) -> None:
+    async def ask() -> str:
+        async with await AsyncAgent.open(config) as twin:
+            return (await twin.ask("hello", sampling=SHORT)).text
+
+    assert asyncio.run(ask()) == agent.ask("hello", sampling=SHORT).text
+    public = {name for name in vars(Agent) if not name.startswith("_")} - {"close"}
+    assert public <= {name for name in dir(AsyncAgent) if not name.startswith("_")}
+
+
+def test_what_is_remembered_is_recalled_and_labels_the_answer(agent: Agent) -> None:
+    record = agent.remember("Dentist on Tuesday at 9:30", sensitivity="private")
+    answer = agent.ask("When do I see the dentist?", sampling=SHORT)
+    assert answer.record_ids == (record,)
+    assert answer.sensitivity is Sensitivity.PRIVATE
+    assert answer.reason == f"private record {record} is needed: stays on the device"
+
+
+def test_leaving_a_stream_early_settles_it(agent: Agent) -> None:
+    with agent.stream("hello", sampling=Sampling(max_tokens=200)) as stream:
+        next(stream)
+    energy = agent.windows()[0]
+    assert energy.reserved == 0
+    assert energy.spent > 0
+
+
+def test_many_threads_may_ask(agent: Agent) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda n: agent.ask(f"question {n % 2}", sampling=SHORT), range(8)))
+    assert {answers[0].text, answers[1].text} == {answer.text for answer in answers}
+
+
+def test_a_conversation_may_be_asked(agent: Agent) -> None:
+    turns = [Message("user", "hi"), Message("assistant", "hello"), Message("user", "and now?")]
+    assert agent.ask(turns, sampling=SHORT).finish_reason in set(FinishReason)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "says"),
+    [({"route": "moon"}, "'moon'"), ({"rute": "local"}, "'rute'"), ({"budget": Budget(usd=-1)}, "usd")],
+)
+def test_a_wish_that_cannot_be_is_named(agent: Agent, wishes: dict[str, object], says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        agent.ask("hello", **wishes)  # type: ignore[arg-type]
+
+
+def test_an_unknown_label_is_named(agent: Agent) -> None:
+    with pytest.raises(InvalidRequest, match="privat"):
+        agent.remember("x", sensitivity="privat")
+
+
+def test_without_a_socket_a_missing_model_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEWISE_MODELS", str(tmp_path / "none"))
+    with pytest.raises(ModelNotFound, match="edgewise models pull"):
+        Agent.open(Config(state=tmp_path, local_only=True))
+
+
+def test_closing_twice_is_once(config: Config) -> None:
+    agent = Agent.open(config)
+    agent.close()
+    agent.close()
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(getattr(edge_agent, name) for name in edge_agent.__all__)
+    with pytest.raises(AttributeError):
+        _ = edge_agent.nothing
