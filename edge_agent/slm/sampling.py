@@ -91,7 +91,7 @@ def distribution(logits: Floats, sampling: Sampling) -> Doubles:
     Raises:
         InferenceFailed: a logit is NaN or +inf, or all are -inf.
     """
-    shifted = (logits - _peak(logits)).astype(np.float64)
+    shifted = logits.astype(np.float64) - _peak(logits)  # float32 would make neighbours equal
     if sampling.temperature == 0.0:
         probabilities = np.zeros(len(logits))
         probabilities[int(shifted.argmax())] = 1.0
