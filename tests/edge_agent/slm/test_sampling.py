@@ -59,7 +59,7 @@ def test_a_vanishing_temperature_is_greedy(row: Floats, seed: int) -> None:
     greedy = Sampler(Sampling(temperature=0)).choose(row).token
     assert greedy == row.argmax()
     cold = Sampler(Sampling(temperature=1e-30, seed=seed)).choose(row).token
-    assert row[cold] == row.max()
+    assert row[cold] >= row.max() - 1e-25
 
 
 @given(rows=st.lists(logits, min_size=1, max_size=20), seed=st.integers(), temperature=temperatures, top_p=shares)
