@@ -126,7 +126,7 @@ class AsyncAgent:
             id=wishes.get("request_id") or uuid.uuid4().hex,
             messages=messages,
             budget=wishes.get("budget") or self.config.default_budget,
-            sampling=wishes.get("sampling") or Sampling(**self.config.answer.model_dump()),
+            sampling=wishes.get("sampling") or self.config.answer.sampling,
             route=_known(RoutePreference, wishes.get("route") or self.config.route, "route"),
             local_only=wishes.get("local_only", False) or self.config.local_only,
         )

@@ -98,6 +98,7 @@ async def assemble(
         costs=costs,
         observer=journal,
         clock=clock,
+        stop_repeating=config.answer.stop_repeating,
         confidence=ConfidenceRule(**config.confidence.model_dump()),
         patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
     )

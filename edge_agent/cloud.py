@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-from orchestrator.client import AsyncGateway, TlsOptions
-
 from edge_agent.config import CloudSection
 from orchestrator.budget import Deadline
+from orchestrator.client import AsyncGateway, TlsOptions
 from orchestrator.errors import CloudRejected
 from orchestrator.privacy.egress import Outbound
 from orchestrator.types import ModelEvent, Sampling, Terms

@@ -15,7 +15,7 @@ from pydantic_settings import SettingsConfigDict
 from edge_agent.home import home
 from orchestrator.budget import Resource, Window
 from orchestrator.settings import Section, Settings
-from orchestrator.types import Budget, RoutePreference
+from orchestrator.types import Budget, RoutePreference, Sampling
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -80,6 +80,13 @@ class AnswerSection(Section):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     min_p: Annotated[float, Field(ge=0, lt=1)] = 0.0
     seed: int = 0
+    stop_repeating: bool = True
+    """End a local answer where it begins to say the same sentences again."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """As the model takes it."""
+        return Sampling(**self.model_dump(exclude={"stop_repeating"}))
 
 
 class ConfidenceSection(Section):

@@ -29,12 +29,14 @@ from orchestrator.planner import Plan, Planner
 from orchestrator.ports import Clock, CloudModel, EnergyMeter, LocalModel, Observer
 from orchestrator.privacy.egress import clear
 from orchestrator.prompt import Prompt
+from orchestrator.repetition import RepetitionGuard
 from orchestrator.routing.confidence import ConfidenceMonitor, ConfidenceRule
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import MIN_ANSWER_TOKENS
 from orchestrator.tally import Tally
 from orchestrator.types import (
     Answer,
+    Completed,
     FinishReason,
     ModelEvent,
     Piece,
@@ -87,6 +89,7 @@ class Engine:
         clock: Clock,
         confidence: ConfidenceRule | None = None,
         patience: Patience | None = None,
+        stop_repeating: bool = True,
     ) -> None:
         self._planner = planner
         self._local = local
@@ -98,6 +101,7 @@ class Engine:
         self._clock = clock
         self._confidence = confidence or ConfidenceRule()
         self._patience = patience or Patience()
+        self._stop_repeating = stop_repeating
 
     async def run(self, request: Request) -> AsyncGenerator[Piece | Answer, None]:
         """Stream the answer's pieces, then the `Answer` with its receipt, last and once.
@@ -185,9 +189,10 @@ class Engine:
         """The device's answer. Its first tokens are held back and judged where the cloud could do better."""
         first = len(journey.tally.legs) == 1
         monitor = ConfidenceMonitor(self._confidence) if first and plan.may_escalate else None
+        guard = RepetitionGuard(journey.tally.text) if self._stop_repeating else None
         async with aclosing(self._local_events(journey, plan)) as events:
             async for event in events:
-                journey.held += leg.take(event)
+                journey.held += guard.push(leg.take(event)) if guard else leg.take(event)
                 if monitor is not None and isinstance(event, TextDelta):
                     monitor.observe(event.tokens)
                     if not monitor.full:
@@ -196,8 +201,13 @@ class Engine:
                         journey.tally.notes.append("the device was unsure of its first words")
                         return
                     monitor = None
+                if guard and isinstance(event, Completed):
+                    journey.held += guard.flush()
                 if journey.held:
                     yield journey.tally.show(journey.release(), Route.LOCAL)
+                if guard and guard.repeated:
+                    leg.finish_reason = FinishReason.STOP
+                    break
                 if leg.at_limit and not self._extend(journey, leg):
                     leg.finish_reason = FinishReason.BUDGET
                     break

@@ -44,6 +44,7 @@ def serve(
             "serve": chosen.serve.model_copy(update=given),
             "route": chosen.route if route is None else type(chosen.route)(route.value),
             "context": chosen.context.model_copy(update={"enabled": chosen.context.enabled and not bare}),
+            "answer": chosen.answer.model_copy(update={"stop_repeating": chosen.answer.stop_repeating and not bare}),
         }
     )
     asyncio.run(_serve(chosen))

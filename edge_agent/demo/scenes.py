@@ -37,7 +37,7 @@ def scenes() -> tuple[Scene, ...]:
         Scene(
             title="personal",
             watch="The answer is in the user's own contacts, which stay here.",
-            question="What is the phone number of Marek Nowak, the plumber?",
+            question="What is Marek Nowak's phone number?",
         ),
         Scene(
             title="when",

@@ -17,7 +17,6 @@ from edge_agent.serve.app import create_app
 from edge_agent.serve.overview import Overview
 from edge_agent.serve.room import Room
 from orchestrator.errors import ConfigError
-from orchestrator.types import Sampling
 
 if TYPE_CHECKING:
     from edge_agent.agent import AsyncAgent
@@ -64,7 +63,7 @@ def defaults_of(agent: AsyncAgent) -> Defaults:
         route=config.route,
         local_only=config.local_only,
         budget=config.default_budget,
-        sampling=Sampling(**config.answer.model_dump()),
+        sampling=config.answer.sampling,
         personal=config.context.enabled,
     )
 

@@ -344,6 +344,13 @@ def test_an_answer_that_takes_more_than_foreseen_goes_on_while_a_window_has_room
     assert world.ledger.state()[0].spent <= 150
 
 
+def test_an_answer_that_repeats_itself_ends() -> None:
+    world = World(local=Script(pieces=["Bees make honey and wax. "] * 40))
+    answer = world.ask(EASY, route=RoutePreference.LOCAL)
+    assert (answer.text, answer.finish_reason) == ("Bees make honey and wax.", FinishReason.STOP)
+    assert world.local.abandoned == 1
+
+
 def test_closing_the_stream_settles_what_was_used() -> None:
     window = Window("energy", Resource.DEVICE_JOULES, 1000, 3600)
     world = World(local=Script(pieces=["word "] * 200), windows=[window])

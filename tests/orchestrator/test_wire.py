@@ -242,6 +242,15 @@ def test_every_error_has_a_status(
     assert type(status.decode(sent, message, [(status.DETAILS_KEY, details)], target="t")) is arrives
 
 
+def test_the_details_of_another_service_do_not_choose_the_type() -> None:
+    _, message, details = status.encode(errors.CloudRateLimited("x", remedy="theirs", retry_after_s=3))
+    theirs = details.replace(b"edgewise", b"otherone")
+    error = status.decode(grpc.StatusCode.UNAVAILABLE, message, [(status.DETAILS_KEY, theirs)], target="t")
+    assert type(error) is errors.CloudUnavailable
+    assert error.remedy != "theirs"
+    assert error.retry_after_s == 3
+
+
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
 def test_a_status_that_grpc_itself_made_becomes_a_typed_error(code: grpc.StatusCode) -> None:
     error = status.decode(code, "Socket closed", [], target="host:1")
