@@ -28,7 +28,9 @@ class RepetitionGuard:
         self._shown = 0
         """Characters of the present sentence that were let through."""
         self.push(shown)
-        self.repeated, self._gap, self._shown = False, "", len(self._sentence)
+        if self.repeated:  # what repeats already is let be: begin anew
+            self.repeated, self._sentence = False, ""
+        self._gap, self._shown = "", len(self._sentence)
 
     def push(self, text: str) -> str:
         """More of the answer; what of it may be shown now."""
