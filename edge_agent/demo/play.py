@@ -22,7 +22,7 @@ from orchestrator.errors import EdgewiseError
 from orchestrator.types import Answer, Sampling
 
 _WINDOW_TOKENS = 768
-_MAX_TOKENS = 120
+_MAX_TOKENS = 160
 _PIECES_BEFORE_KILL = 12
 
 
