@@ -37,7 +37,7 @@ def serve(
     from cloud_gateway import logs, server
     from cloud_gateway.config import GatewayConfig
 
-    loaded = GatewayConfig.load(config)
+    loaded = GatewayConfig.read(config)
     old_host, _, old_port = loaded.listen.rpartition(":")
     listen = f"{host or old_host}:{old_port if port is None else port}"
     logs.configure(sys.stderr)

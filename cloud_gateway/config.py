@@ -7,23 +7,16 @@ in it: it names the environment variables that hold them.
 
 from __future__ import annotations
 
-import difflib
-import os
-import typing
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from orchestrator.chat import NANO, Price, ServedModel
-from orchestrator.errors import ConfigError
+from orchestrator.settings import Section, Settings
 from orchestrator.wire.limits import MAX_MESSAGE_BYTES, MAX_MODEL_CHARS
-
-_PREFIX: Final = "EDGEWISE_GATEWAY_"
 
 
 def _whole_nano(usd: Decimal) -> Decimal:
@@ -32,16 +25,10 @@ def _whole_nano(usd: Decimal) -> Decimal:
     return usd
 
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Usd = Annotated[Decimal, Field(ge=0, lt=10**6), AfterValidator(_whole_nano)]
 Joules = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-
-
-class Section(BaseModel):
-    """A part of the file. A key that it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TlsSection(Section):
@@ -114,10 +101,13 @@ class ReplaySection(Section):
     keep_answers: int = Field(default=10_000, ge=1)
 
 
-class GatewayConfig(BaseSettings):
+class GatewayConfig(Settings):
     """Everything that can be configured."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="EDGEWISE_GATEWAY_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+    reference = "docs/gateway.md"
 
     listen: Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")] = "127.0.0.1:50051"
     tls: TlsSection | None = None
@@ -133,18 +123,6 @@ class GatewayConfig(BaseSettings):
     drain_s: Seconds = 30.0
     """How long calls under way may go on after SIGTERM."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file, which arrives as init settings."""
-        return env_settings, init_settings
-
     @model_validator(mode="after")
     def _check(self) -> GatewayConfig:
         names = [model.name for model in self.models]
@@ -153,71 +131,3 @@ class GatewayConfig(BaseSettings):
         if not (self.keys or self.keys_file or self.allow_anonymous):
             raise ValueError("nobody could call: give keys or keys_file, or set allow_anonymous")
         return self
-
-    @classmethod
-    def load(cls, file: Path) -> GatewayConfig:
-        """Read `file`, and the environment over it.
-
-        Raises:
-            ConfigError: the file is missing or broken, a key is unknown, or a value does not fit; names the key.
-        """
-        _check_environment()
-        try:
-            return cls(**_read(file))
-        except ValidationError as error:
-            raise ConfigError(_explain(error, file), remedy="docs/gateway.md lists every key") from None
-        except SettingsError as error:
-            raise ConfigError(f"the environment: {error}", remedy="lists and mappings are given as JSON") from None
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"the configuration file {file} cannot be read: {reason}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"the configuration file {file} is not YAML{where}") from None
-    if not isinstance(values, dict | None):
-        raise ConfigError(f"the configuration file {file} is not a mapping of keys to values")
-    return {str(key): value for key, value in (values or {}).items()}
-
-
-def _check_environment() -> None:
-    """An environment variable that looks like ours and is not is a typing error, not a wish."""
-    known = {f"{_PREFIX}{name}".upper() for name in GatewayConfig.model_fields}
-    for name in os.environ:
-        if name.startswith(_PREFIX) and name.split("__")[0] not in known:
-            raise ConfigError(f"the environment variable {name} is unknown", remedy=_nearest(name, known))
-
-
-def _explain(error: ValidationError, file: Path) -> str:
-    """What is wrong, naming the key and never its value. An unknown key comes first: it explains a missing one."""
-    faults = error.errors(include_input=False, include_url=False)
-    fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    key = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        *parents, name = fault["loc"]
-        return f"{file}: the key '{key}' is unknown; {_nearest(str(name), _known_keys(parents))}"
-    if fault["type"] == "missing":
-        return f"{file}: the key '{key}' is missing"
-    words = fault["msg"].removeprefix("Value error, ")
-    return f"{file}: '{key}': {words}" if key else f"{file}: {words}"
-
-
-def _known_keys(parents: Sequence[str | int]) -> set[str]:
-    """The keys of the section at the end of `parents`; numbers are places in a list."""
-    section: type[BaseModel] = GatewayConfig
-    for name in parents:
-        if isinstance(name, str):
-            annotation = section.model_fields[name].annotation
-            kinds = [annotation, *typing.get_args(annotation)]
-            section = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return set(section.model_fields)
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.4)
-    return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(sorted(known))}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -12,6 +13,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from orchestrator.ports import Clock
 
 SERVICE: Final = "orchestrator.v1.GatewayService"
+_FAREWELL_S: Final = 0.1
+"""How long watchers have to hear that nothing is served any more."""
 _log = logging.getLogger(__name__)
 
 
@@ -23,7 +26,7 @@ class Health:
         self._reachable = reachable
         self._clock = clock
         self._interval_s = interval_s
-        self._servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]  # its stubs lack this module
+        self._servicer = _Servicer()
         self._last: bool | None = None
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -46,5 +49,30 @@ class Health:
             await self.check()
 
     async def stop(self) -> None:
-        """Say from now on that nothing is served, so that load balancers look elsewhere."""
+        """Say from now on that nothing is served, so that load balancers look elsewhere, and let no watcher linger."""
         await self._servicer.enter_graceful_shutdown()
+        await self._clock.sleep(_FAREWELL_S)
+        self._servicer.end_watches()
+
+
+class _Servicer(health.aio.HealthServicer):  # type: ignore[misc, name-defined]  # the stubs lack this module
+    """The standard servicer, whose watches would otherwise hold a server that drains for as long as it may take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ended = asyncio.Event()
+
+    def end_watches(self) -> None:
+        """Let every `Watch` return."""
+        self._ended.set()
+
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
+        """Stream the state of a service, until the end of the server."""
+        watching = asyncio.create_task(super().Watch(request, context))
+        ended = asyncio.create_task(self._ended.wait())
+        try:
+            await asyncio.wait([watching, ended], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watching.cancel()
+            ended.cancel()
+            await asyncio.gather(watching, ended, return_exceptions=True)

@@ -49,8 +49,7 @@ class GatewayServer:
 
     async def drain(self, grace_s: float) -> None:
         """Take no more calls, let those under way end, and after `grace_s` seconds cancel the rest."""
-        await self._health.stop()
-        await self._server.stop(grace_s)
+        await asyncio.gather(self._server.stop(grace_s), self._health.stop())
 
 
 @asynccontextmanager

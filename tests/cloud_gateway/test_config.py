@@ -36,11 +36,11 @@ def write(folder: Path, values: dict[str, Any]) -> Path:
 
 def test_the_example_in_the_documentation_is_valid() -> None:
     example = Path(__file__).parents[2] / "examples" / "gateway.yaml"
-    assert GatewayConfig.load(example).models
+    assert GatewayConfig.read(example).models
 
 
 def test_few_keys_are_needed_and_prices_stay_exact(tmp_path: Path) -> None:
-    config = GatewayConfig.load(write(tmp_path, MINIMAL))
+    config = GatewayConfig.read(write(tmp_path, MINIMAL))
     assert config.listen == "127.0.0.1:50051"
     assert config.models[0].served.price == Price(150_000_000, 1)
 
@@ -68,7 +68,7 @@ def test_few_keys_are_needed_and_prices_stay_exact(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=r"gateway\.yaml") as wrong:
-        GatewayConfig.load(write(tmp_path, MINIMAL | changes))
+        GatewayConfig.read(write(tmp_path, MINIMAL | changes))
     assert words in wrong.value.message
 
 
@@ -77,12 +77,12 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path, content: bytes) -> 
     file = tmp_path / "gateway.yaml"
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=r"gateway\.yaml"):
-        GatewayConfig.load(file)
+        GatewayConfig.read(file)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read: No such file"):
-        GatewayConfig.load(tmp_path / "absent.yaml")
+    with pytest.raises(ConfigError, match=r"no configuration file .*absent\.yaml"):
+        GatewayConfig.read(tmp_path / "absent.yaml")
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("EDGEWISE_GATEWAY_LISTEN", "0.0.0.0:9")
     monkeypatch.setenv("EDGEWISE_GATEWAY_KEYS", '[{"name": "a", "key_env": "A"}]')
     values = MINIMAL | {"upstream": {"base_url": "http://old/v1", "silence_s": 7}}
-    config = GatewayConfig.load(write(tmp_path, values))
+    config = GatewayConfig.read(write(tmp_path, values))
     assert config.upstream.base_url == "http://model:8642/v1"
     assert config.upstream.silence_s == 7
     assert config.listen == "0.0.0.0:9"
@@ -110,13 +110,13 @@ def test_a_mistake_in_the_environment_is_named(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as wrong:
-        GatewayConfig.load(write(tmp_path, MINIMAL))
+        GatewayConfig.read(write(tmp_path, MINIMAL))
     assert words in str(wrong.value)
 
 
 @pytest.mark.parametrize("environment", [{}, {"A": ""}, {"A": "short"}, {"A": "ü" * 40}])
 def test_a_callers_key_that_is_missing_is_named_and_never_shown(tmp_path: Path, environment: dict[str, str]) -> None:
-    config = GatewayConfig.load(write(tmp_path, MINIMAL | {"keys": [{"name": "phone", "key_env": "A"}]}))
+    config = GatewayConfig.read(write(tmp_path, MINIMAL | {"keys": [{"name": "phone", "key_env": "A"}]}))
     with pytest.raises(ConfigError, match="variable A, for the key of 'phone'") as wrong:
         KeyRing.of(config, environment)
     assert not environment.get("A") or environment["A"] not in str(wrong.value)
@@ -125,13 +125,13 @@ def test_a_callers_key_that_is_missing_is_named_and_never_shown(tmp_path: Path, 
 @pytest.mark.parametrize("environment", [{}, {"A": " "}])
 def test_the_upstreams_key_that_is_missing_is_named(tmp_path: Path, environment: dict[str, str]) -> None:
     upstream = {"base_url": "http://x/v1", "api_key_env": "A"}
-    config = GatewayConfig.load(write(tmp_path, MINIMAL | {"upstream": upstream}))
+    config = GatewayConfig.read(write(tmp_path, MINIMAL | {"upstream": upstream}))
     with pytest.raises(ConfigError, match="variable A, for the upstream's key"):
         Upstream(config.upstream, environment=environment, clock=SystemClock())
     assert "A" in repr(config)
 
 
 def test_a_base_url_that_is_none_is_refused(tmp_path: Path) -> None:
-    config = GatewayConfig.load(write(tmp_path, MINIMAL | {"upstream": {"base_url": "http://host:port/v1"}}))
+    config = GatewayConfig.read(write(tmp_path, MINIMAL | {"upstream": {"base_url": "http://host:port/v1"}}))
     with pytest.raises(ConfigError, match="base_url"):
         Upstream(config.upstream, environment={}, clock=SystemClock())

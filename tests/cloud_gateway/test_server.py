@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -65,6 +66,16 @@ async def test_draining_lets_a_stream_end_and_takes_nothing_new(
         upstream.release.set()
         assert len([event async for event in stream]) == 5
         await draining
+
+
+async def test_a_watcher_hears_of_the_end_and_does_not_put_it_off(gateway: GatewayServer) -> None:
+    async with grpc.aio.insecure_channel(gateway.address) as channel, asyncio.timeout(HANG_S):
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=SERVICE))
+        assert (await watch.read()).status == SERVING
+        await gateway.drain(10 * HANG_S)
+        assert (await watch.read()).status == NOT_SERVING
+        assert not hasattr(await watch.read(), "status")  # the end
+        assert await watch.code() is grpc.StatusCode.OK
 
 
 async def test_a_port_that_is_taken_is_named(gateway: GatewayServer, gateway_config: Configs, api_key: str) -> None:

@@ -141,13 +141,14 @@ async def test_an_upstream_that_falls_silent_is_given_up(
     assert upstream.disconnected.is_set()
 
 
-async def test_a_call_without_a_deadline_has_the_gateways(
-    gateway_config: Callable[..., GatewayConfig], upstream: SimulatedUpstream, api_key: str
+@pytest.mark.parametrize("timeout_ms", [None, 60_000])
+async def test_a_call_with_no_deadline_or_a_late_one_has_the_gateways(
+    gateway_config: Callable[..., GatewayConfig], upstream: SimulatedUpstream, api_key: str, timeout_ms: float | None
 ) -> None:
     upstream.replies = [Reply(hold_after=4)]
     async with (
         running(gateway_config(limits={"request_s": 0.2}), environment={"TEST_KEY": api_key}) as gateway,
-        AsyncGateway(gateway.address, api_key=api_key, model="small", timeout_ms=None) as client,
+        AsyncGateway(gateway.address, api_key=api_key, model="small", timeout_ms=timeout_ms) as client,
     ):
         with pytest.raises(errors.CloudTimeout, match="at the deadline"):
             await client.generate("Hi")
