@@ -32,8 +32,9 @@ from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
 from orchestrator.types import Recalled
 
-LOCAL_SYSTEM = "You are a helpful assistant. Answer in one or two short sentences."
-"""A model of 135M parameters that is not told to stop talks itself into circles."""
+LOCAL_SYSTEM = "You are a helpful assistant. Answer briefly and correctly."
+GROUNDED_SYSTEM = "You are a helpful assistant. Answer in one or two short sentences."
+"""What SmolLM2-135M answers best with: docs/measured.md has the comparison."""
 CLOUD_SYSTEM = "You are a helpful assistant. Answer correctly and to the point."
 _REMEMBERED_OUTCOMES = 200
 
@@ -82,6 +83,7 @@ async def assemble(
             wording=sentence,
             count_tokens=model.count_tokens,
             system=LOCAL_SYSTEM if config.context.enabled else "",
+            grounded_system=GROUNDED_SYSTEM,
             records_tokens=config.context.records_tokens,
         ),
         cloud_system=CLOUD_SYSTEM,

@@ -37,6 +37,8 @@ class Composer:
     count_tokens: CountTokens
     system: str
     """How the assistant should behave, where the caller does not say. Empty: the model's own default."""
+    grounded_system: str = ""
+    """The same for a question with records; empty: `system`."""
     records_tokens: int = 400
     """At most this much of a prompt is records."""
 
@@ -75,7 +77,7 @@ class Composer:
 
     def _system(self, given: Message | None, now: datetime, kept: Sequence[Recalled]) -> tuple[Message, ...]:
         """The caller's own system message or ours; with records, their ids, and the day, since they speak of days."""
-        message = given or Message("system", self.system)
+        message = given or Message("system", (self.grounded_system if kept else "") or self.system)
         if kept:
             ids = ", ".join(f"r{hit.record.id}" for hit in kept)
             today = f"Today is {now:%A} {now.day} {now:%B %Y}. Records: {ids}."
