@@ -20,6 +20,7 @@ EdgewiseError
 ├── BudgetExhausted           no route is affordable now; says when a window opens again
 ├── DeadlineExceeded          time ran out before any answer
 ├── Cancelled                 the caller went away
+├── ProcessFailed             a program that we started did not come up
 └── CloudError                the gateway or what is behind it
     ├── CloudUnavailable      no link, connection lost, or overloaded
     ├── CloudTimeout          no (further) token within the deadline
@@ -143,6 +144,10 @@ class DeadlineExceeded(EdgewiseError):
 
 class Cancelled(EdgewiseError):
     """The caller went away."""
+
+
+class ProcessFailed(EdgewiseError):
+    """A program that we started did not come up."""
 
 
 class CloudError(EdgewiseError):

@@ -14,11 +14,11 @@ from edge_agent.config import CloudSection, Config, ModelSection
 from edge_agent.context.importers.run import import_paths
 from edge_agent.demo.scenes import Scene, scenes
 from edge_agent.demo.show import Act, Show
-from edge_agent.demo.stage import CLOUD_MODEL, Cloud, StageError, cloud_side
+from edge_agent.demo.stage import CLOUD_MODEL, Cloud, cloud_side
 from edge_agent.slm.progress import Progress
 from edge_agent.slm.pull import ensure
 from orchestrator.budget import WindowState
-from orchestrator.errors import EdgewiseError
+from orchestrator.errors import EdgewiseError, ProcessFailed
 from orchestrator.types import Answer, Sampling
 
 _WINDOW_TOKENS = 768
@@ -95,10 +95,10 @@ def household() -> Path:
     """The made-up household's records: beside this file in an installed package, in examples/ in a checkout.
 
     Raises:
-        StageError: they are in neither place.
+        ProcessFailed: they are in neither place.
     """
     here = Path(__file__).parent
     for folder in (here / "household", here.parents[1] / "examples" / "household"):
         if folder.is_dir():
             return folder
-    raise StageError("the demo's household records are missing", remedy="run the demo from a checkout")
+    raise ProcessFailed("the demo's household records are missing", remedy="run the demo from a checkout")

@@ -19,16 +19,12 @@ import yaml
 
 from edge_agent.home import models_dir
 from edge_agent.slm.progress import Progress
-from orchestrator.errors import EdgewiseError
+from orchestrator.errors import ProcessFailed
 
 CLOUD_MODEL: Final = "qwen2.5-coder-0.5b-instruct"
 _LISTENING: Final = re.compile(r"listening on (?:\w+://)?(\S+:\d+)")
 _START_S: Final = 90.0
 _STOP_S: Final = 5.0
-
-
-class StageError(EdgewiseError):
-    """A process of the demo did not start."""
 
 
 @dataclass(slots=True)
@@ -73,7 +69,7 @@ def cloud_side(folder: Path, progress: Progress, *, model: str = CLOUD_MODEL) ->
     stands in front of that server instead of `model` on this machine.
 
     Raises:
-        StageError: a process did not start; the message quotes the end of its log.
+        ProcessFailed: a process did not start; the message quotes the end of its log.
     """
     with contextlib.ExitStack() as running:
         base_url, upstream = os.environ.get("CLOUD_BASE_URL"), "the server of CLOUD_BASE_URL"
@@ -141,7 +137,7 @@ def _address(child: subprocess.Popen[bytes], log: Path, name: str) -> str:
             return found[1]
         time.sleep(0.05)
     last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-    raise StageError(f"the {name} did not start: {' / '.join(last) or 'it said nothing'}")
+    raise ProcessFailed(f"the {name} did not start: {' / '.join(last) or 'it said nothing'}")
 
 
 def _script(program: str) -> str:
@@ -149,5 +145,5 @@ def _script(program: str) -> str:
     beside = Path(sys.executable).with_name(program)
     found = str(beside) if beside.exists() else shutil.which(program)
     if found is None:
-        raise StageError(f"the program {program} is not installed", remedy="pip install 'edgewise[all]'")
+        raise ProcessFailed(f"the program {program} is not installed", remedy="pip install 'edgewise[all]'")
     return found
