@@ -13,7 +13,7 @@ class Link:
     """Remembers the last contact with the cloud, so that a dead link costs one short wait and not one a question."""
 
     def __init__(
-        self, cloud: CloudModel | None, clock: Clock, *, patience_s: float = 1.0, quiet_s: float = 5.0
+        self, cloud: CloudModel | None, clock: Clock, *, patience_s: float = 3.0, quiet_s: float = 5.0
     ) -> None:
         """Watch the way to `cloud`.
 

@@ -110,7 +110,7 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
     estimates = [estimate for estimate in (situation.local, situation.cloud) if estimate is not None]
     excluded = _exclusions(situation, estimates)
     candidates = [_candidate(situation, e) for e in estimates if e.route not in excluded]
-    candidates = _preferred(situation, candidates, excluded)
+    candidates = _preferred(situation, candidates, excluded) or _hopeful(situation, estimates, excluded)
     if not candidates:
         raise _refusal(situation, excluded)
     best = max(candidates, key=lambda candidate: candidate.value_usd)
@@ -241,12 +241,32 @@ def _preferred(situation: Situation, candidates: list[Candidate], excluded: dict
     return candidates
 
 
+def _hopeful(situation: Situation, estimates: list[RouteEstimate], excluded: dict[Route, Exclusion]) -> list[Candidate]:
+    """Where nothing else is left: the route that will probably begin late, and yet may not.
+
+    Latency is a forecast and costs nothing to miss; joules and dollars are never hoped for.
+    """
+    limit = situation.budget.first_token_ms
+    late = [
+        estimate
+        for estimate in estimates
+        if excluded.get(estimate.route, ("", ""))[0] == "first_token_budget"
+        and estimate.first_token_ms.low <= _or_infinity(limit)
+        and _affordable(situation, estimate) >= MIN_ANSWER_TOKENS
+        and not (situation.preference is RoutePreference.LOCAL and estimate.route is Route.CLOUD)
+    ]
+    return [_candidate(situation, min(late, key=lambda e: e.first_token_ms.expected))] if late else []
+
+
 def _why(
     situation: Situation, best: Candidate, candidates: list[Candidate], excluded: dict[Route, Exclusion]
 ) -> Exclusion:
     """The rule that chose, and its reason in plain words."""
     if len(candidates) > 1:
         return "best_value", _compare(situation, best, next(c for c in candidates if c is not best))
+    if best.estimate.route in excluded:
+        rule, reason = excluded.pop(best.estimate.route)
+        return rule, f"{reason}; it is tried all the same, since no other route is quicker"
     other = Route.CLOUD if best.estimate.route is Route.LOCAL else Route.LOCAL
     return excluded[other]
 

@@ -110,6 +110,17 @@ def test_a_refusal_says_when_the_window_opens_again() -> None:
     assert caught.value.reopens_at == opens
 
 
+def test_a_first_token_that_may_come_in_time_is_tried_and_one_that_cannot_is_refused() -> None:
+    local = replace(SITUATION, link=LinkState.NONE, cloud=None)
+    expected = local.local.first_token_ms.expected
+    decision = decide(replace(local, budget=Budget(first_token_ms=expected - 1)), REQUEST, "d")
+    assert (decision.route, decision.rule) == (Route.LOCAL, "first_token_budget")
+    assert "tried all the same" in decision.reason
+    assert "local" not in decision.excluded
+    with pytest.raises(BudgetExhausted, match="are allowed"):
+        decide(replace(local, budget=Budget(first_token_ms=local.local.first_token_ms.low / 2)), REQUEST, "d")
+
+
 def test_a_budget_shortens_the_answer_before_it_refuses() -> None:
     local = replace(SITUATION, preference=RoutePreference.LOCAL)
     whole = decide(local, REQUEST, "d")
