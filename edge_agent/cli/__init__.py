@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -30,5 +31,7 @@ app.command("demo")(demo.demo)
 
 def main() -> None:
     """Run the command line. No traceback reaches a user; Ctrl-C ends with status 130."""
+    # gRPC's core writes notes of its own to stderr when a gateway goes away; ours say it in words.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     with errors_to(sys.stderr):
         app()

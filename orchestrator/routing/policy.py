@@ -30,6 +30,8 @@ from orchestrator.types import (
 
 MIN_ANSWER_TOKENS: Final = 16
 """An answer that has to be shorter than this is not worth starting."""
+_HOPE: Final = 2.0
+"""A first token expected within this many times what is allowed may still come in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +253,7 @@ def _hopeful(situation: Situation, estimates: list[RouteEstimate], excluded: dic
         estimate
         for estimate in estimates
         if excluded.get(estimate.route, ("", ""))[0] == "first_token_budget"
-        and estimate.first_token_ms.low <= _or_infinity(limit)
+        and estimate.first_token_ms.expected <= _HOPE * _or_infinity(limit)
         and _affordable(situation, estimate) >= MIN_ANSWER_TOKENS
         and not (situation.preference is RoutePreference.LOCAL and estimate.route is Route.CLOUD)
     ]
