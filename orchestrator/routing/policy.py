@@ -293,7 +293,7 @@ def _refusal(situation: Situation, excluded: dict[Route, Exclusion]) -> Edgewise
     if "context_length" in rules and not rules & {"budget", "window", "first_token_budget"}:
         return ContextWindowExceeded(message, remedy="shorten the question or the conversation")
     by_window = _or_infinity(situation.headroom.device_joules) < _or_infinity(situation.budget.device_joules)
-    reopens_at = situation.headroom.reopens_at if by_window else None
+    reopens_at = situation.headroom.reopens_at if by_window and "budget" in rules else None
     remedy = f"the window opens again at {reopens_at:%H:%M} UTC" if reopens_at else "allow a larger budget"
     return BudgetExhausted(f"no route fits the budget: {message}", remedy=remedy, reopens_at=reopens_at)
 
