@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from edge_agent.slm.convert.pipeline import convert_gguf
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
-from edge_agent.slm.model import OnnxModel
 from edge_agent.slm.pull import original_file
 from edge_agent.slm.sampling import Floats
 from edge_agent.slm.session import Session
@@ -93,9 +92,3 @@ def test_in_full_precision_cached_decoding_is_uncached_decoding(
     cache = full.new_cache()
     single = np.concatenate([full.forward(cache, [token], Interrupt()) for token in ids])
     np.testing.assert_allclose(single, reference[1][:30], atol=2e-3)
-
-
-def test_it_knows_its_end_and_its_window(smollm2: Path) -> None:
-    with OnnxModel.open(smollm2) as model:
-        assert model.name == "smollm2-135m-instruct"
-        assert model.context_tokens == 8192

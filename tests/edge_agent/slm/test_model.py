@@ -277,3 +277,15 @@ async def test_sampling_out_of_range_is_refused_before_anything_runs(tiny: OnnxM
 async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match="edgewise models pull missing"):
         OnnxModel.open(tmp_path / "missing")
+
+
+@pytest.mark.model
+async def test_the_real_model_answers_and_ends_by_itself(smollm2: Path) -> None:
+    with OnnxModel.open(smollm2) as model:
+        assert (model.name, model.context_tokens) == ("smollm2-135m-instruct", 8192)
+        text, _, end = await ask(
+            model, Sampling(max_tokens=40), messages=(Message("user", "Name the capital of France."),)
+        )
+    assert "Paris" in text
+    assert "<|" not in text
+    assert end.finish_reason is FinishReason.STOP
