@@ -131,8 +131,8 @@ class OnnxModel:
     ) -> AsyncGenerator[ModelEvent, None]:
         """Stream an answer: `Started`, any number of `TextDelta`, one `Completed`.
 
-        A `TextDelta` without tokens is a part of a long prompt that was read; every other one holds one token, the
-        end token included. Past the deadline it ends with `FinishReason.DEADLINE`, with what there is. Closing the
+        Each token comes in a `TextDelta` of its own, the end token too. One without tokens is a part of a long prompt
+        that was read, or text that was held back until the end. Past the deadline it ends with `FinishReason.DEADLINE`, with what there is. Closing the
         iterator, or cancelling its task, stops the work within 50 ms.
 
         Args:
