@@ -132,8 +132,9 @@ class OnnxModel:
         """Stream an answer: `Started`, any number of `TextDelta`, one `Completed`.
 
         Each token comes in a `TextDelta` of its own, the end token too. One without tokens is a part of a long prompt
-        that was read, or text that was held back until the end. Past the deadline it ends with `FinishReason.DEADLINE`, with what there is. Closing the
-        iterator, or cancelling its task, stops the work within 50 ms.
+        that was read, or text that was held back until the end. Past the deadline it ends with
+        `FinishReason.DEADLINE`, with what there is. Closing the iterator, or cancelling its task, stops the work
+        within 50 ms.
 
         Args:
             messages: the conversation; the last is the user's.
