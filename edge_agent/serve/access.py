@@ -69,10 +69,18 @@ class SameOrigin:
         """Browsers name the page's origin; other clients name none."""
         headers = Headers(scope=scope)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and _host_of(origin) != headers.get("host"):
             await plain_error(403, "pages of other sites may not ask this agent")(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def _host_of(origin: str) -> str | None:
+    """Host and port of an origin; None where it is no URL."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 class BearerKey:
@@ -85,7 +93,7 @@ class BearerKey:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Compare in constant time, so that the key cannot be guessed a letter at a time."""
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
-        right = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._key)
+        right = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("latin-1"), self._key)
         if right or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
