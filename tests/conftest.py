@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from simulation.upstream import SimulatedUpstream
 
 KEY = "a-key-for-tests-and-nothing-else"
+
+
+def pytest_configure() -> None:
+    """A shell's background job starts with Ctrl-C ignored, and its children too: those that are tested must hear it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
