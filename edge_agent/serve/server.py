@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -77,9 +78,9 @@ def overview_of(agent: AsyncAgent) -> Overview:
 
 
 class Server(uvicorn.Server):
-    """Ends on a signal, with status 0: that was the wish. Answers in flight may go on for `GRACE_S`."""
+    """Ends on a signal, with status 0: that was the wish. Answers in flight may go on for `grace_s` seconds."""
 
-    def __init__(self, app: ASGIApp, room: Room) -> None:
+    def __init__(self, app: ASGIApp, room: Room, *, grace_s: float = GRACE_S) -> None:
         """`room` is the app's own."""
         super().__init__(
             uvicorn.Config(
@@ -90,10 +91,11 @@ class Server(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                timeout_graceful_shutdown=int(GRACE_S) + 3,  # only for what does not listen to the room
+                timeout_graceful_shutdown=math.ceil(grace_s) + 3,  # only for what does not listen to the room
             )
         )
         self._room = room
+        self._grace_s = grace_s
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The second signal ends at once. uvicorn itself would raise the signal again in the end, and die of it."""
@@ -102,7 +104,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, wait, then cut off."""
-        cut = asyncio.get_running_loop().call_later(GRACE_S, self._room.clear)
+        cut = asyncio.get_running_loop().call_later(self._grace_s, self._room.clear)
         try:
             await super().shutdown(sockets)
         finally:

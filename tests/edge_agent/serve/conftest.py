@@ -123,7 +123,7 @@ class House:
     @contextmanager
     def open(self) -> Iterator[str]:
         """The URL of the app on a real socket."""
-        server = Server(self.app, self.room)
+        server = Server(self.app, self.room, grace_s=0.2)
         with listen("127.0.0.1", 0) as listener:
             thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
             thread.start()
