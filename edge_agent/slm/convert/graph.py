@@ -20,9 +20,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from edge_agent.slm.convert.attention import Attention
 from edge_agent.slm.convert.config import DecoderConfig, Weights
+from edge_agent.slm.convert.feed_forward import FeedForward
 from edge_agent.slm.convert.nodes import MICROSOFT, Matrix, Nodes
-from edge_agent.slm.convert.recipe import Format, Recipe
+from edge_agent.slm.convert.recipe import Recipe
 from edge_agent.slm.convert.tensors import InlineTensors, TensorStore
 
 # Versions that ONNX Runtime has read since 1.20.
@@ -52,10 +54,11 @@ class _DecoderGraph:
         self._weights = weights
         self._recipe = recipe
         self._nodes = nodes
+        self._attention = Attention(config, weights, recipe, nodes)
+        self._feed_forward = FeedForward(weights, recipe, nodes)
 
     def build(self) -> onnx.ModelProto:
-        self._rotary_tables()
-        self._sequence_lengths()
+        self._attention.prepare()
         embedding = self._embedding()
         hidden, change = self._nodes.look_up("embedding", "input_ids", embedding), ""
         for layer in range(self._config.layers):
@@ -92,22 +95,6 @@ class _DecoderGraph:
             for part in ("key", "value")
         ]
 
-    def _rotary_tables(self) -> None:
-        """Cosines and sines `[context, head_dim / 2]` of rotary positions (Su et al. 2021, arXiv 2104.09864)."""
-        cfg = self._config
-        frequencies = cfg.rope_theta ** -(np.arange(0, cfg.head_dim, 2, dtype=np.float64) / cfg.head_dim)
-        angles = np.outer(np.arange(cfg.context_length), frequencies)
-        self._nodes.weight("rotary.cos", np.cos(angles).astype(np.float32))
-        self._nodes.weight("rotary.sin", np.sin(angles).astype(np.float32))
-
-    def _sequence_lengths(self) -> None:
-        """`lengths.last` int32 `[B]`, the index of each sequence's last token, and `lengths.total` int32, T."""
-        op, one, axis = self._nodes.op, self._nodes.constant("one", 1), self._nodes.constant("axis.1", [1])
-        each = op("ReduceSum", ["attention_mask", axis], "lengths.each", keepdims=0)
-        op("Cast", [op("Sub", [each, one], "lengths.last64")], "lengths.last", to=TensorProto.INT32)
-        total = op("Gather", [op("Shape", ["attention_mask"], "mask.shape"), one], "lengths.total64", axis=0)
-        op("Cast", [total], "lengths.total", to=TensorProto.INT32)
-
     def _embedding(self) -> Matrix:
         name = "model.embed_tokens.weight"
         fmt = self._recipe.head if self._config.tied_head else self._recipe.embedding
@@ -117,9 +104,9 @@ class _DecoderGraph:
         """One layer over the residual stream `hidden + change`; returns the two terms for the next one."""
         prefix = f"model.layers.{layer}"
         normed, hidden = self._norm(f"{prefix}.input_layernorm", hidden, change)
-        change = self._attention(layer, normed)
+        change = self._attention.write(layer, normed)
         normed, hidden = self._norm(f"{prefix}.post_attention_layernorm", hidden, change)
-        return hidden, self._feed_forward(f"{prefix}.mlp", normed)
+        return hidden, self._feed_forward.write(f"{prefix}.mlp", normed)
 
     def _norm(self, name: str, hidden: str, change: str) -> tuple[str, str]:
         """The norm of `hidden + change`, and that sum (Zhang and Sennrich 2019, arXiv 1910.07467)."""
@@ -130,48 +117,6 @@ class _DecoderGraph:
         total, outputs = f"{name}.sum", (name, "", "", f"{name}.sum")
         inputs = [hidden, change, gamma]
         return op("SkipSimplifiedLayerNormalization", inputs, *outputs, domain=MICROSOFT, epsilon=epsilon), total
-
-    def _attention(self, layer: int, hidden: str) -> str:
-        """Grouped-query attention (Ainslie et al. 2023, arXiv 2305.13245) with its projections."""
-        cfg, prefix = self._config, f"model.layers.{layer}.self_attn"
-        past, present = f"past_key_values.{layer}", f"present.{layer}"
-        packed = self._queries_keys_values(prefix, hidden)
-        rotary = ["rotary.cos", "rotary.sin", "position_ids"]
-        self._nodes.op(
-            "GroupQueryAttention",
-            [packed, "", "", f"{past}.key", f"{past}.value", "lengths.last", "lengths.total", *rotary],
-            *(prefix, f"{present}.key", f"{present}.value"),
-            domain=MICROSOFT,
-            num_heads=cfg.heads,
-            kv_num_heads=cfg.kv_heads,
-            do_rotary=1,
-            rotary_interleaved=0,
-        )
-        return self._linear(f"{prefix}.o_proj", prefix, self._recipe.attention_out)
-
-    def _queries_keys_values(self, prefix: str, hidden: str) -> str:
-        """Float32 `[B, S, (heads + 2 * kv_heads) * head_dim]`, in one product instead of three."""
-        parts = [f"{prefix}.{part}_proj" for part in "qkv"]
-        name, bias = f"{prefix}.qkv_proj", ""
-        stacked = np.concatenate([self._weights[f"{part}.weight"] for part in parts])
-        if self._config.attention_bias:
-            biases = np.concatenate([self._weights[f"{part}.bias"] for part in parts])
-            bias = self._nodes.weight(f"{name}.bias", biases)
-        matrix = self._nodes.matrix(f"{name}.weight", stacked, self._recipe.attention_in)
-        return self._nodes.multiply(name, hidden, matrix, bias)
-
-    def _feed_forward(self, prefix: str, hidden: str) -> str:
-        """down(silu(gate(x)) * up(x)) (Shazeer 2020, arXiv 2002.05202)."""
-        gate = self._linear(f"{prefix}.gate_proj", hidden, self._recipe.feed_forward_in)
-        up = self._linear(f"{prefix}.up_proj", hidden, self._recipe.feed_forward_in)
-        # With alpha 1 this operator is SiLU, in one pass.
-        silu = self._nodes.op("QuickGelu", [gate], f"{prefix}.silu", domain=MICROSOFT, alpha=1.0)
-        product = self._nodes.op("Mul", [silu, up], f"{prefix}.product")
-        return self._linear(f"{prefix}.down_proj", product, self._recipe.feed_forward_out)
-
-    def _linear(self, name: str, hidden: str, fmt: Format) -> str:
-        matrix = self._nodes.matrix(f"{name}.weight", self._weights[f"{name}.weight"], fmt)
-        return self._nodes.multiply(name, hidden, matrix)
 
     def _project_to_logits(self, hidden: str, embedding: Matrix) -> None:
         """The head over the last `num_logits_to_keep` rows: of a whole prompt only the last row is wanted."""
