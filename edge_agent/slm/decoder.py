@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from collections.abc import Sequence as Tokens
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge_agent.slm.cache import KVCache, new_cache
 from edge_agent.slm.interrupt import Interrupt
-from edge_agent.slm.sampling import Choice, Floats, Sampler
+from edge_agent.slm.sampling import Choice, Floats
+from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import KEEP, Session
 from orchestrator.errors import ContextWindowExceeded
+
+_DRAFT = 16
+"""Most tokens drafted for one pass. More cost more than they bring even where they are copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,8 @@ class Decoder:
         """An empty cache for one sequence."""
         return new_cache(self._session, self._window)
 
-    def steps(self, cache: KVCache, prompt: Sequence[int], sampler: Sampler, interrupt: Interrupt) -> Iterator[Step]:
-        """Read `prompt`, then choose tokens for as long as somebody asks, up to the edge of the window.
+    def steps(self, cache: KVCache, sequence: Sequence, interrupt: Interrupt) -> Iterator[Step]:
+        """Read the prompt of `sequence`, then write for as long as somebody asks, up to the edge of the window.
 
         What `cache` already holds of the prompt is not computed again, and the tokens are the same as if it were. The
         pass behind a token runs only when the next token is asked for: an answer that ends costs no pass for what
@@ -59,20 +64,26 @@ class Decoder:
             Interrupted: `interrupt` was set.
             InferenceFailed: the runtime failed, or the logits are not numbers.
         """
+        prompt = list(sequence.tokens)
         if len(prompt) >= self._window:
             raise ContextWindowExceeded(f"a prompt of {len(prompt)} tokens in a window of {self._window}")
         for behind in self.prefill(cache, prompt, interrupt):
             logits = behind
             if len(cache) < len(prompt):
                 yield Step(None, self._bytes_moved(cache))
+        drafted: list[int] = []
         while True:
-            choice = sampler.choose(logits[-1])
-            yield Step(choice, self._bytes_moved(cache))
+            moved = self._bytes_moved(cache)
+            for choice in sequence.accept(drafted, logits):
+                yield Step(choice, moved)
+                moved = 0  # one pass, whatever it gave
+            cache.truncate(len(sequence.tokens) - 1)
             if len(cache) == self._window:
                 return
-            logits = self.forward(cache, [choice.token], interrupt)
+            drafted = sequence.draft(min(_DRAFT, self._window - len(cache) - 1))
+            logits = self.forward(cache, [sequence.tokens[-1], *drafted], interrupt, keep=len(drafted) + 1)
 
-    def prefill(self, cache: KVCache, prompt: Sequence[int], interrupt: Interrupt) -> Iterator[Floats]:
+    def prefill(self, cache: KVCache, prompt: Tokens[int], interrupt: Interrupt) -> Iterator[Floats]:
         """Read what `cache` lacks of `prompt`, a chunk at a time.
 
         Yields:
@@ -87,7 +98,7 @@ class Decoder:
             size -= left - size == 1  # a single token alone would round differently
             yield self.forward(cache, prompt[len(cache) : len(cache) + size], interrupt)
 
-    def forward(self, cache: KVCache, tokens: Sequence[int], interrupt: Interrupt, *, keep: int = 1) -> Floats:
+    def forward(self, cache: KVCache, tokens: Tokens[int], interrupt: Interrupt, *, keep: int = 1) -> Floats:
         """One pass over `tokens`, S of them, which `cache` then holds.
 
         Args:
@@ -122,7 +133,7 @@ class Decoder:
         return self._weight_bytes + len(cache) * self._session.signature.cache_bytes_per_token
 
 
-def _reusable(cache: KVCache, prompt: Sequence[int]) -> int:
+def _reusable(cache: KVCache, prompt: Tokens[int]) -> int:
     """How much of `cache` a prefill of `prompt` would make again, bit for bit: two tokens at least are left to it."""
     most = max(0, min(cache.prefilled, len(prompt) - 2))
     return next((at for at in range(most) if cache.tokens[at] != prompt[at]), most)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Sequence as Several
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from edge_agent.slm.folder import ModelFolder
 from edge_agent.slm.interrupt import Interrupt, Interrupted
 from edge_agent.slm.job import Job
 from edge_agent.slm.sampling import Sampler
+from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
 from edge_agent.slm.text_stream import TextStream
 from edge_agent.slm.tokenizer import Tokenizer
@@ -73,7 +75,7 @@ class OnnxModel:
         *,
         threads: int | None = None,
         context_tokens: int | None = None,
-        providers: Sequence[str] = CPU,
+        providers: Several[str] = CPU,
     ) -> OnnxModel:
         """Load an installed model, or any decoder in the hub's ONNX layout.
 
@@ -118,7 +120,7 @@ class OnnxModel:
         """Prompt and answer together may not exceed this."""
         return self._context_tokens
 
-    def count_tokens(self, messages: Sequence[Message], *, prefix: str = "") -> int:
+    def count_tokens(self, messages: Several[Message], *, prefix: str = "") -> int:
         """Tokens of the rendered prompt, chat template included.
 
         Raises:
@@ -127,7 +129,7 @@ class OnnxModel:
         return len(self._prompt(messages, prefix).tokens)
 
     async def generate(
-        self, messages: Sequence[Message], *, sampling: Sampling, deadline: Deadline, prefix: str = ""
+        self, messages: Several[Message], *, sampling: Sampling, deadline: Deadline, prefix: str = ""
     ) -> AsyncGenerator[ModelEvent, None]:
         """Stream an answer: `Started`, any number of `TextDelta`, one `Completed`.
 
@@ -181,7 +183,7 @@ class OnnxModel:
     ) -> None:
         self.close()
 
-    def _prompt(self, messages: Sequence[Message], prefix: str) -> Prompt:
+    def _prompt(self, messages: Several[Message], prefix: str) -> Prompt:
         bare = prefix.rstrip(" ")
         tokens = self._tokenizer.encode(self._template.render(messages, prefix=bare))
         return Prompt(tokens, bare, len(prefix) - len(bare))
@@ -195,7 +197,7 @@ class OnnxModel:
         if deadline.expired:
             interrupt.set()
         try:
-            for step in self._decoder.steps(self._cache, prompt.tokens, sampler, interrupt):
+            for step in self._decoder.steps(self._cache, Sequence(prompt.tokens, sampler), interrupt):
                 if step.choice is None:
                     yield TextDelta("", (), step.bytes_moved)
                     continue

@@ -43,19 +43,21 @@ class Sampler:
         self._sampling = sampling
         self._random = np.random.default_rng(sampling.seed & _SEED_BITS)
 
-    def choose(self, logits: Floats) -> Choice:
+    def choose(self, logits: Floats, allowed: NDArray[np.bool_] | None = None) -> Choice:
         """The next token.
 
         Args:
             logits: one row, [V].
+            allowed: which tokens may come, [V]; None where all may. The score does not look at it.
 
         Raises:
             InferenceFailed: a logit is NaN or +inf, or all are -inf.
         """
+        open_to = logits if allowed is None else np.where(allowed, logits, -np.inf).astype(np.float32, copy=False)
         if self._sampling.temperature == 0.0:
-            token = int(logits.argmax())
+            token = int(open_to.argmax())
         else:
-            cumulative = np.cumsum(distribution(logits, self._sampling))
+            cumulative = np.cumsum(distribution(open_to, self._sampling))
             drawn = self._random.random() * cumulative[-1]
             token = int(np.searchsorted(cumulative, drawn, side="right"))
         return Choice(token, score(logits, token))

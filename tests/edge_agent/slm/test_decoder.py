@@ -17,6 +17,7 @@ from edge_agent.slm.convert.synthetic import write_synthetic_model
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt, Interrupted
 from edge_agent.slm.sampling import Floats, Sampler
+from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
 from orchestrator.errors import ContextWindowExceeded, InferenceFailed
 from orchestrator.types import Sampling
@@ -36,7 +37,7 @@ def uncached(session: Session, ids: list[int]) -> Floats:
 
 
 def greedy(decoder: Decoder, prompt: list[int], count: int) -> list[int]:
-    steps = decoder.steps(decoder.new_cache(), prompt, Sampler(Sampling()), Interrupt())
+    steps = decoder.steps(decoder.new_cache(), Sequence(prompt, Sampler(Sampling())), Interrupt())
     return [step.choice.token for step in islice((step for step in steps if step.choice), count) if step.choice]
 
 
@@ -60,7 +61,7 @@ def test_a_shared_buffer_equals_grown_outputs(shared: Session, grown: Session, i
 @given(prompt=prompts, chunk=st.integers(3, 64))
 def test_the_size_of_the_chunks_changes_nothing(shared: Session, prompt: list[int], chunk: int) -> None:
     decoder = decoder_of(shared, chunk_tokens=chunk)
-    steps = list(islice(decoder.steps(decoder.new_cache(), prompt, Sampler(Sampling()), Interrupt()), 40))
+    steps = list(islice(decoder.steps(decoder.new_cache(), Sequence(prompt, Sampler(Sampling())), Interrupt()), 40))
     read = [step for step in steps if step.choice is None]
     assert len(read) == max(0, -(-len(prompt) // chunk) - 1) or len(prompt) % chunk == 1
     tokens = [step.choice.token for step in steps if step.choice][:8]
@@ -75,8 +76,10 @@ def test_a_warm_cache_gives_what_a_fresh_one_gives(
     decoder = decoder_of({"shared": shared, "grown": grown}[kind])
     cache = decoder.new_cache()
     for prompt in (common + first, common + second, common + second):
-        steps = decoder.steps(cache, prompt, Sampler(Sampling(temperature=0.8, seed=3)), Interrupt())
-        fresh = decoder.steps(decoder.new_cache(), prompt, Sampler(Sampling(temperature=0.8, seed=3)), Interrupt())
+        steps = decoder.steps(cache, Sequence(prompt, Sampler(Sampling(temperature=0.8, seed=3))), Interrupt())
+        fresh = decoder.steps(
+            decoder.new_cache(), Sequence(prompt, Sampler(Sampling(temperature=0.8, seed=3))), Interrupt()
+        )
         for warm_step, fresh_step in islice(zip(steps, fresh, strict=False), 10):
             assert warm_step.choice is not None
             assert fresh_step.choice is not None
@@ -87,23 +90,23 @@ def test_a_warm_cache_gives_what_a_fresh_one_gives(
 def test_a_common_beginning_is_not_read_again(shared: Session) -> None:
     decoder = decoder_of(shared, chunk_tokens=16)
     cache, prompt = decoder.new_cache(), list(range(3, 203))
-    assert next(decoder.steps(cache, prompt, Sampler(Sampling()), Interrupt())).choice is None
-    list(islice(decoder.steps(cache, prompt, Sampler(Sampling()), Interrupt()), 20))
-    again = decoder.steps(cache, [*prompt[:-3], 7, 8, 9], Sampler(Sampling()), Interrupt())
+    assert next(decoder.steps(cache, Sequence(prompt, Sampler(Sampling())), Interrupt())).choice is None
+    list(islice(decoder.steps(cache, Sequence(prompt, Sampler(Sampling())), Interrupt()), 20))
+    again = decoder.steps(cache, Sequence([*prompt[:-3], 7, 8, 9], Sampler(Sampling())), Interrupt())
     assert next(again).choice is not None
 
 
 def test_the_window_is_never_left(shared: Session) -> None:
     decoder = decoder_of(shared, window=20)
-    steps = list(decoder.steps(decoder.new_cache(), [5] * 15, Sampler(Sampling()), Interrupt()))
+    steps = list(decoder.steps(decoder.new_cache(), Sequence([5] * 15, Sampler(Sampling())), Interrupt()))
     assert len(steps) == 6  # five passes, and the token that the last one promises
     with pytest.raises(ContextWindowExceeded, match="20 tokens in a window of 20"):
-        next(decoder.steps(decoder.new_cache(), [5] * 20, Sampler(Sampling()), Interrupt()))
+        next(decoder.steps(decoder.new_cache(), Sequence([5] * 20, Sampler(Sampling())), Interrupt()))
 
 
 def test_a_pass_moves_the_weights_and_what_is_cached(shared: Session) -> None:
     decoder = decoder_of(shared, chunk_tokens=8)
-    steps = list(islice(decoder.steps(decoder.new_cache(), [5] * 20, Sampler(Sampling()), Interrupt()), 4))
+    steps = list(islice(decoder.steps(decoder.new_cache(), Sequence([5] * 20, Sampler(Sampling())), Interrupt()), 4))
     held = [8, 16, 20, 21]
     assert [step.bytes_moved for step in steps] == [1000 + tokens * 256 for tokens in held]
     assert [step.choice is None for step in steps] == [True, True, False, False]
@@ -136,7 +139,7 @@ def test_logits_that_are_not_numbers(tmp_path: Path) -> None:
     session = Session.open(tmp_path / "model.onnx", threads=1, providers=CPU)
     decoder = decoder_of(session)
     with pytest.raises(InferenceFailed, match="not numbers"):
-        next(decoder.steps(decoder.new_cache(), [5, 6, 7], Sampler(Sampling()), Interrupt()))
+        next(decoder.steps(decoder.new_cache(), Sequence([5, 6, 7], Sampler(Sampling())), Interrupt()))
 
 
 def test_a_failure_of_the_runtime_is_typed(shared: Session) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence as Several
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.pull import original_file
 from edge_agent.slm.sampling import Floats, Sampler
+from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
 from orchestrator.types import Sampling
 
@@ -56,9 +57,9 @@ def decoders(folders: dict[str, Path]) -> dict[str, Decoder]:
     }
 
 
-def answer(decoder: Decoder, prompt: Sequence[int], limit: int) -> list[int]:
+def answer(decoder: Decoder, prompt: Several[int], limit: int) -> list[int]:
     """The greedy answer, with its end token where it ends within `limit`."""
-    steps = decoder.steps(decoder.new_cache(), prompt, Sampler(Sampling(temperature=0.0)), Interrupt())
+    steps = decoder.steps(decoder.new_cache(), Sequence(prompt, Sampler(Sampling())), Interrupt())
     tokens: list[int] = []
     for step in steps:
         if step.choice is not None:
@@ -122,7 +123,7 @@ def test_eight_bits_agree_with_full_precision(decoders: dict[str, Decoder], toke
     assert divergence <= 0.01, (agreement, divergence)
 
 
-def logits(decoder: Decoder, tokens: Sequence[int]) -> Floats:
+def logits(decoder: Decoder, tokens: Several[int]) -> Floats:
     return decoder.forward(decoder.new_cache(), tokens, Interrupt(), keep=len(tokens))
 
 
