@@ -39,10 +39,10 @@ def install_gguf(
         ModelCorrupt: the file is no GGUF file, or is damaged.
         ModelUnsupported: an architecture that cannot be converted.
     """
-    from edge_agent.slm.convert.pipeline import convert_gguf
+    from edge_agent.slm.convert.pipeline import convert
 
     folder = space.scratch / space.name
-    convert_gguf(delivered.path, folder, recipe=recipe, progress=progress)
+    convert(delivered.path, folder, recipe=recipe, progress=progress)
     manifest = Manifest(
         name=space.name,
         source=delivered.source,

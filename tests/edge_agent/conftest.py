@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import gguf
 import numpy as np
 import pytest
 import yaml
 
-from edge_agent.slm.convert.architecture import gguf_name
-from edge_agent.slm.convert.synthetic import CHAT_TEMPLATE, random_weights, tiny_config, tiny_tokenizer
+from edge_agent.slm.convert.synthetic import random_weights, tiny_config
+from edge_agent.slm.convert.synthetic_gguf import write_gguf
 
 COMMIT = "c0ffee" + "0" * 34
 
@@ -27,36 +26,10 @@ COMMIT = "c0ffee" + "0" * 34
 @pytest.fixture(scope="session")
 def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A llama file of 300 tokens with random weights; about 100 kB."""
+    config = tiny_config()
     path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
-    config, tokenizer = tiny_config(), tiny_tokenizer()
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_license("MIT")
-    writer.add_context_length(config.context_length)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_block_count(config.layers)
-    writer.add_head_count(config.heads)
-    writer.add_head_count_kv(config.kv_heads)
-    writer.add_key_length(config.head_dim)
-    writer.add_layer_norm_rms_eps(config.norm_epsilon)
-    writer.add_rope_freq_base(config.rope_theta)
-    model = json.loads(tokenizer.to_str())["model"]
-    texts = sorted(model["vocab"], key=model["vocab"].__getitem__)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("smollm")
-    writer.add_token_list(texts)
-    writer.add_token_types([3 if text.startswith("<|") else 1 for text in texts])
-    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.add_chat_template(CHAT_TEMPLATE)
-    for name, weight in random_weights(config, np.random.default_rng(5)).items():
-        writer.add_tensor(gguf_name(name), weight)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    fields = {"general.license": "MIT", "tokenizer.ggml.pre": "smollm"}
+    return write_gguf(path, config, random_weights(config, np.random.default_rng(5)), fields=fields)
 
 
 @pytest.fixture

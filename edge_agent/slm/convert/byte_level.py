@@ -44,6 +44,18 @@ def _newer_words(digits: str) -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
+def _cased_words() -> pre_tokenizers.PreTokenizer:
+    """As `_newer_words`, and a word also ends where a capital follows a small letter (the o200k vocabularies)."""
+    upper, lower = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+    before, behind = r"[^\r\n\p{L}\p{N}]?", r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    pattern = (
+        f"{before}{upper}*{lower}+{behind}|{before}{upper}+{lower}*{behind}"
+        r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    )
+    split = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
+    return pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
 _GPT2 = _Style(_gpt2_words)
 _QWEN2 = _Style(lambda: _newer_words(""), composes=True)
 _LLAMA3 = _Style(lambda: _newer_words("{1,3}"), whole_words=True)
@@ -56,6 +68,7 @@ _STYLES: Mapping[str, _Style] = {
     "llama-bpe": _LLAMA3,
     "llama3": _LLAMA3,
     "llama-v3": _LLAMA3,
+    "gpt-4o": _Style(_cased_words, whole_words=True),
 }
 
 

@@ -2,13 +2,14 @@
 
 Each layer is: root-mean-square norm, one product for queries, keys and values together, `GroupQueryAttention` (which
 also rotates and appends to the KV cache), the output product, norm, and the gated feed-forward. The sums between them
-are part of the norms (`SkipSimplifiedLayerNormalization`).
+are part of the norms (`SkipSimplifiedLayerNormalization`). What a family has beyond that is in its `DecoderConfig`.
 
 Inputs (B sequences of S new tokens after P cached ones, T = P + S):
 
 - `input_ids`, `position_ids` int64 `[B, S]`; `attention_mask` int64 `[B, T]`, ones, with zeros only at the right end;
 - `num_logits_to_keep` int64 scalar: only that many last rows go through the head; 0 means all of them;
-- `past_key_values.N.key|value` float32 `[B, kv_heads, P, head_dim]`.
+- `past_key_values.N.key|value` float32 `[B, kv_heads, P, stored]`, `stored` being the head size, or the next multiple
+  of 16 (`heads.HeadLayout`).
 
 Outputs: `logits` float32 `[B, kept, vocab_size]` and `present.N.key|value`. A past and its present may be bound to one
 buffer that is longer than T: the operator then writes in place. The metadata entry `edgewise.shared_kv` says so.
@@ -55,12 +56,12 @@ class _DecoderGraph:
         self._recipe = recipe
         self._nodes = nodes
         self._attention = Attention(config, weights, recipe, nodes)
-        self._feed_forward = FeedForward(weights, recipe, nodes)
+        self._feed_forward = FeedForward(config, weights, recipe, nodes)
 
     def build(self) -> onnx.ModelProto:
         self._attention.prepare()
         embedding = self._embedding()
-        hidden, change = self._nodes.look_up("embedding", "input_ids", embedding), ""
+        hidden, change = self._embedded(embedding), ""
         for layer in range(self._config.layers):
             hidden, change = self._layer(layer, hidden, change)
         hidden, _ = self._norm("model.norm", hidden, change)
@@ -88,7 +89,8 @@ class _DecoderGraph:
         return [logits, *self._cache("present", "present_sequence")]
 
     def _cache(self, name: str, length: str) -> list[onnx.ValueInfoProto]:
-        shape: list[str | int] = ["batch", self._config.kv_heads, length, self._config.head_dim]
+        stored = self._config.head_layout.stored
+        shape: list[str | int] = ["batch", self._config.kv_heads, length, stored]
         return [
             helper.make_tensor_value_info(f"{name}.{layer}.{part}", TensorProto.FLOAT, shape)
             for layer in range(self._config.layers)
@@ -100,13 +102,28 @@ class _DecoderGraph:
         fmt = self._recipe.head if self._config.tied_head else self._recipe.embedding
         return self._nodes.matrix(name, self._weights[name], fmt)
 
+    def _embedded(self, embedding: Matrix) -> str:
+        """The embeddings of the tokens, float32 `[B, S, hidden_size]`."""
+        if self._config.embedding_scale == 1:
+            return self._nodes.look_up("embedding", "input_ids", embedding)
+        scale = self._nodes.weight("embedding.scale", np.array(self._config.embedding_scale, np.float32))
+        return self._nodes.op(
+            "Mul", [self._nodes.look_up("embedding.plain", "input_ids", embedding), scale], "embedding"
+        )
+
     def _layer(self, layer: int, hidden: str, change: str) -> tuple[str, str]:
         """One layer over the residual stream `hidden + change`; returns the two terms for the next one."""
         prefix = f"model.layers.{layer}"
-        normed, hidden = self._norm(f"{prefix}.input_layernorm", hidden, change)
+        norms = (f"{prefix}.{name}" for name in self._config.norms)
+        normed, hidden = self._norm(next(norms), hidden, change)
         change = self._attention.write(layer, normed)
-        normed, hidden = self._norm(f"{prefix}.post_attention_layernorm", hidden, change)
-        return hidden, self._feed_forward.write(f"{prefix}.mlp", normed)
+        if self._config.branch_norms:
+            change, _ = self._norm(next(norms), change, "")
+        normed, hidden = self._norm(next(norms), hidden, change)
+        change = self._feed_forward.write(f"{prefix}.mlp", normed)
+        if self._config.branch_norms:
+            change, _ = self._norm(next(norms), change, "")
+        return hidden, change
 
     def _norm(self, name: str, hidden: str, change: str) -> tuple[str, str]:
         """The norm of `hidden + change`, and that sum (Zhang and Sennrich 2019, arXiv 1910.07467)."""

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from edge_agent.slm.convert.config import DecoderConfig, FloatArray
+from edge_agent.slm.convert.config import DecoderConfig, FloatArray, LayerAttention
 from edge_agent.slm.convert.folder import write_decoder, write_tokenizer
 from edge_agent.slm.convert.recipe import recipe_named
+from edge_agent.slm.convert.rotary import Rotary
 
 #: Turns between `<|im_start|>role` and `<|im_end|>`, as both catalogued models have them.
 CHAT_TEMPLATE = (
@@ -49,12 +50,11 @@ def tiny_config(
         vocab_size=vocab_size,
         hidden_size=hidden_size,
         intermediate_size=2 * hidden_size,
-        layers=layers,
         heads=hidden_size // 16,
         kv_heads=hidden_size // 32,
         head_dim=16,
         context_length=context_length,
-        rope_theta=10_000.0,
+        attention=(LayerAttention(Rotary(10_000.0, 16)),) * layers,
         norm_epsilon=1e-5,
         attention_bias=model_type == "qwen2",
         tied_head=tied_head,

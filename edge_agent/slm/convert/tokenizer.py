@@ -10,7 +10,7 @@ from tokenizers import AddedToken, Tokenizer, processors
 
 from edge_agent.slm.convert.byte_level import byte_level_bpe
 from edge_agent.slm.convert.gguf_file import FETCH_AGAIN, GgufFile
-from edge_agent.slm.convert.sentencepiece import sentencepiece_bpe
+from edge_agent.slm.convert.sentencepiece import gguf_sentencepiece
 from orchestrator.errors import ModelCorrupt, ModelUnsupported
 
 
@@ -29,11 +29,13 @@ _ROLES = {"bos": "bos", "eos": "eos", "pad": "padding", "unk": "unknown"}
 #: By `tokenizer.ggml.model`.
 _MODELS: Mapping[str, Callable[[GgufFile, Mapping[str, int]], Tokenizer]] = {
     "gpt2": byte_level_bpe,
-    "llama": sentencepiece_bpe,
+    "llama": gguf_sentencepiece,
 }
 _END_ROLES = ("eos", "eot", "eom")
 # Files name one end token, yet chat models also end with these; llama.cpp stops at them too.
-_END_TEXTS = frozenset({"<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|end|>"})
+_END_TEXTS = frozenset(
+    {"<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.slm.convert.pipeline import convert_gguf
+from edge_agent.slm.convert.pipeline import convert
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.pull import original_file
@@ -27,7 +27,7 @@ CHUNK = 64
 def exact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """SmolLM2 in full precision, from the file that the shipped one was made from."""
     folder = tmp_path_factory.mktemp("models") / "exact"
-    convert_gguf(original_file("smollm2-135m-instruct"), folder, recipe="exact")
+    convert(original_file("smollm2-135m-instruct"), folder, recipe="exact")
     return folder
 
 

@@ -69,7 +69,8 @@ def reference(config: DecoderConfig, weights: Weights, tokens: Sequence[int]) ->
         if not rotated:
             return y
         half = config.head_dim // 2
-        angles = np.arange(len(x))[:, None] * config.rope_theta ** (-np.arange(half) / half)
+        assert config.attention[0].rotary
+        angles = np.arange(len(x))[:, None] * config.attention[0].rotary.theta ** (-np.arange(half) / half)
         cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
         return np.concatenate(
             (y[..., :half] * cos - y[..., half:] * sin, y[..., half:] * cos + y[..., :half] * sin), -1

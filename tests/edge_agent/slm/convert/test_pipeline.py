@@ -13,12 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from edge_agent.slm.convert.architecture import decoder_config
+from edge_agent.slm.convert.checkpoint import open_checkpoint
 from edge_agent.slm.convert.gguf_file import GgufFile
-from edge_agent.slm.convert.pipeline import convert_gguf
+from edge_agent.slm.convert.pipeline import convert
 from edge_agent.slm.convert.recipe import RECIPES
 from edge_agent.slm.convert.synthetic import random_weights, tiny_config, write_synthetic_model
-from edge_agent.slm.convert.tokenizer import model_tokenizer
 from edge_agent.slm.progress import Advance
 from orchestrator.errors import InvalidRequest, ModelCorrupt, ModelError, ModelNotFound
 
@@ -38,7 +37,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_the_graph_is_that_of_the_weights_themselves(path: Path, tmp_path: Path) -> None:
     """The detour over the file, its names and its order of rotary rows, changes nothing."""
-    convert_gguf(path, tmp_path / "made", recipe="exact")
+    convert(path, tmp_path / "made", recipe="exact")
     write_synthetic_model(tmp_path / "direct", seed=0, recipe="exact")
     assert (tmp_path / "made/model.onnx.data").read_bytes() == (tmp_path / "direct/model.onnx.data").read_bytes()
 
@@ -49,7 +48,7 @@ def test_a_folder_is_complete(write_gguf: WriteGguf, tmp_path: Path, recipe: str
     config = tiny_config(model_type=model_type, tied_head=model_type == "llama")
     path = write_gguf(config, random_weights(config, np.random.default_rng(0)), kind=gguf.GGMLQuantizationType.Q8_0)
     made = tmp_path / "models" / "tiny"
-    convert_gguf(path, made, recipe=recipe)
+    convert(path, made, recipe=recipe)
     assert set(contents(made)) == {
         "config.json",
         "model.onnx",
@@ -67,7 +66,7 @@ def test_a_folder_is_complete(write_gguf: WriteGguf, tmp_path: Path, recipe: str
 def test_the_engine_answers_with_it(path: Path, tmp_path: Path) -> None:
     from edge_agent.slm.model import OnnxModel
 
-    convert_gguf(path, tmp_path / "made")
+    convert(path, tmp_path / "made")
     OnnxModel.open(tmp_path / "made").close()
 
 
@@ -76,7 +75,7 @@ def test_a_model_that_was_there_is_replaced(path: Path, tmp_path: Path) -> None:
     write_synthetic_model(made, seed=9)
     (made / "left-over").touch()
     before = contents(made)
-    convert_gguf(path, made, recipe="exact")
+    convert(path, made, recipe="exact")
     assert "left-over" not in contents(made)
     assert contents(made)["model.onnx.data"] != before["model.onnx.data"]
 
@@ -95,7 +94,7 @@ def test_a_failure_leaves_the_model_that_was_there(path: Path, tmp_path: Path, d
         case "weights":
             path.write_bytes(content.replace(b"blk.1.ffn_up.weight", b"blk.1.ffn_up.wait__"))
     with pytest.raises(ModelCorrupt, match=r"model\.gguf") as error:
-        convert_gguf(path, models / "tiny")
+        convert(path, models / "tiny")
     assert error.value.remedy
     assert contents(models / "tiny") == before
     assert [item.name for item in models.iterdir()] == ["tiny"]
@@ -114,7 +113,7 @@ def test_a_failed_exchange_puts_the_model_back(path: Path, tmp_path: Path, monke
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(PermissionError):
-        convert_gguf(path, made)
+        convert(path, made)
     assert contents(made) == before
 
 
@@ -130,7 +129,7 @@ def test_progress_rises_to_the_bytes_of_the_weights(path: Path, tmp_path: Path) 
             totals[label] = total
             return nullcontext(steps.append)
 
-    convert_gguf(path, tmp_path / "made", progress=Told())
+    convert(path, tmp_path / "made", progress=Told())
     assert list(totals) == ["converting model.gguf"]
     assert steps == sorted(steps)
     assert steps[-1] == totals["converting model.gguf"]
@@ -138,21 +137,19 @@ def test_progress_rises_to_the_bytes_of_the_weights(path: Path, tmp_path: Path) 
 
 def test_an_unknown_recipe_is_named_with_the_known_ones(path: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"'q3'.*exact, q8"):
-        convert_gguf(path, tmp_path / "made", recipe="q3")
+        convert(path, tmp_path / "made", recipe="q3")
 
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match=r"absent\.gguf"):
-        convert_gguf(tmp_path / "absent.gguf", tmp_path / "made")
+        convert(tmp_path / "absent.gguf", tmp_path / "made")
     assert list(tmp_path.iterdir()) == []
 
 
 def refusal(path: Path) -> ModelError | None:
     """Why a file is not converted, or None where all its header makes sense."""
     try:
-        file = GgufFile(path)
-        tokenizer = model_tokenizer(file)
-        decoder_config(file, tokenizer.bos_token_id, tokenizer.eos_token_ids)
+        open_checkpoint(path)
     except ModelError as error:
         return error
     return None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from edge_agent.slm.convert.pipeline import convert_gguf
+from edge_agent.slm.convert.pipeline import convert
 from edge_agent.slm.convert.recipe import RECIPES
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
@@ -36,7 +36,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The model by recipe."""
     root = tmp_path_factory.mktemp("smollm2")
     for recipe in RECIPES:
-        convert_gguf(original_file("smollm2-135m-instruct"), root / recipe, recipe=recipe)
+        convert(original_file("smollm2-135m-instruct"), root / recipe, recipe=recipe)
     return {recipe: root / recipe for recipe in RECIPES}
 
 
