@@ -189,7 +189,9 @@ class Engine:
         """The device's answer. Its first tokens are held back and judged where the cloud could do better."""
         first = len(journey.tally.legs) == 1
         monitor = ConfidenceMonitor(self._confidence) if first and plan.may_escalate else None
-        guard = RepetitionGuard(journey.tally.text) if self._stop_repeating else None
+        # A form may well repeat itself, and cutting it would break it.
+        watched = self._stop_repeating and journey.request.sampling.format is None
+        guard = RepetitionGuard(journey.tally.text) if watched else None
         async with aclosing(self._local_events(journey, plan)) as events:
             async for event in events:
                 journey.held += guard.push(leg.take(event)) if guard else leg.take(event)
@@ -291,8 +293,10 @@ def _check(request: Request) -> None:
     Raises:
         InvalidRequest: naming the field.
     """
-    if not request.messages or request.messages[-1].role != "user" or not request.question.strip():
+    answerable = request.messages and request.messages[-1].role in ("user", "tool")
+    if not answerable or not request.question.strip():
         raise InvalidRequest("the question is empty", remedy="the last message is the user's and has a text")
+    _check_form(request)
     if request.local_only and request.route is RoutePreference.CLOUD:
         raise InvalidRequest("local-only and the route cloud contradict each other", remedy="drop one of the two")
     if request.sampling.max_tokens < 1:
@@ -301,6 +305,19 @@ def _check(request: Request) -> None:
         limit = getattr(request.budget, name)
         if limit is not None and not limit >= 0:
             raise InvalidRequest(f"the budget's {name} is {limit}", remedy="a budget is a number from 0 up")
+
+
+def _check_form(request: Request) -> None:
+    """Refuse what contradicts a fixed form of the answer."""
+    if request.structured and request.route is RoutePreference.CLOUD:
+        raise InvalidRequest(
+            "a structured answer and the route cloud contradict each other: only the device holds answers to a form",
+            remedy="drop the route, or drop the format and the tools",
+        )
+    if request.sampling.format is not None and request.sampling.stop:
+        raise InvalidRequest(
+            "stop strings could cut an answer in the middle of its form", remedy="drop the stop strings or the format"
+        )
 
 
 def _closable(events: AsyncIterator[ModelEvent]) -> AsyncGenerator[ModelEvent, None]:

@@ -2,6 +2,7 @@
 
 EdgewiseError
 ├── InvalidRequest            the caller asked for something that cannot be
+│   └── InvalidFormat         a form of the answer that cannot be held to
 ├── ConfigError               a configuration file, key or value is wrong
 ├── ModelError                a model file or its run
 │   ├── ModelNotFound         not in the catalog, or not pulled yet
@@ -64,6 +65,10 @@ class EdgewiseError(Exception):
 
 class InvalidRequest(EdgewiseError):
     """The caller asked for something that cannot be: an empty question, a negative budget, an unknown route."""
+
+
+class InvalidFormat(InvalidRequest):
+    """The form asked of an answer: not well written, not supported, too large, or nothing can satisfy it."""
 
 
 class ConfigError(EdgewiseError):

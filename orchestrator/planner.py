@@ -168,6 +168,7 @@ class Planner:
         return Situation(
             preference=request.route,
             local_only=request.local_only,
+            structured=request.structured,
             budget=request.budget,
             max_tokens=request.sampling.max_tokens,
             conversation_label=Sensitivity.highest([message.sensitivity for message in request.messages]),
@@ -201,7 +202,7 @@ def _prompt_window(tokens: int, request: Request) -> int:
 def _stays(request: Request, recalled: Sequence[Recalled]) -> bool:
     """Whether it is clear already that nothing may leave: then not even the link is touched."""
     labels = [message.sensitivity for message in request.messages] + [hit.record.sensitivity for hit in recalled]
-    return request.local_only or Sensitivity.highest(labels) is Sensitivity.PRIVATE
+    return request.local_only or request.structured or Sensitivity.highest(labels) is Sensitivity.PRIVATE
 
 
 def _evidence(recalled: Sequence[Recalled]) -> tuple[Evidence, ...]:

@@ -50,14 +50,14 @@ class Composer:
         The question itself is never cut: a prompt that is still too long comes back too long, and the decision says so.
         """
         kept, lines = self._fitting(recalled, now)
-        given, turns = _split(messages)
+        given, earlier, question, behind = _split(messages)
         while True:
-            prompt = (*self._system(given, now, kept), *turns[:-1], _grounded(turns[-1], kept, lines))
+            prompt = (*self._system(given, now, kept), *earlier, _grounded(question, kept, lines), *behind)
             tokens = self.count_tokens(prompt)
-            if tokens <= window_tokens or (len(turns) == 1 and not kept):
+            if tokens <= window_tokens or not (earlier or kept):
                 return Prompt(prompt, tuple(kept), tokens)
-            if len(turns) > 1:
-                del turns[0]
+            if earlier:
+                earlier = _newer(earlier)
             else:
                 kept, lines = kept[:-1], lines[:-1]
 
@@ -77,12 +77,15 @@ class Composer:
 
     def _system(self, given: Message | None, now: datetime, kept: Sequence[Recalled]) -> tuple[Message, ...]:
         """The caller's own system message or ours; with records, their ids, and the day, since they speak of days."""
-        message = given or Message("system", (self.grounded_system if kept else "") or self.system)
+        own = (self.grounded_system if kept else "") or self.system
+        message = given or Message("system", own)
+        if message.tools and not message.text:  # they come in a system message, which need not say anything
+            message = replace(message, text=own)
         if kept:
             ids = ", ".join(f"r{hit.record.id}" for hit in kept)
             today = f"Today is {now:%A} {now.day} {now:%B %Y}. Records: {ids}."
             message = replace(message, text=f"{message.text} {today}".strip())
-        return (message,) if message.text else ()
+        return (message,) if message.text or message.tools else ()
 
 
 def _grounded(question: Message, kept: Sequence[Recalled], lines: Sequence[str]) -> Message:
@@ -91,11 +94,22 @@ def _grounded(question: Message, kept: Sequence[Recalled], lines: Sequence[str])
         return question
     label = Sensitivity.highest([question.sensitivity, *(hit.record.sensitivity for hit in kept)])
     before = [question.text, ""] if len(question.text) <= _REPEATED_CHARS else []
-    return Message(question.role, "\n".join([*before, *lines, "", question.text]), label)
+    return replace(question, text="\n".join([*before, *lines, "", question.text]), sensitivity=label)
 
 
-def _split(messages: Sequence[Message]) -> tuple[Message | None, list[Message]]:
-    """The caller's own system message, if the conversation begins with one, and the turns."""
-    if messages[0].role == "system" and len(messages) > 1:
-        return messages[0], list(messages[1:])
-    return None, list(messages)
+def _split(
+    messages: Sequence[Message],
+) -> tuple[Message | None, Sequence[Message], Message, Sequence[Message]]:
+    """The caller's own system message, if the conversation begins with one; earlier turns, the question, and what
+    followed it: calls of tools and what they gave back."""
+    given = messages[0] if messages[0].role == "system" and len(messages) > 1 else None
+    turns = messages[1:] if given else messages
+    at = len(turns) - 1
+    while at and (turns[at].role == "tool" or turns[at].calls):
+        at -= 1
+    return given, turns[:at], turns[at], turns[at + 1 :]
+
+
+def _newer(turns: Sequence[Message]) -> Sequence[Message]:
+    """All but the oldest turn, and what tools gave back to it."""
+    return turns[next((at for at, turn in enumerate(turns) if at and turn.role != "tool"), len(turns)) :]

@@ -10,9 +10,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from orchestrator.format import Format
+from orchestrator.tools import Tool, ToolCall
 from orchestrator.units import NO_ENERGY, Energy, Interval
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
+"""`tool`: what a tool that the assistant called gave back."""
 
 
 class Sensitivity(StrEnum):
@@ -65,6 +68,10 @@ class Message:
     role: Role
     text: str
     sensitivity: Sensitivity = Sensitivity.PUBLIC
+    tools: tuple[Tool, ...] = ()
+    """Of a system message: what the assistant may call."""
+    calls: tuple[ToolCall, ...] = ()
+    """Of an assistant's message: what it called, after its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +122,8 @@ class Sampling:
     seed: int = 0
     max_tokens: int = 256
     stop: tuple[str, ...] = ()
+    format: Format | None = None
+    """The form that the answer is held to; none by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +145,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One question on its way. The last message is the user's."""
+    """One question on its way. The last message is the user's, or what a tool gave back."""
 
     id: str
     """Idempotency key: whatever is retried, one id is billed once."""
@@ -151,8 +160,14 @@ class Request:
 
     @property
     def question(self) -> str:
-        """The text of the last message."""
-        return self.messages[-1].text
+        """The text of the user's last message."""
+        return next((message.text for message in reversed(self.messages) if message.role == "user"), "")
+
+    @property
+    def structured(self) -> bool:
+        """Whether the answer has a form, or tools are in play: only the device's model can do that."""
+        tooled = any(message.role == "tool" or message.tools or message.calls for message in self.messages)
+        return tooled or self.sampling.format is not None
 
 
 @dataclass(frozen=True, slots=True)

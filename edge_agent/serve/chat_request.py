@@ -91,7 +91,7 @@ def _label(role: Role, text: str, labels: Labels) -> Sensitivity:
             return Sensitivity.PUBLIC
         case "user":
             return labels.of_question(text)
-        case "assistant":
+        case "assistant" | "tool":
             return labels.of_answer(text)
 
 

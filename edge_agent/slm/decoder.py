@@ -48,6 +48,11 @@ class Decoder:
         self._ones = np.ones((1, window), np.int64)
         self._positions = np.arange(window, dtype=np.int64)[None]
 
+    @property
+    def vocabulary(self) -> int:
+        """V, the length of a row of logits."""
+        return self._session.signature.vocabulary
+
     def new_cache(self) -> KVCache:
         """An empty cache for one sequence."""
         return new_cache(self._session, self._window)

@@ -9,14 +9,16 @@ from collections.abc import Sequence as Several
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from edge_agent.slm.chat_template import ChatTemplate
 from edge_agent.slm.cores import usable_cores
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.folder import ModelFolder
+from edge_agent.slm.guidance.constraint import Constraint
 from edge_agent.slm.interrupt import Interrupt, Interrupted
 from edge_agent.slm.job import Job
 from edge_agent.slm.sampling import Sampler
@@ -27,6 +29,9 @@ from edge_agent.slm.tokenizer import Tokenizer
 from orchestrator.budget.deadline import Deadline
 from orchestrator.errors import ContextWindowExceeded, InferenceFailed
 from orchestrator.types import Completed, FinishReason, Message, ModelEvent, Sampling, Started, TextDelta, Usage
+
+if TYPE_CHECKING:
+    from edge_agent.slm.guidance.guide import Guide
 
 CPU = ("CPUExecutionProvider",)
 
@@ -147,6 +152,7 @@ class OnnxModel:
         Raises:
             ContextWindowExceeded: the prompt leaves no room for an answer.
             InvalidRequest: sampling out of range, or a conversation that the chat template refuses.
+            InvalidFormat: the answer cannot be held to the form; also in mid-answer, where it turns out too complex.
             InferenceFailed: the runtime failed, or the logits are not numbers.
         """
         sampler = Sampler(sampling)
@@ -157,10 +163,12 @@ class OnnxModel:
                 f"the prompt is {len(prompt.tokens)} tokens; the window of {self._name} holds {self._context_tokens}",
                 remedy="shorten the conversation, or use a model with a longer window",
             )
+        constraint = await asyncio.to_thread(self._constraint, sampling, prompt)
         yield Started(self._name)
         interrupt = Interrupt()
         capped = replace(sampling, max_tokens=min(sampling.max_tokens, room))
-        job = Job(self._thread, self._answer(prompt, capped, sampler, deadline, interrupt))
+        sequence = Sequence(prompt.tokens, sampler, constraint=constraint)
+        job = Job(self._thread, self._answer(sequence, prompt, capped, deadline, interrupt))
         watch = asyncio.create_task(_expire(job, interrupt, deadline))
         try:
             async for event in job.items():
@@ -188,8 +196,17 @@ class OnnxModel:
         tokens = self._tokenizer.encode(self._template.render(messages, prefix=bare))
         return Prompt(tokens, bare, len(prefix) - len(bare))
 
+    @cached_property
+    def _guide(self) -> Guide:
+        from edge_agent.slm.guidance.guide import Guide  # 50 ms, which most answers need not wait for
+
+        return Guide(self._tokenizer, vocabulary=self._decoder.vocabulary, end_ids=self._end_ids)
+
+    def _constraint(self, sampling: Sampling, prompt: Prompt) -> Constraint | None:
+        return self._guide.constraint(sampling.format, behind=prompt.prefix) if sampling.format else None
+
     def _answer(
-        self, prompt: Prompt, sampling: Sampling, sampler: Sampler, deadline: Deadline, interrupt: Interrupt
+        self, sequence: Sequence, prompt: Prompt, sampling: Sampling, deadline: Deadline, interrupt: Interrupt
     ) -> Iterator[ModelEvent]:
         """The answer, computed in the calling thread."""
         text = TextStream(self._tokenizer, sampling.stop, behind=prompt.prefix, owed_spaces=prompt.owed_spaces)
@@ -197,7 +214,7 @@ class OnnxModel:
         if deadline.expired:
             interrupt.set()
         try:
-            for step in self._decoder.steps(self._cache, Sequence(prompt.tokens, sampler), interrupt):
+            for step in self._decoder.steps(self._cache, sequence, interrupt):
                 if step.choice is None:
                     yield TextDelta("", (), step.bytes_moved)
                     continue
@@ -205,7 +222,8 @@ class OnnxModel:
                 ended = step.choice.token in self._end_ids
                 shown = "" if ended else text.push(step.choice.token)
                 yield TextDelta(shown, (step.choice.score,), step.bytes_moved)
-                if ended or text.stopped:
+                whole = written == sequence.written and sequence.complete
+                if ended or text.stopped or whole:
                     reason = FinishReason.STOP
                     break
                 if written == sampling.max_tokens:

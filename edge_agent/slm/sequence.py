@@ -45,6 +45,11 @@ class Sequence:
         """Number of tokens behind the prompt."""
         return len(self.tokens) - self.prompt_tokens
 
+    @property
+    def complete(self) -> bool:
+        """Whether its constraint lets nothing but an end follow."""
+        return self._constraint is not None and self._constraint.complete
+
     def draft(self, most: int) -> list[int]:
         """Tokens proposed behind the last one, at most `most`.
 
@@ -80,7 +85,7 @@ class Sequence:
             self.tokens.append(choice.token)
             if self._constraint:
                 self._constraint.advance(choice.token)
-            if choice.token != guess or (self._constraint and self._constraint.complete):
+            if choice.token != guess or self.complete:
                 break
         self._tell(drafted, choices)
         return choices

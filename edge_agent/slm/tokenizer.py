@@ -58,6 +58,10 @@ class Tokenizer:
         """The text of `ids`, without control tokens."""
         return self._inner.decode(ids, skip_special_tokens=True)
 
+    def to_json(self) -> str:
+        """The text of its `tokenizer.json`."""
+        return self._inner.to_str()
+
     def stream(self, behind: str = "") -> TokenStream:
         """A decoder for tokens that come right behind the text `behind`."""
         return TokenStream(self, self.encode(behind))

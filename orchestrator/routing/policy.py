@@ -76,6 +76,8 @@ class Situation:
     local: RouteEstimate
     cloud: RouteEstimate | None
     """None where there is no cloud model to ask."""
+    structured: bool = False
+    """Whether the answer has a form, or tools are in play."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -156,6 +158,8 @@ def _kept_at_home(situation: Situation) -> Exclusion | None:
         return "private_record", f"private record {record.record_id} is needed: stays on the device"
     if situation.conversation_label is Sensitivity.PRIVATE:
         return "private_conversation", "the conversation used private records: stays on the device"
+    if situation.structured:
+        return "structured", "the answer has a form or may call tools, which only the device's model can be held to"
     if situation.link is LinkState.NONE:
         return "no_cloud", "no cloud is configured: the device answers"
     if situation.link is LinkState.DOWN:
