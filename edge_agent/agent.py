@@ -168,6 +168,16 @@ class AsyncAgent:
         record = Record(kind=kind, title=title, body=text, source="user", sensitivity=label)
         return self.parts.context.add(record)
 
+    async def forget(self, record_id: int) -> None:
+        """Remove a record from the store, and what the model keeps of prompts that may have held it.
+
+        Raises:
+            RecordNotFound: there is none.
+            StoreError: the store cannot be written.
+        """
+        self.parts.context.forget(record_id)
+        await self.parts.local.forget()
+
     async def windows(self) -> list[WindowState]:
         """What was spent, is reserved and is left, for each budget window."""
         return self.parts.ledger.state()
@@ -248,6 +258,10 @@ class Agent:
     ) -> int:
         """Add a record; its id. See `AsyncAgent.remember`."""
         return self._loop.run(lambda: self._agent.remember(text, sensitivity=sensitivity, kind=kind, title=title))
+
+    def forget(self, record_id: int) -> None:
+        """Remove a record, also from what the model keeps. See `AsyncAgent.forget`."""
+        self._loop.run(lambda: self._agent.forget(record_id))
 
     def windows(self) -> list[WindowState]:
         """What was spent, is reserved and is left, for each budget window."""

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge_agent.cloud import GatewayModel
 from edge_agent.config import Config
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.context.wording import sentence
@@ -18,6 +18,7 @@ from edge_agent.journal import Journal
 from edge_agent.ledger import SqliteLedgerStore
 from edge_agent.slm.installed import installed
 from edge_agent.slm.model import OnnxModel
+from edge_agent.slm.prefixes import PrefixRoom
 from edge_agent.slm.progress import Progress
 from orchestrator.budget import Ledger
 from orchestrator.clock import SystemClock
@@ -31,6 +32,9 @@ from orchestrator.routing.confidence import ConfidenceRule
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
 from orchestrator.types import Recalled
+
+if TYPE_CHECKING:
+    from edge_agent.cloud import GatewayModel
 
 LOCAL_SYSTEM = "You are a helpful assistant. Answer briefly and correctly."
 GROUNDED_SYSTEM = "You are a helpful assistant. Answer in one or two short sentences."
@@ -67,7 +71,7 @@ async def assemble(
     journal = resources.enter_context(Journal.open(config.journal_path))
     meter = meter_for(config.energy.meter, Profile.load(config.energy.profile))
     model = resources.enter_context(await asyncio.to_thread(open_model, config, progress) if local is None else local)
-    cloud = None if config.local_only else GatewayModel.of(config.cloud)
+    cloud = _cloud(config)
     if cloud is not None:
         resources.push_async_callback(cloud.aclose)
     link = Link(cloud, clock)
@@ -107,6 +111,15 @@ async def assemble(
     return Parts(config, engine, model, context, ledger, journal, meter, link)
 
 
+def _cloud(config: Config) -> GatewayModel | None:
+    """The configured gateway's model. Without one not even gRPC is imported: it takes a tenth of a second."""
+    if config.local_only or config.cloud.target is None:
+        return None
+    from edge_agent.cloud import GatewayModel
+
+    return GatewayModel.of(config.cloud)
+
+
 class _NoRecords:
     """A context store that is switched off."""
 
@@ -127,6 +140,11 @@ def open_model(config: Config, progress: Progress) -> OnnxModel:
         threads=section.threads,
         context_tokens=section.context_tokens,
         providers=section.providers,
+        prefixes=PrefixRoom(
+            memory_bytes=int(config.prefixes.memory_mb * 1e6),
+            folder=config.prefixes_path if config.prefixes.disk_mb else None,
+            disk_bytes=int(config.prefixes.disk_mb * 1e6),
+        ),
     )
 
 

@@ -34,6 +34,15 @@ class ModelSection(Section):
     """ONNX Runtime execution providers, best first."""
 
 
+class PrefixesSection(Section):
+    """What is kept of prompts that were read, so that they need not be read again."""
+
+    memory_mb: NotNegative = 128
+    """Keys and values in memory: 46 kB a token for the default model. 0 keeps only the conversation in progress."""
+    disk_mb: NotNegative = 128
+    """System prompts saved for the next start. 0 saves nothing."""
+
+
 class CloudSection(Section):
     """The gateway. Without a target there is no cloud, and no socket is ever opened."""
 
@@ -160,6 +169,7 @@ class Config(Settings):
     state: Path | None = None
     """The folder of the databases; by default the home folder."""
     model: ModelSection = ModelSection()
+    prefixes: PrefixesSection = PrefixesSection()
     cloud: CloudSection = CloudSection()
     route: RoutePreference = RoutePreference.AUTO
     local_only: bool = False
@@ -207,6 +217,11 @@ class Config(Settings):
     def journal_path(self) -> Path:
         """Where decisions and receipts live."""
         return self._state / "journal.db"
+
+    @property
+    def prefixes_path(self) -> Path:
+        """Where system prompts are saved."""
+        return self._state / "cache" / "prefixes"
 
     @property
     def _state(self) -> Path:

@@ -84,7 +84,8 @@ class Composer:
         if kept:
             ids = ", ".join(f"r{hit.record.id}" for hit in kept)
             today = f"Today is {now:%A} {now.day} {now:%B %Y}. Records: {ids}."
-            message = replace(message, text=f"{message.text} {today}".strip())
+            label = Sensitivity.highest([message.sensitivity, *(hit.record.sensitivity for hit in kept)])
+            message = replace(message, text=f"{message.text} {today}".strip(), sensitivity=label)
         return (message,) if message.text or message.tools else ()
 
 

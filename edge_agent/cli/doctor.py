@@ -23,8 +23,9 @@ def doctor(local_only: LocalOnlyOption = False, config: ConfigOption = None) -> 
     table = Table(show_header=False, pad_edge=False, box=None)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, finding in (*_machine(), *_model(chosen), *_energy(chosen), *_stores(chosen), *_link(chosen)):
-        table.add_row(name, finding)
+    for part in (_machine(), _model(chosen), _saved(chosen), _energy(chosen), _stores(chosen), _link(chosen)):
+        for name, finding in part:
+            table.add_row(name, finding)
     console().print(table)
 
 
@@ -53,6 +54,17 @@ def _model(config: Config) -> list[tuple[str, str]]:
     if found is None:
         return [("model", f"{name} is not installed: edgewise models pull {name}")]
     return [("model", f"{name}, {found.bytes / 1e6:.0f} MB in {found.path}")]
+
+
+def _saved(config: Config) -> list[tuple[str, str]]:
+    from edge_agent.slm.prefix_files import saved_in
+
+    folder, most = config.prefixes_path, config.prefixes.disk_mb
+    if not most:
+        return [("system prompts", "not saved: prefixes.disk_mb is 0")]
+    found = saved_in(folder)
+    state = f"{found.prompts} saved, {found.bytes / 1e6:.1f} of {most:.0f} MB in {folder}"
+    return [("system prompts", state if found.writable else f"{state}, which cannot be written: each start reads anew")]
 
 
 def _energy(config: Config) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edge_agent.slm.prefixes import Kept
 from edge_agent.slm.session import Session
 
 
@@ -46,6 +47,23 @@ class KVCache(ABC):
         del self.tokens[length:]
         self.prefilled = min(self.prefilled, length)
 
+    @property
+    @abstractmethod
+    def buffers(self) -> list[NDArray[np.floating]]:
+        """Keys and values as they are: one array a cache input, [1, kv_heads, at least `len(self)`, head_dim]."""
+
+    def restore(self, tokens: Sequence[int], kept: Kept) -> None:
+        """Hold what is kept of `tokens` and nothing else, as if it had just been read."""
+        self.truncate(0)
+        self._make_room(kept.length)
+        kept.copy_to(self.buffers)
+        self.tokens = list(tokens[: kept.length])
+        self.prefilled = kept.length
+
+    @abstractmethod
+    def _make_room(self, length: int) -> None:
+        """Have places in `buffers` for `length` tokens, of an empty cache."""
+
     @abstractmethod
     def fork(self) -> KVCache:
         """A copy that goes its own way."""
@@ -67,12 +85,18 @@ class SharedCache(KVCache):
         self._capacity = 0
 
     def bind(self, new: int) -> onnxruntime.IOBinding:
-        needed = len(self) + new
-        if needed > self._window:
-            raise ValueError(f"{needed} tokens in a window of {self._window}")
-        if needed > self._capacity:
-            self._grow(min(self._window, max(needed, 2 * self._capacity, self._FIRST)))
+        self._make_room(len(self) + new)
         return self._binding
+
+    @property
+    def buffers(self) -> list[NDArray[np.floating]]:
+        return self._buffers
+
+    def _make_room(self, length: int) -> None:
+        if length > self._window:
+            raise ValueError(f"{length} tokens in a window of {self._window}")
+        if length > self._capacity:
+            self._grow(min(self._window, max(length, 2 * self._capacity, self._FIRST)))
 
     def fork(self) -> SharedCache:
         twin = SharedCache(self._session, self._window)
@@ -120,6 +144,15 @@ class GrownCache(KVCache):
         super().commit(tokens)
         # Outputs come in the order in which they were first bound: the logits behind these.
         self._values = self._binding.get_outputs()[: len(self._values)]
+
+    @property
+    def buffers(self) -> list[NDArray[np.floating]]:
+        return [value.numpy() for value in self._values]
+
+    def _make_room(self, length: int) -> None:
+        layout = self._session.signature.cache_layout
+        empty = (np.empty((1, *layout.shape(length)[1:]), layout.dtype) for _ in self._values)
+        self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in empty]
 
     def truncate(self, length: int) -> None:
         if length < len(self):

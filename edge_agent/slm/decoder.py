@@ -97,7 +97,7 @@ class Decoder:
         Raises:
             As `forward`.
         """
-        cache.truncate(_reusable(cache, prompt))
+        cache.truncate(reusable(cache, prompt))
         while left := len(prompt) - len(cache):
             size = min(left, self._chunk_tokens)
             size -= left - size == 1  # a single token alone would round differently
@@ -135,10 +135,10 @@ class Decoder:
         return logits[0, -keep:].astype(np.float32, copy=False)
 
     def _bytes_moved(self, cache: KVCache) -> int:
-        return self._weight_bytes + len(cache) * self._session.signature.cache_bytes_per_token
+        return self._weight_bytes + len(cache) * self._session.signature.cache_layout.bytes_per_token
 
 
-def _reusable(cache: KVCache, prompt: Tokens[int]) -> int:
+def reusable(cache: KVCache, prompt: Tokens[int]) -> int:
     """How much of `cache` a prefill of `prompt` would make again, bit for bit: two tokens at least are left to it."""
     most = max(0, min(cache.prefilled, len(prompt) - 2))
     return next((at for at in range(most) if cache.tokens[at] != prompt[at]), most)

@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Self
 
 from edge_agent.slm.chat_template import ChatTemplate
 from edge_agent.slm.cores import usable_cores
-from edge_agent.slm.decoder import Decoder
+from edge_agent.slm.decoder import Decoder, reusable
 from edge_agent.slm.folder import ModelFolder
 from edge_agent.slm.guidance.constraint import Constraint
+from edge_agent.slm.identity import identity_of
 from edge_agent.slm.interrupt import Interrupt, Interrupted
 from edge_agent.slm.job import Job
+from edge_agent.slm.prefixes import PrefixRoom, PrefixStore
 from edge_agent.slm.sampling import Sampler
 from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
+from edge_agent.slm.system_prompt import SystemPrompt, system_prompt
 from edge_agent.slm.text_stream import TextStream
 from edge_agent.slm.tokenizer import Tokenizer
 from orchestrator.budget.deadline import Deadline
@@ -41,6 +44,7 @@ class Prompt:
     """A rendered and tokenised prompt, and the beginning of the answer that stands at its end."""
 
     tokens: list[int]
+    system: SystemPrompt | None
     prefix: str
     owed_spaces: int = 0
     """Spaces that end what was shown but not `prefix`: tokens carry theirs in front, so the model writes them."""
@@ -50,7 +54,7 @@ class OnnxModel:
     """A decoder-only chat model on ONNX Runtime: a `LocalModel`.
 
     One thread of its own computes, so answers come one after another; the event loop stays free. The keys and values
-    of the last prompt and answer are kept: what the next prompt has in common with them is not computed again.
+    of earlier prompts are kept: what the next prompt has in common with any of them is not computed again.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class OnnxModel:
         tokenizer: Tokenizer,
         template: ChatTemplate,
         decoder: Decoder,
+        prefixes: PrefixStore,
         end_ids: frozenset[int],
     ) -> None:
         """Put a model together from its parts; `open` does so from a folder."""
@@ -69,6 +74,7 @@ class OnnxModel:
         self._tokenizer = tokenizer
         self._template = template
         self._decoder = decoder
+        self._prefixes = prefixes
         self._end_ids = end_ids
         self._cache = decoder.new_cache()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"edgewise-{name}")
@@ -81,6 +87,7 @@ class OnnxModel:
         threads: int | None = None,
         context_tokens: int | None = None,
         providers: Several[str] = CPU,
+        prefixes: PrefixRoom | None = None,
     ) -> OnnxModel:
         """Load an installed model, or any decoder in the hub's ONNX layout.
 
@@ -89,6 +96,7 @@ class OnnxModel:
             threads: to compute with; by default, one a physical core that may be used.
             context_tokens: prompt and answer together; by default, and at most, what the model was trained for.
             providers: ONNX Runtime execution providers, the preferred one first.
+            prefixes: how much may be kept of what was read; by default 128 MB in memory, and nothing on disk.
 
         Raises:
             ModelNotFound: the folder or a file in it is missing.
@@ -100,7 +108,9 @@ class OnnxModel:
         tokenizer = Tokenizer.open(files.tokenizer)
         special = files.special_tokens
         window = min(files.context_tokens, context_tokens or files.context_tokens)
-        session = Session.open(files.graph, threads=threads or usable_cores(), providers=providers, remedy=files.remedy)
+        threads = threads or usable_cores()
+        session = Session.open(files.graph, threads=threads, providers=providers, remedy=files.remedy)
+        identity = identity_of(folder, threads=threads, providers=providers)
         return cls(
             files.name,
             context_tokens=window,
@@ -112,6 +122,7 @@ class OnnxModel:
                 now=lambda: datetime.now(UTC).astimezone(),
             ),
             decoder=Decoder(session, window=window, weight_bytes=files.weight_bytes),
+            prefixes=PrefixStore.open(session.signature.cache_layout, prefixes or PrefixRoom(), identity=identity),
             end_ids=files.end_ids | tokenizer.ids_of([special.get("eos_token", "")]),
         )
 
@@ -131,7 +142,7 @@ class OnnxModel:
         Raises:
             InvalidRequest: the chat template refuses the conversation.
         """
-        return len(self._prompt(messages, prefix).tokens)
+        return len(self._encode(messages, prefix.rstrip(" ")))
 
     async def generate(
         self, messages: Several[Message], *, sampling: Sampling, deadline: Deadline, prefix: str = ""
@@ -179,6 +190,13 @@ class OnnxModel:
             job.withdraw()
             await job.ended()
 
+    async def forget(self) -> None:
+        """Drop what is kept of earlier prompts, with the records that were in them, once the answers in progress end.
+
+        Saved system prompts hold no records and stay.
+        """
+        await asyncio.wrap_future(self._thread.submit(self._forget))
+
     def close(self) -> None:
         """Let go of the thread, after the answer in progress. The model cannot be used afterwards."""
         self._thread.shutdown()
@@ -193,8 +211,24 @@ class OnnxModel:
 
     def _prompt(self, messages: Several[Message], prefix: str) -> Prompt:
         bare = prefix.rstrip(" ")
-        tokens = self._tokenizer.encode(self._template.render(messages, prefix=bare))
-        return Prompt(tokens, bare, len(prefix) - len(bare))
+        tokens = self._encode(messages, bare)
+        return Prompt(tokens, system_prompt(messages, tokens, self._encode), bare, len(prefix) - len(bare))
+
+    def _encode(self, messages: Several[Message], prefix: str = "") -> list[int]:
+        return self._tokenizer.encode(self._template.render(messages, prefix=prefix))
+
+    def _forget(self) -> None:
+        self._prefixes.clear()
+        self._cache = self._decoder.new_cache()
+
+    def _recall(self, prompt: Prompt) -> None:
+        """Put into the cache what is known of a prompt, where it does not hold as much; keep what has to go for it."""
+        cache = self._cache
+        held, kept = reusable(cache, prompt.tokens), self._prefixes.match(prompt.tokens, prompt.system)
+        if held < cache.prefilled:
+            self._prefixes.keep(cache.tokens[: cache.prefilled], cache.buffers)
+        if kept is not None and kept.length > held:
+            cache.restore(prompt.tokens, kept)
 
     @cached_property
     def _guide(self) -> Guide:
@@ -213,6 +247,7 @@ class OnnxModel:
         written, reason = 0, FinishReason.DEADLINE
         if deadline.expired:
             interrupt.set()
+        self._recall(prompt)
         try:
             for step in self._decoder.steps(self._cache, sequence, interrupt):
                 if step.choice is None:
@@ -237,6 +272,8 @@ class OnnxModel:
         if held := text.flush():
             yield TextDelta(held)
         yield Completed(Usage(len(prompt.tokens), written), reason)
+        if prompt.system is not None:
+            self._prefixes.save(prompt.system, self._cache.tokens[: self._cache.prefilled], self._cache.buffers)
 
 
 async def _expire(job: Job[ModelEvent], interrupt: Interrupt, deadline: Deadline) -> None:

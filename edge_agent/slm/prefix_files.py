@@ -47,12 +47,6 @@ def saved_in(folder: Path) -> Saved:
     return Saved(len(files), sum(file.bytes for file in files), os.access(existing, os.W_OK | os.X_OK))
 
 
-def forget_saved(folder: Path) -> None:
-    """Remove the saved prompts of all models. Nothing is raised."""
-    for file in _files(folder):
-        _remove(file.path)
-
-
 class PrefixFiles:
     """A folder with one .npz file a system prompt, of any number of models, within a bound of bytes.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,21 @@ _LEFT_OVER: Final = 2
 Buffers = Sequence[NDArray[Any]]
 """Keys and values as a graph has them: one array a cache input, [kv_heads, capacity, head_dim], or a 1 before that."""
 Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixRoom:
+    """How much may be kept of what was read.
+
+    Attributes:
+        memory_bytes: keys and values in memory; 0 keeps nothing.
+        folder: where system prompts are saved; None saves nothing.
+        disk_bytes: all files in `folder` together.
+    """
+
+    memory_bytes: int = 128_000_000
+    folder: Path | None = None
+    disk_bytes: int = 128_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,14 @@ class PrefixStore:
         self._files = files
         self.clear()
 
+    @classmethod
+    def open(cls, layout: CacheLayout, room: PrefixRoom, *, identity: str) -> PrefixStore:
+        """A store for a model; where `identity` is empty, nothing is saved, since nobody knows whose it would be."""
+        files = None
+        if room.folder is not None and identity:
+            files = PrefixFiles(room.folder, identity=identity, layout=layout, max_bytes=room.disk_bytes)
+        return cls(layout, max_bytes=room.memory_bytes, files=files)
+
     @property
     def bytes(self) -> int:
         """What the keys and values take in memory."""
@@ -110,17 +134,23 @@ class PrefixStore:
         length = min(length, len(ids) - _LEFT_OVER)
         return Kept(length, tuple(block.kv for block in path)) if length > 0 else None
 
-    def keep(self, tokens: Sequence[int], buffers: Buffers, system: SystemPrompt | None = None) -> None:
+    def keep(self, tokens: Sequence[int], buffers: Buffers) -> None:
         """Remember what a prompt's beginning was read as. What is known already is not copied again.
 
         Args:
             tokens: those that came in passes of two tokens or more, from the first on. Others round differently, and
                 an answer would depend on what was asked before.
             buffers: their keys and values, in their first places.
-            system: how the prompt begins, to be saved where it is not yet.
         """
         self._insert(np.asarray(tokens, np.int64), lambda start, stop: _cut(buffers, start, stop))
-        if system is not None and self._files is not None and system.begins(tokens):
+
+    def save(self, system: SystemPrompt, tokens: Sequence[int], buffers: Buffers) -> None:
+        """Write the system prompt that `tokens` begin with to disk, where it is not yet.
+
+        Args:
+            tokens, buffers: as of `keep`.
+        """
+        if self._files is not None and system.begins(tokens):
             self._files.save(system, lambda: _cut(buffers, 0, len(system.tokens)))
 
     def _walk(self, ids: Ids) -> tuple[list[_Block], int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from edge_agent.slm.cache_layout import CacheLayout
 from edge_agent.slm.interrupt import Interrupt
 from orchestrator.errors import ConfigError, InferenceFailed, ModelCorrupt, ModelUnsupported
 
@@ -53,9 +54,9 @@ class Signature:
     shared_kv: bool
 
     @property
-    def cache_bytes_per_token(self) -> int:
-        """Bytes of keys and values that one token adds in all layers."""
-        return len(self.past) * self.kv_heads * self.head_dim * self.cache_type.itemsize
+    def cache_layout(self) -> CacheLayout:
+        """How the keys and values of a token lie in memory."""
+        return CacheLayout(len(self.past), self.kv_heads, self.head_dim, self.cache_type)
 
 
 class Session:

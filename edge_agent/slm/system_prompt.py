@@ -31,7 +31,9 @@ class SystemPrompt:
         return tuple(tokens[: len(self.tokens)]) == self.tokens
 
 
-def system_prompt(messages: Sequence[Message], encode: Callable[[Sequence[Message]], list[int]]) -> SystemPrompt | None:
+def system_prompt(
+    messages: Sequence[Message], tokens: Sequence[int], encode: Callable[[Sequence[Message]], list[int]]
+) -> SystemPrompt | None:
     """What the prompt of `messages` has in common with that of any other conversation under its system message.
 
     It is a part of a prompt in which no turn but the system's says anything, so no turn can leak into it. A system
@@ -39,6 +41,7 @@ def system_prompt(messages: Sequence[Message], encode: Callable[[Sequence[Messag
 
     Args:
         messages: a conversation. Without a system message, what the chat template puts in its place counts.
+        tokens: its prompt.
         encode: renders a conversation with the model's chat template and tokenises it.
 
     Returns:
@@ -48,8 +51,9 @@ def system_prompt(messages: Sequence[Message], encode: Callable[[Sequence[Messag
     if any(message.sensitivity is not Sensitivity.PUBLIC for message in system):
         return None
     try:
-        bare, full = encode([*system, Message("user", "")]), encode(messages)
+        empty = encode([*system, Message("user", "")])
     except InvalidRequest:
         return None
-    length = next((at for at, (a, b) in enumerate(zip(bare, full, strict=False)) if a != b), min(len(bare), len(full)))
-    return SystemPrompt(tuple(bare[:length]), _DOOR) if length else None
+    most = min(len(empty), len(tokens))
+    length = next((at for at in range(most) if empty[at] != tokens[at]), most)
+    return SystemPrompt(tuple(empty[:length]), _DOOR) if length else None

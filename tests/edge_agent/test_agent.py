@@ -13,7 +13,7 @@ import edge_agent
 from edge_agent import Agent, AsyncAgent, Budget, Config, Message, Sampling
 from edge_agent.config import ModelSection
 from edge_agent.slm.convert.synthetic import write_synthetic_model
-from orchestrator.errors import InvalidRequest, ModelNotFound
+from orchestrator.errors import InvalidRequest, ModelNotFound, RecordNotFound
 from orchestrator.types import FinishReason, Route, Sensitivity
 
 SHORT = Sampling(max_tokens=8)
@@ -63,6 +63,15 @@ def test_what_is_remembered_is_recalled_and_labels_the_answer(agent: Agent) -> N
     assert answer.record_ids == (record,)
     assert answer.sensitivity is Sensitivity.PRIVATE
     assert answer.reason == f"private record {record} is needed: stays on the device"
+
+
+def test_what_is_forgotten_is_not_recalled(agent: Agent) -> None:
+    record = agent.remember("Dentist on Tuesday at 9:30", sensitivity="private")
+    assert agent.ask("When do I see the dentist?", sampling=SHORT).record_ids == (record,)
+    agent.forget(record)
+    assert agent.ask("When do I see the dentist?", sampling=SHORT).record_ids == ()
+    with pytest.raises(RecordNotFound):
+        agent.forget(record)
 
 
 def test_leaving_a_stream_early_settles_it(agent: Agent) -> None:

@@ -38,6 +38,16 @@ def test_records_stay_within_their_share() -> None:
     assert [found.record.id for found in prompt.recalled] == [1, 2]
 
 
+def test_whatever_speaks_of_records_carries_their_label() -> None:
+    """The system text names them, so it may not be saved as if it were the agent's own."""
+    record = Recalled(Record(kind="note", body="x", id=3, sensitivity=Sensitivity.PRIVATE), 0.9)
+    prompt = COMPOSER.compose([Message("user", "when?")], [record], now=NOW, window_tokens=100)
+    assert [message.sensitivity for message in prompt.messages] == [Sensitivity.PRIVATE] * 2
+    assert COMPOSER.compose([Message("user", "when?")], [], now=NOW, window_tokens=100).messages[0] == Message(
+        "system", "Be brief."
+    )
+
+
 def test_the_callers_own_system_message_is_kept() -> None:
     messages = [Message("system", "Speak like a pirate."), Message("user", "hi")]
     assert COMPOSER.compose(messages, [], now=NOW, window_tokens=100).messages == tuple(messages)

@@ -17,11 +17,12 @@ import pytest
 from onnx import numpy_helper
 
 from edge_agent.slm.model import OnnxModel
+from edge_agent.slm.prefixes import PrefixRoom
 from orchestrator.budget.deadline import Deadline
 from orchestrator.clock import SystemClock
 from orchestrator.errors import ContextWindowExceeded, InferenceFailed, InvalidRequest, ModelNotFound
 from orchestrator.ports import LocalModel
-from orchestrator.types import Completed, FinishReason, Message, ModelEvent, Sampling, Started, TextDelta
+from orchestrator.types import Completed, FinishReason, Message, ModelEvent, Sampling, Sensitivity, Started, TextDelta
 
 pytestmark = pytest.mark.anyio
 
@@ -80,6 +81,16 @@ async def ask(
     return "".join(delta.text for delta in deltas), deltas, end
 
 
+def chunks(answer: tuple[str, list[TextDelta], Completed]) -> int:
+    """In how many parts a prompt was read before the one that gave the first token."""
+    return next(at for at, delta in enumerate(answer[1]) if delta.tokens)
+
+
+def scores(answer: tuple[str, list[TextDelta], Completed]) -> list[object]:
+    """What the model thought of each token, to the bit."""
+    return [delta.tokens for delta in answer[1] if delta.tokens]
+
+
 def variant(tiny_folder: Path, folder: Path, **config: object) -> Path:
     """A copy of the tiny model with another configuration."""
     shutil.copytree(tiny_folder, folder)
@@ -120,6 +131,59 @@ async def test_two_at_once_do_not_mix(tiny: OnnxModel) -> None:
     asked = (ask(tiny, Sampling(max_tokens=20), messages=turns) for turns in (QUESTION, other))
     together = await asyncio.gather(*asked)
     assert [text for text, _, _ in together] == [text for text, _, _ in apart]
+
+
+async def test_a_conversation_that_was_put_aside_is_not_read_again(tiny: OnnxModel, tiny_folder: Path) -> None:
+    short, long = Sampling(max_tokens=8), (Message("user", "What do bees make? " * 12),)
+    turns = (*long, Message("assistant", "Honey."), Message("user", "And wasps?"))
+    assert chunks(await ask(tiny, short, messages=long)) > 0
+    assert chunks(await ask(tiny, short)) == 0
+    warm = await ask(tiny, short, messages=turns)
+    assert chunks(warm) == 0
+    with OnnxModel.open(tiny_folder, threads=1) as fresh:
+        cold = await ask(fresh, short, messages=turns)
+    assert chunks(cold) > 0
+    assert (texts := [text for text, _, _ in (warm, cold)])[0] == texts[1]
+    assert scores(warm) == scores(cold)
+
+
+async def test_a_system_prompt_outlives_the_process(tiny_folder: Path, tmp_path: Path) -> None:
+    folder, room = variant(tiny_folder, tmp_path / "model"), PrefixRoom(folder=tmp_path / "saved")
+    (folder / "edgewise.json").write_text('{"name": "tiny"}')
+    system = Message("system", "You know all about bees, and you say it in few words. " * 4)
+    answers = []
+    for question in ("What do bees make?", "What do wasps make?", "What do bees make?"):
+        with OnnxModel.open(folder, threads=1, prefixes=room) as model:
+            answers.append(await ask(model, Sampling(max_tokens=8), messages=(system, Message("user", question))))
+    (file,) = (tmp_path / "saved").iterdir()
+    assert [chunks(answer) for answer in answers] == [1, 0, 0]
+    assert scores(answers[0]) == scores(answers[2])
+    file.write_bytes(file.read_bytes()[:-500])
+    with OnnxModel.open(folder, threads=1, prefixes=room) as model:
+        again = await ask(model, Sampling(max_tokens=8), messages=(system, Message("user", "What do bees make?")))
+    assert (chunks(again), scores(again)) == (1, scores(answers[0]))
+
+
+@pytest.mark.parametrize("label", [Sensitivity.PERSONAL, Sensitivity.PRIVATE])
+async def test_a_system_message_that_is_not_public_is_not_saved(
+    tiny_folder: Path, tmp_path: Path, label: Sensitivity
+) -> None:
+    folder = variant(tiny_folder, tmp_path / "model")
+    (folder / "edgewise.json").write_text('{"name": "tiny"}')
+    with OnnxModel.open(folder, threads=1, prefixes=PrefixRoom(folder=tmp_path / "saved")) as model:
+        await ask(model, Sampling(max_tokens=4), messages=(Message("system", "Ann is 41.", label), *QUESTION))
+    assert not (tmp_path / "saved").exists()
+
+
+async def test_what_was_forgotten_is_read_again(tiny: OnnxModel) -> None:
+    long = (Message("user", "The PIN of my card is 1234, do not tell. " * 6),)
+    before = await ask(tiny, Sampling(max_tokens=4), messages=long)
+    assert chunks(await ask(tiny, Sampling(max_tokens=4), messages=long)) == 0
+    await ask(tiny, Sampling(max_tokens=4))
+    await tiny.forget()
+    after = await ask(tiny, Sampling(max_tokens=4), messages=long)
+    assert chunks(after) == chunks(before) > 0
+    assert scores(after) == scores(before)
 
 
 async def test_the_end_token_ends_it_and_is_not_shown(tiny: OnnxModel, tiny_folder: Path, tmp_path: Path) -> None:

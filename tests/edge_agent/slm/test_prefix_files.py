@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge_agent.slm.cache_layout import CacheLayout
-from edge_agent.slm.prefix_files import PrefixFiles, forget_saved, saved_in
+from edge_agent.slm.prefix_files import PrefixFiles, saved_in
 from edge_agent.slm.system_prompt import SystemPrompt, system_prompt
 from orchestrator.types import Message
 
@@ -24,7 +24,7 @@ PLENTY = 1 << 30
 
 def prompt(length: int = 20, seed: int = 1) -> SystemPrompt:
     tokens = np.random.default_rng(seed).integers(0, 50_000, length).tolist()
-    made = system_prompt([Message("user", "")], lambda _: tokens)
+    made = system_prompt([Message("user", "")], tokens, lambda _: tokens)
     assert made is not None
     return made
 
@@ -172,8 +172,7 @@ class TestTrouble:
 
 class TestBound:
     def test_what_was_used_least_recently_makes_room(self, tmp_path: Path) -> None:
-        each = save(tmp_path, prompt(seed=0)).stat().st_size
-        forget_saved(tmp_path)
+        each = save(tmp_path / "elsewhere", prompt(seed=0)).stat().st_size
         room = 3 * each + 4096
         paths = [save(tmp_path, prompt(seed=seed), max_bytes=room) for seed in range(3)]
         for age, path in enumerate(reversed(paths)):
@@ -200,8 +199,6 @@ def test_a_folder_tells_what_is_in_it(tmp_path: Path) -> None:
     path = save(tmp_path, prompt())
     found = saved_in(tmp_path)
     assert (found.prompts, found.bytes, found.writable) == (1, path.stat().st_size, True)
-    forget_saved(tmp_path)
-    assert saved_in(tmp_path).prompts == 0
 
 
 def _unread() -> NDArray[np.floating]:

@@ -200,7 +200,7 @@ class TestSaved:
         prompt = prompt_of(300, 1)
         saving = _with_files(tmp_path)
         assert recalled(saving, prompt) == 0
-        saving.keep(prompt, computed(prompt), _system(prompt[:200]))
+        saving.save(_system(prompt[:200]), prompt, computed(prompt))
         fresh = _with_files(tmp_path)
         other = [*prompt[:200], 3, 3, 3]
         match = fresh.match(other, _system(prompt[:200]))
@@ -211,7 +211,8 @@ class TestSaved:
     def test_what_memory_knows_is_not_read_from_disk(self, tmp_path: Path) -> None:
         prompt = prompt_of(300, 1)
         kept = _with_files(tmp_path)
-        kept.keep(prompt, computed(prompt), _system(prompt[:200]))
+        kept.keep(prompt, computed(prompt))
+        kept.save(_system(prompt[:200]), prompt, computed(prompt))
         for file in tmp_path.iterdir():
             file.unlink()
         match = kept.match(prompt, _system(prompt[:200]))
@@ -221,13 +222,13 @@ class TestSaved:
     def test_only_what_was_read_of_a_system_prompt_could_be_saved(self, tmp_path: Path) -> None:
         prompt = prompt_of(300, 1)
         kept = _with_files(tmp_path)
-        kept.keep(prompt[:150], computed(prompt[:150]), _system(prompt[:200]))
+        kept.save(_system(prompt[:200]), prompt[:150], computed(prompt[:150]))
         assert not list(tmp_path.iterdir())
 
     def test_forgetting_the_prompts_leaves_the_saved_ones(self, tmp_path: Path) -> None:
         prompt = prompt_of(300, 1)
         kept = _with_files(tmp_path)
-        kept.keep(prompt, computed(prompt), _system(prompt[:200]))
+        kept.save(_system(prompt[:200]), prompt, computed(prompt))
         kept.clear()
         match = kept.match(prompt, _system(prompt[:200]))
         assert match is not None
@@ -240,7 +241,7 @@ def _with_files(folder: Path) -> PrefixStore:
 
 
 def _system(tokens: list[int]) -> SystemPrompt:
-    made = system_prompt([Message("user", "")], lambda _: tokens)
+    made = system_prompt([Message("user", "")], tokens, lambda _: tokens)
     assert made is not None
     return made
 

@@ -38,7 +38,7 @@ def test_the_signature_is_read_off_the_graph(shared: Session, grown: Session) ->
     assert signature.past[:3] == ("past_key_values.0.key", "past_key_values.0.value", "past_key_values.1.key")
     assert signature.present[0] == "present.0.key"
     assert (signature.kv_heads, signature.head_dim, signature.vocabulary) == (1, 16, 300)
-    assert signature.cache_bytes_per_token == 2 * 2 * 16 * 4
+    assert signature.cache_layout.bytes_per_token == 2 * 2 * 16 * 4
     assert signature.shared_kv
     assert not grown.signature.shared_kv
 

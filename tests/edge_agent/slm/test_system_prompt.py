@@ -24,7 +24,7 @@ def encode(messages: Sequence[Message]) -> list[int]:
 
 
 def text(messages: Sequence[Message]) -> str | None:
-    made = system_prompt(messages, encode)
+    made = system_prompt(messages, encode(messages), encode)
     return None if made is None else "".join(map(chr, made.tokens))
 
 
@@ -38,7 +38,8 @@ def test_without_a_system_message_the_templates_own_counts() -> None:
 
 @pytest.mark.parametrize("label", [Sensitivity.PERSONAL, Sensitivity.PRIVATE])
 def test_a_system_message_that_is_not_public_has_none(label: Sensitivity) -> None:
-    assert system_prompt([Message("system", "Ann is allergic to nuts.", label), Message("user", "Hi")], encode) is None
+    messages = [Message("system", "Ann is allergic to nuts.", label), Message("user", "Hi")]
+    assert system_prompt(messages, encode(messages), encode) is None
 
 
 def test_a_template_that_takes_no_empty_conversation_has_none() -> None:
@@ -47,17 +48,19 @@ def test_a_template_that_takes_no_empty_conversation_has_none() -> None:
             raise InvalidRequest("no")
         return encode(messages)
 
-    assert system_prompt([SYSTEM, Message("user", "Hi")], strict) is None
+    messages = [SYSTEM, Message("user", "Hi")]
+    assert system_prompt(messages, encode(messages), strict) is None
 
 
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=4))
 def test_it_is_the_same_whatever_the_turns_say(turns: list[str]) -> None:
     """Or shorter, where a turn happens to look like the template."""
     said = [Message(("user", "assistant")[at % 2], turn) for at, turn in enumerate(turns)]
-    made, empty = system_prompt([SYSTEM, *said], encode), encode([SYSTEM, Message("user", "")])
+    prompt, empty = encode([SYSTEM, *said]), encode([SYSTEM, Message("user", "")])
+    made = system_prompt([SYSTEM, *said], prompt, encode)
     assert made is not None
     assert list(made.tokens) == empty[: len(made.tokens)], "nothing in it that an empty conversation has not"
-    assert made.begins(encode([SYSTEM, *said]))
+    assert made.begins(prompt)
 
 
 def test_nobody_else_makes_one() -> None:
