@@ -120,6 +120,8 @@ class ContextSection(Section):
     enabled: bool = True
     path: Path | None = None
     """By default `context.db` in the state folder."""
+    embedding: str = "all-minilm-l6-v2"
+    """The catalog name of the model that compares meanings; empty for recall by words, people and times alone."""
     records_tokens: int = Field(default=400, ge=0)
     """At most this much of a prompt is records."""
 

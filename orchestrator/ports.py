@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -102,11 +102,16 @@ class Embedder(Protocol):
     """Text to vectors."""
 
     @property
+    def name(self) -> str:
+        """Of the model: vectors of different models cannot be compared."""
+        ...
+
+    @property
     def dimensions(self) -> int:
         """Length of a vector."""
         ...
 
-    def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+    def embed(self, texts: Sequence[str]) -> Iterable[Iterable[float]]:
         """One unit-length vector a text."""
         ...
 

@@ -89,6 +89,10 @@ class Record:
     place: str = ""
     source: str = ""
     """Where it came from: a path, a URL or `user`."""
+    thread: str = ""
+    """The conversation or mail thread that it is part of."""
+    position: int = 0
+    """Its place in that thread."""
     sensitivity: Sensitivity = Sensitivity.PERSONAL
     id: int | None = None
     """Given by the store."""

@@ -14,7 +14,7 @@ from orchestrator.types import Record, Sensitivity
 
 COLUMNS = (
     *("kind", "title", "body", "people", "time", "end_time", "place", "source"),
-    *("sensitivity", "recurrence", "starts_at", "ends_at"),
+    *("sensitivity", "recurrence", "starts_at", "ends_at", "thread", "position"),
 )
 """The columns of `records` that come from an item, in the order of `to_row`."""
 
@@ -58,6 +58,8 @@ def to_row(item: Item) -> tuple[object, ...]:
         _storable(item.recurrence),
         _unix_seconds(record.time),
         _unix_seconds(record.end),
+        _storable(record.thread),
+        record.position,
     )
 
 
@@ -74,6 +76,8 @@ def from_row(row: Mapping[str, Any]) -> Item:
         place=row["place"],
         source=row["source"],
         sensitivity=Sensitivity(row["sensitivity"]),
+        thread=row["thread"],
+        position=row["position"],
     )
     return Item(record, row["key"], row["recurrence"])
 
@@ -98,6 +102,8 @@ def fields(record: Record) -> dict[str, object]:
         "place": record.place,
         "source": record.source,
         "sensitivity": Sensitivity(record.sensitivity).value,
+        "thread": record.thread,
+        "position": record.position or None,
     }
     return {name: value for name, value in values.items() if value not in (None, "", [])}
 
@@ -128,6 +134,8 @@ def from_json(given: Mapping[str, Any], *, kind: str, label: Label) -> Item:
         place=_text(given, "place"),
         source=_text(given, "source"),
         sensitivity=label(kind, Sensitivity(mark) if mark else None),
+        thread=_text(given, "thread"),
+        position=_position(given),
     )
     if not record.title and not record.body:
         raise ValueError("it has neither a title nor a body")
@@ -188,6 +196,13 @@ def _time(given: Mapping[str, Any], name: str) -> datetime | None:
         return local_moment(text) if text else None
     except (ValueError, OverflowError, OSError):
         raise ValueError(f"its {name} is not an ISO 8601 time") from None
+
+
+def _position(given: Mapping[str, Any]) -> int:
+    value = given.get("position") or 0
+    if type(value) is not int or not 0 <= value < _MAX_ID:
+        raise ValueError("its position is not a place in a thread")
+    return value
 
 
 def _own_id(given: Mapping[str, Any]) -> int | None:

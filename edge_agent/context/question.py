@@ -73,6 +73,11 @@ class Question:
     expects: frozenset[str]
     """Kinds of record that such a question is answered from, as far as its form tells; they come first among equals."""
 
+    @property
+    def has_content(self) -> bool:
+        """Whether it asks about something, and not just for what there is of a kind, or at a time."""
+        return any(not term.kinds for term in self.terms)
+
 
 def read(text: str, now: datetime) -> Question:
     """Read `text`. Any text can be read; one without content words gives a question without terms."""

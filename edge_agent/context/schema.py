@@ -47,7 +47,37 @@ def create_records(db: Database) -> None:
     db.execute("CREATE VIRTUAL TABLE records_places_of_words USING fts5vocab(records_fts, instance)")
 
 
+def add_threads(db: Database) -> None:
+    """Which conversation a message is part of, and its place there."""
+    db.execute("ALTER TABLE records ADD COLUMN thread TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE records ADD COLUMN position INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE INDEX idx_records_thread_position ON records (thread, position) WHERE thread != ''")
+
+
+def create_vectors(db: Database) -> None:
+    """Records' vectors, each by the model that made it: as signed bytes, and the signs alone as bits.
+
+    A vector goes with its record, and when the texts change that it was made from. `AUTOINCREMENT`: whoever holds them
+    in memory asks only for those behind the last one.
+    """
+    db.execute("""
+        CREATE TABLE vectors (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            record_id INTEGER NOT NULL REFERENCES records (id),
+            model TEXT NOT NULL,
+            bytes BLOB NOT NULL,
+            bits BLOB NOT NULL
+        )
+    """)
+    db.table("vectors").create_index(["record_id", "model"])
+    for name, event in (("forgotten", "DELETE"), ("changed", "UPDATE OF title, body, place")):
+        db.execute(
+            f"CREATE TRIGGER vectors_{name} AFTER {event} ON records BEGIN "
+            "DELETE FROM vectors WHERE record_id = old.id; END"
+        )
+
+
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
 """Smaller is better: the weights are of title, body, people and place."""
 
-SCHEMA: Final = Schema("context store", (create_records,))
+SCHEMA: Final = Schema("context store", (create_records, add_threads, create_vectors))

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from edge_agent.context import items, recall
+from edge_agent.context import candidates, items, recall
 from edge_agent.context.items import Item
 from edge_agent.context.schema import SCHEMA
 from edge_agent.context.search import matching
@@ -22,6 +22,8 @@ from orchestrator.types import Recalled, Record
 
 if TYPE_CHECKING:
     import sqlite_utils
+
+    from orchestrator.ports import Embedder
 
 _COLUMNS = ", ".join(items.COLUMNS)
 _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES ({', '.join('?' * len(items.COLUMNS))})"
@@ -64,11 +66,12 @@ class SqliteContextStore:
     Any number of threads may share one object, and any number of processes one file.
     """
 
-    def __init__(self, path: Path | str, *, busy_timeout_s: float = 10.0) -> None:
+    def __init__(self, path: Path | str, *, embedder: Embedder | None = None, busy_timeout_s: float = 10.0) -> None:
         """Open the store at `path`, and create it where there is none.
 
         Args:
             path: the database file.
+            embedder: compares questions and records in meaning; without it, words, people and times alone count.
             busy_timeout_s: how long to wait for another process's write, in seconds.
 
         Raises:
@@ -77,6 +80,11 @@ class SqliteContextStore:
         """
         self.path = Path(path)
         self._database = Database(self.path, SCHEMA, busy_timeout_s=busy_timeout_s, prepare=_prepare)
+        self._meaning = None
+        if embedder is not None:
+            from edge_agent.context.meaning import Meaning  # numpy: a store without an embedder needs none
+
+            self._meaning = Meaning(embedder)
 
     def __enter__(self) -> Self:
         return self
@@ -103,9 +111,32 @@ class SqliteContextStore:
             StoreError: the store cannot be read.
         """
         with self._database.lend() as db:
-            hits = recall.find(db.conn, question, limit=limit, now=now)
+            hits = recall.find(db.conn, question, limit=limit, now=now, meaning=self._meaning)
             found = _by_id(db, [hit.record_id for hit in hits])
         return [Recalled(found[hit.record_id], hit.relevance) for hit in hits if hit.record_id in found]
+
+    def ranked(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+        """The `limit` most relevant records, best first, however little they fit: for measuring the order of recall.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._database.lend() as db:
+            hits = recall.rank(db.conn, question, now=now, meaning=self._meaning)[:limit]
+            found = _by_id(db, [hit.record_id for hit in hits])
+        return [Recalled(found[hit.record_id], hit.relevance) for hit in hits if hit.record_id in found]
+
+    def embed_missing(self, *, limit: int = 64) -> int:
+        """Give up to `limit` records that have none yet their vectors; how many got them.
+
+        Raises:
+            InferenceFailed: the embedding model failed.
+            StoreError: the store cannot be written.
+        """
+        if self._meaning is None:
+            return 0
+        with self._database.write(durable=False) as db:
+            return self._meaning.embed_missing(db.conn, limit=limit)
 
     def search(self, query: str, *, limit: int = 20) -> Sequence[Record]:
         """Records that have the words of `query`, best first: all of them, or else any; the last may be unfinished.
@@ -233,7 +264,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute("PRAGMA temp_store = memory")  # the words of a question never reach the disk
     connection.execute("PRAGMA secure_delete = on")  # what is forgotten is overwritten with zeros
-    recall.prepare(connection)
+    candidates.prepare(connection)
 
 
 def _put(connection: sqlite3.Connection, item: Item, row: tuple[object, ...]) -> str:

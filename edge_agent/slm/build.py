@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
+from edge_agent.embedder import SentenceEmbedder
 from edge_agent.slm.checksum import sha256_of
 from edge_agent.slm.installed import MANIFEST, FileStamp, InstalledModel, Manifest, files_of
 from edge_agent.slm.originals import Delivered
@@ -43,16 +44,8 @@ def install_gguf(
 
     folder = space.scratch / space.name
     convert(delivered.path, folder, recipe=recipe, progress=progress)
-    manifest = Manifest(
-        name=space.name,
-        source=delivered.source,
-        sha256=delivered.sha256,
-        verified_by=delivered.verified_by,
-        licence=licence,
-        recipe=recipe,
-        converter_version=CONVERTER_VERSION,
-    )
-    return _install(folder, manifest, space)
+    _prove(folder)
+    return _install(folder, _manifest(delivered, space, recipe, licence), space)
 
 
 def install_onnx(folder: Path, files: Sequence[str], space: Workspace, manifest: Manifest) -> InstalledModel:
@@ -73,7 +66,27 @@ def install_onnx(folder: Path, files: Sequence[str], space: Workspace, manifest:
             (folder / file).replace(target / file)
         else:
             shutil.copyfile(folder / file, target / file)
+    _prove(target)
     return _install(target, manifest, space)
+
+
+def install_embedder(
+    graph: Delivered, beside: Sequence[Delivered], space: Workspace, *, recipe: str, licence: str
+) -> InstalledModel:
+    """Put an embedding model in its place: its graph, and the files that it needs beside it.
+
+    Raises:
+        ModelCorrupt: a file is damaged, or is no such model.
+    """
+    target = space.scratch / space.name
+    target.mkdir(parents=True, exist_ok=True)
+    for delivered in (graph, *beside):
+        if delivered.path.is_relative_to(space.root):
+            delivered.path.replace(target / delivered.path.name)
+        else:
+            shutil.copyfile(delivered.path, target / delivered.path.name)
+    SentenceEmbedder.open(target).embed(["It loads."])
+    return _install(target, _manifest(graph, space, recipe, licence), space)
 
 
 def belonging(files: Sequence[str], graph: str) -> list[str]:
@@ -100,11 +113,27 @@ def main_graph(files: Sequence[str], where: str) -> str:
     raise ModelUnsupported(f"{where} has no model.onnx", remedy=remedy or "Only ONNX and GGUF models can be used")
 
 
-def _install(folder: Path, manifest: Manifest, space: Workspace) -> InstalledModel:
-    """Prove that it loads, stamp it, and exchange it with whatever was there."""
+def _manifest(delivered: Delivered, space: Workspace, recipe: str, licence: str) -> Manifest:
+    return Manifest(
+        name=space.name,
+        source=delivered.source,
+        sha256=delivered.sha256,
+        verified_by=delivered.verified_by,
+        licence=licence,
+        recipe=recipe,
+        converter_version=CONVERTER_VERSION,
+    )
+
+
+def _prove(folder: Path) -> None:
+    """Load the language model in `folder`."""
     from edge_agent.slm.model import OnnxModel
 
     OnnxModel.open(folder, context_tokens=64).close()
+
+
+def _install(folder: Path, manifest: Manifest, space: Workspace) -> InstalledModel:
+    """Stamp it, and exchange it with whatever was there."""
     stamps = {
         str(PurePosixPath(file.relative_to(folder))): FileStamp(bytes=file.stat().st_size, sha256=sha256_of(file))
         for file in files_of(folder)

@@ -96,16 +96,26 @@ class PathEntry(_Entry):
 SourceEntry = Annotated[HubEntry | WheelEntry | PathEntry, Field(discriminator="kind")]
 
 
+class Companion(_Entry):
+    """A file that a model needs beside its original."""
+
+    original: Original
+    sources: tuple[SourceEntry, ...] = Field(min_length=1)
+
+
 class CatalogModel(_Entry):
     """A known model.
 
     Attributes:
+        task: `chat`, or `embedding` for one that turns texts into vectors.
         recipe: how it is converted; a name from `edge_agent.slm.convert.recipe`.
         installed_bytes: about how much disk it takes, once converted.
         sources: where to get the original, the preferred one first.
+        tokenizer: where the original does not bring its own.
     """
 
     name: str = Field(pattern=_NAME)
+    task: Literal["chat", "embedding"] = "chat"
     title: str
     publisher: str
     licence: str
@@ -115,6 +125,19 @@ class CatalogModel(_Entry):
     installed_bytes: int = Field(gt=0)
     original: Original
     sources: tuple[SourceEntry, ...] = Field(min_length=1)
+    tokenizer: Companion | None = None
+
+    @property
+    def originals(self) -> tuple[CatalogModel, ...]:
+        """Itself for each file that it is made from."""
+        if self.tokenizer is None:
+            return (self,)
+        return self, self.model_copy(update={"original": self.tokenizer.original, "sources": self.tokenizer.sources})
+
+    @property
+    def download_bytes(self) -> int:
+        """What its originals take."""
+        return sum(part.original.bytes for part in self.originals)
 
 
 class Catalog(_Entry):

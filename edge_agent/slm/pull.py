@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge_agent.home import models_dir
 from edge_agent.slm import catalog
-from edge_agent.slm.build import CONVERTER_VERSION, belonging, install_gguf, install_onnx, main_graph
+from edge_agent.slm.build import CONVERTER_VERSION, belonging, install_embedder, install_gguf, install_onnx, main_graph
 from edge_agent.slm.catalog import CatalogModel, PathEntry, SourceEntry
 from edge_agent.slm.checksum import sha256_of
 from edge_agent.slm.installed import InstalledModel, Manifest, files_of, installed, is_name, verify
@@ -157,10 +157,15 @@ def _pull_known(
         # Another process may have pulled it while this one waited.
         if not again and (here := _current(model, Quiet())):
             return here
-        space.need(model.original.bytes + model.installed_bytes)
+        space.need(model.download_bytes + model.installed_bytes)
         delivered = bring_original(model, space, progress, sources=sources, keep=keep_original)
         progress.note(f"from {delivered.source}, sha256 {delivered.sha256[:12]}… as the catalog says")
-        made = install_gguf(delivered, space, progress, recipe=model.recipe, licence=model.licence)
+        if model.task == "embedding":
+            _, *others = model.originals
+            beside = [bring_original(part, space, progress, sources=part.sources, keep=False) for part in others]
+            made = install_embedder(delivered, beside, space, recipe=model.recipe, licence=model.licence)
+        else:
+            made = install_gguf(delivered, space, progress, recipe=model.recipe, licence=model.licence)
         space.clear()
         return made
 

@@ -107,7 +107,7 @@ def test_stems_accents_and_case_do_not_matter(store: SqliteContextStore, monday:
 def test_a_common_word_counts_only_where_it_stands_firmly(
     store: SqliteContextStore, monday: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recall, "_COMMON_RECORDS", 10)
+    monkeypatch.setattr(candidates, "_COMMON_RECORDS", 10)
     store.put(Item(Record(kind="note", body=f"garden, entry {number}"), f"k{number}") for number in range(30))
     store.add(Record(kind="note", title="Garden shed", body="The padlock opens with 4711"))
     assert first(store, "How do I open the padlock of my garden shed?", monday) == "Garden shed"
