@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.config import Config
+from edge_agent.context.backfill import Backfill
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.context.wording import sentence
 from edge_agent.energy import Profile, meter_for
@@ -23,10 +24,10 @@ from edge_agent.slm.progress import Progress
 from orchestrator.budget import Ledger
 from orchestrator.clock import SystemClock
 from orchestrator.engine import Engine, Patience
-from orchestrator.errors import ModelCorrupt, ModelNotFound
+from orchestrator.errors import ModelCorrupt, ModelError, ModelNotFound
 from orchestrator.link import Link
 from orchestrator.planner import Planner
-from orchestrator.ports import EnergyMeter
+from orchestrator.ports import Embedder, EnergyMeter
 from orchestrator.prompt import Composer
 from orchestrator.routing.confidence import ConfidenceRule
 from orchestrator.routing.costs import CostHistory
@@ -66,7 +67,10 @@ async def assemble(
         ConfigError, ModelError, StoreError: naming what is wrong and what to do.
     """
     clock = SystemClock()
-    context = resources.enter_context(SqliteContextStore(config.context_path))
+    embedder = await asyncio.to_thread(open_embedder, config, progress)
+    context = resources.enter_context(SqliteContextStore(config.context_path, embedder=embedder))
+    if embedder is not None:
+        await resources.enter_async_context(Backfill(context, clock))
     ledger = Ledger(resources.enter_context(SqliteLedgerStore.open(config.ledger_path)), config.budget_windows, clock)
     journal = resources.enter_context(Journal.open(config.journal_path))
     meter = meter_for(config.energy.meter, Profile.load(config.energy.profile))
@@ -148,10 +152,29 @@ def open_model(config: Config, progress: Progress) -> OnnxModel:
     )
 
 
+def open_embedder(config: Config, progress: Progress) -> Embedder | None:
+    """The model that compares meanings, pulled if it is missing; None where there is to be none or it cannot be had.
+
+    Recall does without it, by words, people and times, so nothing here is worth an agent that does not open.
+    """
+    if not (config.context.enabled and config.context.embedding):
+        return None
+    from edge_agent.embedder import SentenceEmbedder
+
+    try:
+        return SentenceEmbedder.open(_folder_of(config.context.embedding, config, progress))
+    except ModelError as error:
+        progress.note(f"recall without meanings: {error}")
+        return None
+
+
 def _model_folder(config: Config, progress: Progress) -> Path:
     name = config.model.name
-    if Path(name).is_dir():
-        return Path(name)
+    return Path(name) if Path(name).is_dir() else _folder_of(name, config, progress)
+
+
+def _folder_of(name: str, config: Config, progress: Progress) -> Path:
+    """The installed model called `name`; one that is not is pulled first, unless no socket may be opened."""
     try:
         found = installed(name)
     except ModelCorrupt:

@@ -34,12 +34,32 @@ _NARROWEST, _OTHER_COLUMNS = 20, 44
 _LABEL_STYLES = {Sensitivity.PUBLIC: "green", Sensitivity.PERSONAL: "yellow", Sensitivity.PRIVATE: "red"}
 
 
-def open_store(config: Path | None = None) -> SqliteContextStore:
-    """The store that the configuration names."""
+def open_store(config: Path | None = None, *, embedding: bool = False) -> SqliteContextStore:
+    """The store that the configuration names; `embedding`: with the model that compares meanings."""
     from edge_agent.config import Config
     from edge_agent.context.store import SqliteContextStore
 
-    return SqliteContextStore(Config.load(config).context_path)
+    chosen = Config.load(config)
+    if not embedding:
+        return SqliteContextStore(chosen.context_path)
+    from edge_agent.assembly import open_embedder
+    from edge_agent.cli.progress import shown_progress
+
+    return SqliteContextStore(chosen.context_path, embedder=open_embedder(chosen, shown_progress()))
+
+
+def _embed(store: SqliteContextStore) -> None:
+    """Embed what is not embedded yet. Stopped in between, it goes on with the next import, or in an open agent."""
+    from edge_agent.cli.progress import shown_progress
+
+    missing = store.count_missing()
+    if not missing:
+        return
+    with shown_progress().task(f"embedding {_counted(missing, 'record')}", missing, in_bytes=False) as advance:
+        done = 0
+        while embedded := store.embed_missing():
+            done += embedded
+            advance(done)
 
 
 @app.command("import")
@@ -54,8 +74,10 @@ def import_(
     """Bring in calendars, contacts, mail and notes. Again is fine: what is known is updated, never doubled."""
     from edge_agent.context.importers import import_paths
 
-    with open_store(config) as store, _progress() as show:
-        summary = import_paths(store, paths, sensitivity=sensitivity, on_progress=show)
+    with open_store(config, embedding=True) as store:
+        with _progress() as show:
+            summary = import_paths(store, paths, sensitivity=sensitivity, on_progress=show)
+        _embed(store)
     if as_json:
         _print_json(
             {
@@ -172,6 +194,7 @@ def stats(as_json: JsonOption = False, config: ConfigOption = None) -> None:
                 "records": found.records,
                 "by_kind": found.by_kind,
                 "by_sensitivity": found.by_sensitivity,
+                "embedded": found.embedded,
                 "file_bytes": found.file_bytes,
             }
         )

@@ -46,14 +46,19 @@ def _model(config: Config) -> list[tuple[str, str]]:
     from edge_agent.slm.installed import installed
     from orchestrator.errors import EdgewiseError
 
-    name = config.model.name
-    try:
-        found = installed(name)
-    except EdgewiseError as error:
-        return [("model", str(error))]
-    if found is None:
-        return [("model", f"{name} is not installed: edgewise models pull {name}")]
-    return [("model", f"{name}, {found.bytes / 1e6:.0f} MB in {found.path}")]
+    findings = []
+    for what, name in (("model", config.model.name), ("embedding", config.context.embedding)):
+        try:
+            found = installed(name)
+        except EdgewiseError as error:
+            findings.append((what, str(error)))
+            continue
+        if found is None:
+            missing = f"{name} is not installed: edgewise models pull {name}" if name else "none: recall by words alone"
+            findings.append((what, missing))
+        else:
+            findings.append((what, f"{name}, {found.bytes / 1e6:.0f} MB in {found.path}"))
+    return findings
 
 
 def _saved(config: Config) -> list[tuple[str, str]]:

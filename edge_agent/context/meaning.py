@@ -54,6 +54,10 @@ class Meaning:
         """
         return Asked(self._vectors([text])[0], self.embedder.name, self._index)
 
+    def count_missing(self, connection: sqlite3.Connection) -> int:
+        """How many records have no vector of this model."""
+        return vectors.count_without(connection, self.embedder.name)
+
     def embed_missing(self, connection: sqlite3.Connection, *, limit: int) -> int:
         """Embed up to `limit` records that have no vector yet, the newest first, inside the caller's transaction.
 

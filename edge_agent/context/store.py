@@ -56,6 +56,8 @@ class StoreStats:
     records: int
     by_kind: dict[str, int]
     by_sensitivity: dict[str, int]
+    embedded: int
+    """Records that can be found by meaning."""
     file_bytes: int
     """The database and its write-ahead log."""
 
@@ -137,6 +139,17 @@ class SqliteContextStore:
             return 0
         with self._database.write(durable=False) as db:
             return self._meaning.embed_missing(db.conn, limit=limit)
+
+    def count_missing(self) -> int:
+        """How many records have no vector yet; 0 without an embedder.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if self._meaning is None:
+            return 0
+        with self._database.lend() as db:
+            return self._meaning.count_missing(db.conn)
 
     def search(self, query: str, *, limit: int = 20) -> Sequence[Record]:
         """Records that have the words of `query`, best first: all of them, or else any; the last may be unfinished.
@@ -250,6 +263,7 @@ class SqliteContextStore:
                 records=db.table("records").count,
                 by_kind=_counts(db, "kind"),
                 by_sensitivity=_counts(db, "sensitivity"),
+                embedded=int(db.execute("SELECT count(DISTINCT record_id) FROM vectors").fetchone()[0]),
                 file_bytes=sum(file.stat().st_size for file in files if file.exists()),
             )
 

@@ -31,11 +31,11 @@ _INSERT = "INSERT INTO vectors (record_id, model, bytes, bits) VALUES (?, ?, ?, 
 _NEWER = "SELECT id, record_id, bits FROM vectors WHERE id > ? AND model = ? ORDER BY id LIMIT ?"
 _EXACT = "SELECT record_id, bytes FROM vectors WHERE id IN (SELECT value FROM json_each(?))"
 _OF_RECORDS = "SELECT record_id, bytes FROM vectors WHERE model = ? AND record_id IN (SELECT value FROM json_each(?))"
-_WITHOUT = """
-SELECT id FROM records
-WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.record_id = records.id AND vectors.model = ?)
-ORDER BY id DESC LIMIT ?
+_LACKING = """
+FROM records WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.record_id = records.id AND vectors.model = ?)
 """
+_COUNT_WITHOUT = f"SELECT count(*) {_LACKING}"
+_WITHOUT = f"SELECT id {_LACKING} ORDER BY id DESC LIMIT ?"
 
 
 def pack(vector: Vector) -> tuple[bytes, bytes]:
@@ -52,6 +52,12 @@ def keep(connection: sqlite3.Connection, model: str, vectors: Iterable[tuple[int
 def without(connection: sqlite3.Connection, model: str, *, limit: int) -> list[int]:
     """Ids of records that have no vector of `model` yet, the newest first."""
     return [row[0] for row in connection.execute(_WITHOUT, (model, limit))]
+
+
+def count_without(connection: sqlite3.Connection, model: str) -> int:
+    """How many records have no vector of `model`."""
+    (count,) = connection.execute(_COUNT_WITHOUT, (model,)).fetchone()
+    return int(count)
 
 
 def cosines(connection: sqlite3.Connection, model: str, question: Vector, ids: Sequence[int]) -> dict[int, float]:

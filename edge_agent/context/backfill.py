@@ -1,0 +1,54 @@
+"""Embedding in the background what is not embedded yet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from types import TracebackType
+from typing import Final, Self
+
+from edge_agent.context.store import SqliteContextStore
+from orchestrator.errors import EdgewiseError
+from orchestrator.ports import Clock
+
+_AT_ONCE: Final = 4
+"""Records in a batch: about 40 ms, which a question that comes in between may wait for."""
+_REST: Final = 3.0
+"""For each second of work, so many of rest: a quarter of one core."""
+_LOOK_S: Final = 60.0
+"""How often to look for what another process has added."""
+
+_log = logging.getLogger(__name__)
+
+
+class Backfill:
+    """Works while its block runs: the newest records first, and slowly, beside whatever the device does."""
+
+    def __init__(self, store: SqliteContextStore, clock: Clock) -> None:
+        """`store` has an embedder."""
+        self._store = store
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._work())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _work(self) -> None:
+        try:
+            while True:
+                started = self._clock.monotonic()
+                embedded = await asyncio.to_thread(self._store.embed_missing, limit=_AT_ONCE)
+                spent_s = self._clock.monotonic() - started
+                await self._clock.sleep(_REST * spent_s if embedded else _LOOK_S)
+        except EdgewiseError as error:
+            _log.warning("embedding stops: %s", error.message)
