@@ -43,6 +43,14 @@ def smollm2() -> Path:
     return ensure("smollm2-135m-instruct")
 
 
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder of the real embedding model, pulled once into the model cache. Its tests are marked `model`."""
+    from edge_agent.slm.pull import ensure
+
+    return ensure("all-minilm-l6-v2")
+
+
 @pytest.fixture
 async def upstream() -> AsyncIterator[SimulatedUpstream]:
     """A model server. Tests set its `replies`."""

