@@ -22,6 +22,7 @@ CONVERTER_VERSION = "1"
 COMPANIONS = frozenset(
     (
         "config.json",
+        "genai_config.json",
         "generation_config.json",
         "tokenizer.json",
         "tokenizer_config.json",

@@ -12,7 +12,7 @@ from edge_agent.slm.cache import KVCache, new_cache
 from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.sampling import Choice, Floats
 from edge_agent.slm.sequence import Sequence
-from edge_agent.slm.session import KEEP, Session
+from edge_agent.slm.session import Session
 from orchestrator.errors import ContextWindowExceeded
 
 _DRAFT = 16
@@ -119,15 +119,10 @@ class Decoder:
         signature = self._session.signature
         past, new = len(cache), len(tokens)
         binding = cache.bind(new)
-        inputs = {
-            "input_ids": np.array([tokens], np.int64),
-            "attention_mask": self._ones[:, : past + new],
-            "position_ids": self._positions[:, past : past + new],
-            KEEP: np.array(keep, np.int64),
-        }
-        for name in signature.inputs & inputs.keys():
-            binding.bind_cpu_input(name, inputs[name])
-        rows = keep if KEEP in signature.inputs else new
+        ids, mask = np.array([tokens], np.int64), self._ones[:, : past + new]
+        for name, value in signature.feeds(ids, mask, self._positions[:, past : past + new], keep).items():
+            binding.bind_cpu_input(name, value)
+        rows = signature.logit_rows(new, keep)
         logits = np.empty((1, rows, signature.vocabulary), signature.logits_type)
         binding.bind_output("logits", "cpu", 0, signature.logits_type, logits.shape, logits.ctypes.data)
         self._session.run(binding, interrupt)

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import ModelCorrupt, ModelNotFound, ModelUnsupported
 
+# What onnxruntime-genai's builder calls what config.json says: in `model`, and in its `decoder`.
+_GENAI = {"max_position_embeddings": "context_length", "eos_token_id": "eos_token_id", "vocab_size": "vocab_size"}
+_GENAI_DECODER = {"num_key_value_heads": "num_key_value_heads", "head_dim": "head_size"}
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a model's configuration says of sizes that its graph may leave open; None where it does not say."""
+
+    kv_heads: int | None = None
+    head_dim: int | None = None
+    vocabulary: int | None = None
 
 
 class ModelFolder:
@@ -57,6 +70,16 @@ class ModelFolder:
         return length
 
     @property
+    def sizes(self) -> Sizes:
+        """Sizes of the cache and the logits, as far as the configuration has them."""
+        heads, hidden = self._count("num_attention_heads"), self._count("hidden_size")
+        return Sizes(
+            kv_heads=self._count("num_key_value_heads") or heads,
+            head_dim=self._count("head_dim") or (hidden // heads if hidden and heads else None),
+            vocabulary=self._count("vocab_size"),
+        )
+
+    @property
     def end_ids(self) -> frozenset[int]:
         """Token ids that end an answer, as the configuration files list them."""
         ids: set[int] = set()
@@ -91,11 +114,23 @@ class ModelFolder:
 
     @cached_property
     def _config(self) -> dict[str, Any]:
-        return self._json("config.json")
+        """config.json with the settings of its text part over it, or the same of a genai_config.json."""
+        genai = self._json("genai_config.json", optional=True).get("model", {})
+        if genai and not (self.path / "config.json").exists():
+            decoder = genai.get("decoder", {})
+            return {key: genai.get(name) for key, name in _GENAI.items()} | {
+                key: decoder.get(name) for key, name in _GENAI_DECODER.items()
+            }
+        config = self._json("config.json")
+        return {**config, **config.get("text_config", {})}
 
     @cached_property
     def _tokenizer_config(self) -> dict[str, Any]:
         return self._json("tokenizer_config.json")
+
+    def _count(self, key: str) -> int | None:
+        value = self._config.get(key)
+        return value if isinstance(value, int) else None
 
     def _json(self, name: str, *, optional: bool = False) -> dict[str, Any]:
         """The object in a JSON file; of an optional one that is not there, an empty one."""

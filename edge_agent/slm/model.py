@@ -109,7 +109,9 @@ class OnnxModel:
         special = files.special_tokens
         window = min(files.context_tokens, context_tokens or files.context_tokens)
         threads = threads or usable_cores()
-        session = Session.open(files.graph, threads=threads, providers=providers, remedy=files.remedy)
+        session = Session.open(
+            files.graph, threads=threads, providers=providers, sizes=files.sizes, remedy=files.remedy
+        )
         identity = identity_of(folder, threads=threads, providers=providers)
         return cls(
             files.name,

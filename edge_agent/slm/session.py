@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnxruntime
 
-from edge_agent.slm.cache_layout import CacheLayout
+from edge_agent.slm.folder import Sizes
 from edge_agent.slm.interrupt import Interrupt
+from edge_agent.slm.merged import check_merged
+from edge_agent.slm.signature import Signature, read_signature
 from orchestrator.errors import ConfigError, InferenceFailed, ModelCorrupt, ModelUnsupported
 
-KEEP = "num_logits_to_keep"
 _THREADING = {
     # Threads wait for the next operator awake, but not for long: without it decoding is a quarter slower, and with the
     # default of milliseconds a thread that waits takes the core from the one that it waits for.
@@ -22,41 +21,8 @@ _THREADING = {
     # Operators are cut into smaller pieces towards their end, so that a thread that was held up holds up less.
     "session.dynamic_block_base": "4",
 }
-_PAST = re.compile(r"past_key_values\.(\d+)\.(key|value)")
-_ORDINARY = {"input_ids", "attention_mask", "position_ids", KEEP}
-FloatType = np.dtype[np.float32] | np.dtype[np.float16]
-_FLOATS: dict[str, FloatType] = {"tensor(float)": np.dtype(np.float32), "tensor(float16)": np.dtype(np.float16)}
 # What ONNX Runtime says of a sound graph that it cannot run.
 _UNKNOWN = re.compile(r"not a registered|opset|IR version|NOT_IMPLEMENTED|not find an implementation", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What a decoder graph takes and gives, as its inputs and outputs declare it.
-
-    Attributes:
-        inputs: names of all inputs.
-        past: names of the cache inputs, keys and values in turn, [B, kv_heads, P, head_dim] each.
-        present: the outputs that continue them, in the same order.
-        cache_type, logits_type: float32 or float16.
-        vocabulary: width of a row of logits.
-        shared_kv: whether past and present may be bound to one buffer.
-    """
-
-    inputs: frozenset[str]
-    past: tuple[str, ...]
-    present: tuple[str, ...]
-    kv_heads: int
-    head_dim: int
-    cache_type: FloatType
-    logits_type: FloatType
-    vocabulary: int
-    shared_kv: bool
-
-    @property
-    def cache_layout(self) -> CacheLayout:
-        """How the keys and values of a token lie in memory."""
-        return CacheLayout(len(self.past), self.kv_heads, self.head_dim, self.cache_type)
 
 
 class Session:
@@ -67,13 +33,16 @@ class Session:
         self.signature = signature
 
     @classmethod
-    def open(cls, graph: Path, *, threads: int, providers: Sequence[str], remedy: str = "") -> Session:
+    def open(
+        cls, graph: Path, *, threads: int, providers: Sequence[str], sizes: Sizes | None = None, remedy: str = ""
+    ) -> Session:
         """Load a graph.
 
         Args:
             graph: the .onnx file; external data lies beside it.
             threads: of one operator, the calling one included.
             providers: ONNX Runtime execution providers, the preferred one first.
+            sizes: what the graph may leave open.
             remedy: what to tell whoever has a broken file.
 
         Raises:
@@ -93,7 +62,10 @@ class Session:
         except Exception as error:  # the runtime's exceptions share no base class
             kind = ModelUnsupported if _UNKNOWN.search(str(error)) else ModelCorrupt
             raise kind(f"ONNX Runtime cannot load {graph}: {_first_line(error)}", remedy=remedy) from error
-        return cls(inner, _signature(inner, graph))
+        signature = read_signature(inner, graph, sizes or Sizes())
+        if signature.merged:
+            check_merged(inner, signature, graph)
+        return cls(inner, signature)
 
     def binding(self) -> onnxruntime.IOBinding:
         """A new set of places for inputs and outputs."""
@@ -112,48 +84,6 @@ class Session:
         except Exception as error:  # as above; an interrupted run ends in one, too
             interrupt.check()
             raise InferenceFailed(f"ONNX Runtime failed: {_first_line(error)}") from error
-
-
-def _signature(inner: onnxruntime.InferenceSession, graph: Path) -> Signature:
-    """Read the signature off a graph, or say what is wrong with it."""
-    inputs = {value.name: value for value in inner.get_inputs()}
-    outputs = {value.name: value for value in inner.get_outputs()}
-    past = sorted((name for name in inputs if _PAST.fullmatch(name)), key=_layer_and_part)
-    present = [name.replace("past_key_values", "present") for name in past]
-    strange = sorted(inputs.keys() - _ORDINARY - set(past))
-    missing = sorted(({"input_ids", "attention_mask"} - inputs.keys()) | ({"logits", *present} - outputs.keys()))
-    if not past:
-        missing.append("past_key_values.N.key|value (exported without a KV cache?)")
-    if strange or missing:
-        found = [f"unexpected inputs: {', '.join(strange)}"] * bool(strange)
-        found += [f"missing: {', '.join(missing)}"] * bool(missing)
-        raise ModelUnsupported(
-            f"{graph} is not a decoder in the hub's layout ({'; '.join(found)})",
-            remedy="export it for text generation with past key values",
-        )
-    cache, logits = inputs[past[0]], outputs["logits"]
-    kv_heads, head_dim, vocabulary = cache.shape[1], cache.shape[3], logits.shape[-1]
-    if not all(isinstance(size, int) for size in (kv_heads, head_dim, vocabulary)):
-        raise ModelUnsupported(f"{graph} leaves the sizes of its cache or its vocabulary open")
-    if cache.type not in _FLOATS or logits.type not in _FLOATS:
-        raise ModelUnsupported(f"{graph} has a {cache.type} cache and {logits.type} logits, not float32 or float16")
-    return Signature(
-        inputs=frozenset(inputs),
-        past=tuple(past),
-        present=tuple(present),
-        kv_heads=kv_heads,
-        head_dim=head_dim,
-        cache_type=_FLOATS[cache.type],
-        logits_type=_FLOATS[logits.type],
-        vocabulary=vocabulary,
-        shared_kv=inner.get_modelmeta().custom_metadata_map.get("edgewise.shared_kv") == "1",
-    )
-
-
-def _layer_and_part(name: str) -> tuple[int, str]:
-    match = _PAST.fullmatch(name)
-    assert match is not None
-    return int(match[1]), match[2]
 
 
 def _check_providers(providers: Sequence[str]) -> None:

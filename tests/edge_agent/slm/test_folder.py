@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.slm.folder import ModelFolder
+from edge_agent.slm.folder import ModelFolder, Sizes
 from orchestrator.errors import ModelCorrupt, ModelNotFound, ModelUnsupported
 
 
@@ -53,6 +53,23 @@ def test_the_hubs_own_habits(folder: Path) -> None:
     assert files.chat_template == "D"
     (folder / "chat_template.jinja").write_text("own file")
     assert ModelFolder(folder).chat_template == "own file"
+
+
+def test_what_onnxruntime_genai_writes_instead_of_a_configuration(folder: Path) -> None:
+    (folder / "config.json").unlink()
+    decoder = {"filename": "model.onnx", "num_key_value_heads": 2, "head_size": 16}
+    write(folder / "genai_config.json", model={"context_length": 64, "eos_token_id": [2, 5], "decoder": decoder})
+    files = ModelFolder(folder)
+    assert (files.context_tokens, files.end_ids) == (64, frozenset({2, 5}))
+    assert files.sizes == Sizes(kv_heads=2, head_dim=16, vocabulary=None)
+
+
+def test_settings_of_the_text_part_of_a_model_that_also_sees(folder: Path) -> None:
+    text = {"max_position_embeddings": 128, "num_attention_heads": 4, "hidden_size": 64, "vocab_size": 300}
+    write(folder / "config.json", model_type="gemma3", eos_token_id=[1, 106], text_config=text)
+    files = ModelFolder(folder)
+    assert (files.context_tokens, files.end_ids) == (128, frozenset({1, 106}))
+    assert files.sizes == Sizes(kv_heads=4, head_dim=16, vocabulary=300)
 
 
 def test_the_only_graph_will_do(folder: Path) -> None:

@@ -45,9 +45,9 @@ def test_the_signature_is_read_off_the_graph(shared: Session, grown: Session) ->
 
 def test_an_unknown_input_is_named(graph: Path) -> None:
     def alter(inner: onnx.GraphProto) -> None:
-        inner.input.append(helper.make_tensor_value_info("use_cache_branch", TensorProto.BOOL, [1]))
+        inner.input.append(helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, [1]))
 
-    with pytest.raises(ModelUnsupported, match="unexpected inputs: use_cache_branch"):
+    with pytest.raises(ModelUnsupported, match="unexpected inputs: pixel_values"):
         load(change(graph, alter))
 
 
