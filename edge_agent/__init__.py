@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edge_agent.agent import Agent, AsyncAgent
     from edge_agent.config import Config
+    from orchestrator.format import Format
     from orchestrator.types import Answer, Budget, Message, Piece, Sampling, Sensitivity
 
 # ONNX Runtime reports its use to its maker, and keeps a device id in the user's cache folder, unless this is set before
 # it is first imported. Nothing leaves a device that its user did not send (law 1).
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-__all__ = ["Agent", "Answer", "AsyncAgent", "Budget", "Config", "Message", "Piece", "Sampling", "Sensitivity"]
+__all__ = ["Agent", "Answer", "AsyncAgent", "Budget", "Config", "Format", "Message", "Piece", "Sampling", "Sensitivity"]
 
-_HOMES = {"Agent": "edge_agent.agent", "AsyncAgent": "edge_agent.agent", "Config": "edge_agent.config"}
+_HOMES = {
+    "Agent": "edge_agent.agent",
+    "AsyncAgent": "edge_agent.agent",
+    "Config": "edge_agent.config",
+    "Format": "orchestrator.format",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,7 @@ from edge_agent.slm.progress import Progress, Quiet
 from orchestrator.blocking import BlockingStream, EventLoopThread
 from orchestrator.budget import WindowState
 from orchestrator.errors import InvalidRequest
+from orchestrator.format import Format
 from orchestrator.types import (
     Answer,
     Budget,
@@ -42,6 +43,8 @@ class Wishes(TypedDict, total=False):
     route: RoutePreference | str | None
     local_only: bool
     """Open no socket at all. The configuration's lock holds in any case."""
+    format: Format | None
+    """The form that the answer is held to. It is then made on the device."""
     request_id: str | None
     """Idempotency key; a fresh one by default."""
 
@@ -126,10 +129,15 @@ class AsyncAgent:
             id=wishes.get("request_id") or uuid.uuid4().hex,
             messages=messages,
             budget=wishes.get("budget") or self.config.default_budget,
-            sampling=wishes.get("sampling") or self.config.answer.sampling,
+            sampling=self._sampling(wishes),
             route=_known(RoutePreference, wishes.get("route") or self.config.route, "route"),
             local_only=wishes.get("local_only", False) or self.config.local_only,
         )
+
+    def _sampling(self, wishes: Wishes) -> Sampling:
+        sampling = wishes.get("sampling") or self.config.answer.sampling
+        form = wishes.get("format")
+        return sampling if form is None else replace(sampling, format=form)
 
     def run(self, request: Request) -> AsyncGenerator[Piece | Answer, None]:
         """Answer a whole `Request`: its pieces, then its `Answer`. The configuration's lock still holds."""

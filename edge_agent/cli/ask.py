@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,8 @@ import typer
 from edge_agent.cli.opening import settings
 from edge_agent.cli.progress import shown_progress
 from edge_agent.cli.terminal import ConfigOption, JsonOption, LocalOnlyOption, console
-from orchestrator.errors import EdgewiseError
+from orchestrator.errors import EdgewiseError, InvalidRequest
+from orchestrator.format import Format, FormatKind
 
 if TYPE_CHECKING:
     from edge_agent.config import Config
@@ -41,6 +43,9 @@ def ask(
     first_token_ms: Annotated[
         float | None, typer.Option("--first-token-ms", help="Milliseconds until the answer has to begin.")
     ] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="A file with a JSON schema: the answer is JSON that fits, made on the device.")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Ask one question.
@@ -51,12 +56,13 @@ def ask(
       edgewise ask "What do bees make?"
       edgewise ask --route cloud --json "Why is the sky blue?"
       edgewise ask --budget-joules 20 --first-token-ms 300 "When do I see the dentist?"
+      edgewise ask --schema person.json "Ann is 31. Her name and age?"
     """
     if question == "-":
         question = sys.stdin.read()
     try:
         chosen = settings(config, local_only=local_only, budget_joules=budget_joules, first_token_ms=first_token_ms)
-        asyncio.run(_ask(question, chosen, route, as_json))
+        asyncio.run(_ask(question, chosen, route, _format(schema), as_json))
     except EdgewiseError as error:
         if not as_json:
             raise
@@ -64,13 +70,28 @@ def ask(
         raise typer.Exit(1) from None
 
 
-async def _ask(question: str, config: Config, route: RouteOption | None, as_json: bool) -> None:
+def _format(schema: Path | None) -> Format | None:
+    """The form that a file with a JSON schema describes.
+
+    Raises:
+        InvalidRequest: there is no such file.
+    """
+    if schema is None:
+        return None
+    try:
+        return Format(FormatKind.JSON_SCHEMA, schema.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InvalidRequest(f"the schema {schema} cannot be read: {reason}", remedy="name another") from None
+
+
+async def _ask(question: str, config: Config, route: RouteOption | None, form: Format | None, as_json: bool) -> None:
     from edge_agent.agent import AsyncAgent
     from edge_agent.cli import receipt
 
     async with (
         await AsyncAgent.open(config, progress=shown_progress()) as agent,
-        agent.stream(question, route=route.value if route else None) as stream,
+        agent.stream(question, route=route.value if route else None, format=form) as stream,
     ):
         async for piece in stream:
             if not as_json:

@@ -18,6 +18,7 @@ from orchestrator.errors import InvalidRequest
 _MOST_TOKENS = 2**31 - 1
 Tokens = Annotated[int, Meta(ge=1, le=_MOST_TOKENS)]
 StopString = Annotated[str, Meta(min_length=1)]
+ToolName = Annotated[str, Meta(pattern="^[a-zA-Z0-9_-]{1,64}\\Z")]
 NotNegative = Annotated[float, Meta(ge=0)]
 
 
@@ -28,12 +29,69 @@ class ContentPart(msgspec.Struct):
     text: str | None = None
 
 
+class CalledFunction(msgspec.Struct):
+    """What was called, and its arguments as JSON."""
+
+    name: ToolName
+    arguments: str
+
+
+class CallBody(msgspec.Struct):
+    """A call in an assistant's message."""
+
+    id: str
+    function: CalledFunction
+    type: Literal["function"] = "function"
+
+
 class Turn(msgspec.Struct):
     """One message."""
 
     role: str
     content: str | list[ContentPart] | None = None
-    tool_calls: list[Any] | None = None
+    tool_calls: list[CallBody] | None = None
+    tool_call_id: str | None = None
+
+
+class FunctionBody(msgspec.Struct):
+    """A function that may be called. `strict` is nothing to ask for: arguments always fit."""
+
+    name: ToolName
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class ToolBody(msgspec.Struct):
+    """A tool; only functions are known."""
+
+    type: Literal["function"]
+    function: FunctionBody
+
+
+class ToolReference(msgspec.Struct):
+    """A function by its name."""
+
+    name: str
+
+
+class NamedTool(msgspec.Struct):
+    """The one tool that has to be called."""
+
+    type: Literal["function"]
+    function: ToolReference
+
+
+class SchemaBody(msgspec.Struct):
+    """A JSON schema. Its name and description are for the client's own use."""
+
+    schema: dict[str, Any] | None = None
+
+
+class ResponseFormat(msgspec.Struct):
+    """The form of the answer."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: SchemaBody | None = None
 
 
 class BudgetBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,6 +109,10 @@ class Extension(msgspec.Struct, forbid_unknown_fields=True):
     route: Literal["auto", "local", "cloud"] | None = None
     local_only: bool = False
     budget: BudgetBody | None = None
+    regex: str | None = None
+    """A regular expression that the answer as a whole matches."""
+    lark: str | None = None
+    """A grammar, in Lark's notation, that the answer keeps to."""
 
 
 class StreamOptions(msgspec.Struct):
@@ -76,13 +138,14 @@ class ChatBody(msgspec.Struct):
     continue_final_message: bool | None = None
     add_generation_prompt: bool | None = None
     edgewise: Extension | None = None
+    n: Annotated[int, Meta(ge=1, le=16)] | None = None
+    response_format: ResponseFormat | None = None
+    tools: Annotated[list[ToolBody], Meta(max_length=128)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
     # Refused unless they ask for nothing: see HARMLESS.
-    n: int | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
-    response_format: dict[str, Any] | None = None
-    tools: list[Any] | None = None
-    tool_choice: Any = None
     functions: list[Any] | None = None
     function_call: Any = None
     logit_bias: dict[str, float] | None = None
@@ -93,12 +156,8 @@ class ChatBody(msgspec.Struct):
 
 
 HARMLESS: Final[dict[str, tuple[Any, ...]]] = {
-    "n": (1,),
     "logprobs": (False,),
     "top_logprobs": (),
-    "response_format": ({"type": "text"},),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
     "functions": ([],),
     "function_call": ("none", "auto"),
     "logit_bias": ({},),

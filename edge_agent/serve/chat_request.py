@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from edge_agent.serve.answerer import Defaults
-from edge_agent.serve.chat_body import BudgetBody, ChatBody, Extension, Turn, read_body
-from edge_agent.serve.errors import InvalidField
+from edge_agent.serve.chat_body import BudgetBody, ChatBody, Extension, read_body
+from edge_agent.serve.conversation import read_conversation
+from edge_agent.serve.form import Form, read_form
 from edge_agent.serve.labels import Labels
-from orchestrator.types import Budget, Message, Request, Role, RoutePreference, Sampling, Sensitivity
-
-ROLES: Final[dict[str, Role]] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+from orchestrator.types import Budget, Request, RoutePreference, Sampling, Sensitivity
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a body asks for."""
 
-    request: Request
+    requests: tuple[Request, ...]
+    """One a choice. They differ in their id and seed."""
     model: str
     """As the client named it."""
+    form: Form
     stream: bool
     include_usage: bool
 
@@ -37,87 +37,42 @@ def read_chat(raw: bytes, defaults: Defaults, labels: Labels) -> Asked:
         ModelNotFound: the model is not served here.
     """
     body = read_body(raw)
-    messages, prefix = _conversation(body, labels)
+    form = read_form(body)
+    conversation = read_conversation(body, form.tools, labels)
     route = defaults.route_for(body.model)
     extension = body.edgewise or Extension()
-    if prefix.sensitivity is not Sensitivity.PUBLIC:
+    if conversation.prefix.sensitivity is not Sensitivity.PUBLIC:
         route = RoutePreference.LOCAL  # the beginning of the answer would go along to the cloud
     elif extension.route is not None:
         route = RoutePreference(extension.route)
     request = Request(
         id=uuid.uuid4().hex,
-        messages=messages,
+        messages=conversation.messages,
         budget=_budget(extension.budget, defaults.budget),
-        sampling=_sampling(body, defaults.sampling),
+        sampling=replace(_sampling(body, defaults.sampling), format=form.format),
         route=route,
         local_only=extension.local_only or defaults.local_only,
-        prefix=prefix.text,
+        prefix=conversation.prefix.text,
     )
     usage = body.stream_options is not None and bool(body.stream_options.include_usage)
-    return Asked(request, body.model, bool(body.stream), usage)
+    return Asked(_choices(request, body.n or 1), body.model, form, bool(body.stream), usage)
 
 
-def _conversation(body: ChatBody, labels: Labels) -> tuple[tuple[Message, ...], Message]:
-    """The turns, and the beginning of the answer that a final assistant message is."""
-    turns = [(_role(turn, i), _text(turn, i)) for i, turn in enumerate(body.messages)]
-    last_role, last_text = turns[-1]
-    begun = last_role == "assistant"
-    if body.continue_final_message and not begun:
-        raise InvalidField("continue_final_message", "the final message is not the assistant's")
-    if body.continue_final_message and body.add_generation_prompt:
-        raise InvalidField("add_generation_prompt", "contradicts continue_final_message", remedy="set one of the two")
-    if begun and body.continue_final_message is False:
-        raise InvalidField("messages", "the final message is the assistant's", remedy="end with the user's")
-    if begun:
-        turns.pop()
-    *earlier, question = _one_system_message(turns) or [("user", "")]
-    messages = [Message(role, text, _label(role, text, labels)) for role, text in earlier]
-    # The question itself is judged by the agent's rules, as if it had been typed for the first time.
-    messages.append(Message(*question))
-    prefix = last_text if begun else ""
-    return tuple(messages), Message("assistant", prefix, labels.of_answer(prefix) if prefix else Sensitivity.PUBLIC)
-
-
-def _one_system_message(turns: Sequence[tuple[Role, str]]) -> list[tuple[Role, str]]:
-    """Several system messages at the beginning become one: chat templates know no other."""
-    n = next((i for i, (role, _) in enumerate(turns) if role != "system"), len(turns))
-    first: list[tuple[Role, str]] = [("system", "\n\n".join(text for _, text in turns[:n]))] if n else []
-    return [*first, *turns[n:]]
-
-
-def _label(role: Role, text: str, labels: Labels) -> Sensitivity:
-    match role:
-        case "system":
-            return Sensitivity.PUBLIC
-        case "user":
-            return labels.of_question(text)
-        case "assistant" | "tool":
-            return labels.of_answer(text)
-
-
-def _role(turn: Turn, index: int) -> Role:
-    try:
-        return ROLES[turn.role]
-    except KeyError:
-        known = ", ".join(ROLES)
-        raise InvalidField(f"messages[{index}].role", f"is not supported; it has to be one of {known}") from None
-
-
-def _text(turn: Turn, index: int) -> str:
-    """The text of a message; its parts are joined as they are."""
-    where = f"messages[{index}]"
-    if turn.tool_calls:
-        raise InvalidField(f"{where}.tool_calls", "tools are not supported by this server")
-    if turn.content is None:
-        raise InvalidField(f"{where}.content", "is required")
-    if isinstance(turn.content, str):
-        return turn.content
-    for i, part in enumerate(turn.content):
-        if part.type != "text":
-            raise InvalidField(f"{where}.content[{i}].type", "only parts of the type text can be read")
-        if part.text is None:
-            raise InvalidField(f"{where}.content[{i}].text", "is required")
-    return "".join(part.text or "" for part in turn.content)
+def _choices(request: Request, n: int) -> tuple[Request, ...]:
+    """`n` requests with seeds of their own, which share what the one may cost. Time passes for all at once."""
+    if n == 1:
+        return (request,)
+    limits = {name: getattr(request.budget, name) for name in ("device_joules", "usd")}
+    share = replace(request.budget, **{name: limit / n for name, limit in limits.items() if limit is not None})
+    return tuple(
+        replace(
+            request,
+            id=uuid.uuid4().hex,
+            budget=share,
+            sampling=replace(request.sampling, seed=request.sampling.seed + index),
+        )
+        for index in range(n)
+    )
 
 
 def _budget(asked: BudgetBody | None, default: Budget) -> Budget:

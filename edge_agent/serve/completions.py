@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from itertools import chain
 
 import msgspec
 from sse_starlette import EventSourceResponse
@@ -14,16 +15,18 @@ from starlette.types import Message, Receive, Scope, Send
 
 from edge_agent.serve.answerer import Answerer, Defaults
 from edge_agent.serve.chat_request import Asked, read_chat
+from edge_agent.serve.choices import together
 from edge_agent.serve.connection import read_within_bounds, while_connected
-from edge_agent.serve.errors import CLOSING, closing_body, error_body, plain_error
+from edge_agent.serve.content import Content
+from edge_agent.serve.errors import CLOSING, InvalidField, closing_body, error_body, plain_error
 from edge_agent.serve.labels import Labels
 from edge_agent.serve.replies import Reply
 from edge_agent.serve.room import Room
-from orchestrator.errors import Cancelled, EdgewiseError
+from orchestrator.errors import Cancelled, EdgewiseError, InvalidFormat
 from orchestrator.ports import Clock
 from orchestrator.types import Answer, Piece, Sensitivity
 
-Events = AsyncGenerator[Piece | Answer, None]
+Events = AsyncGenerator[tuple[int, Piece | Answer], None]
 
 
 class ChatCompletions:
@@ -49,19 +52,36 @@ class ChatCompletions:
             return
 
     async def _answer(self, asked: Asked, scope: Scope, receive: Receive, line: _Line) -> None:
-        reply = Reply(asked.request.id, asked.model, int(self._clock.now().timestamp()))
-        async with aclosing(self._answerer.run(asked.request)) as events:
+        reply = Reply(asked.requests[0].id, asked.model, int(self._clock.now().timestamp()))
+        async with aclosing(self._events(asked)) as events:
             # The first piece decides: an error before it has a status of its own, one behind it cannot.
             begin = self._open_stream if asked.stream else self._answer_whole
             response = await while_connected(receive, begin(asked, reply, events))
             await response(scope, receive, line.send)
 
+    async def _events(self, asked: Asked) -> Events:
+        """What all choices bring, each with its index.
+
+        Raises:
+            InvalidField: the answer cannot be held to its form; names the field that asked for it.
+        """
+        runs = [self._answerer.run(request) for request in asked.requests]
+        try:
+            async with aclosing(together(runs)) as events:
+                async for event in events:
+                    yield event
+        except InvalidFormat as error:
+            raise InvalidField(asked.form.field, error.message, remedy=error.remedy) from None
+
     async def _answer_whole(self, asked: Asked, reply: Reply, events: Events) -> Response:
-        async for event in events:
-            if isinstance(event, Answer):
-                self._remember(asked, event)
-                return Response(msgspec.json.encode(reply.completion(event)), media_type="application/json")
-        raise AssertionError("a stream that ends without an error has an answer")
+        answers = {index: event async for index, event in events if isinstance(event, Answer)}
+        contents = _contents(asked)
+        for index, content in enumerate(contents):
+            for _ in chain(content.push(answers[index].text), content.flush()):
+                pass
+            self._remember(asked, answers[index], content)
+        body = reply.completion([answers[index] for index in range(len(contents))], contents)
+        return Response(msgspec.json.encode(body), media_type="application/json")
 
     async def _open_stream(self, asked: Asked, reply: Reply, events: Events) -> Response:
         first = await anext(events)
@@ -72,29 +92,41 @@ class ChatCompletions:
         )
 
     async def _chunks(
-        self, asked: Asked, reply: Reply, first: Piece | Answer, events: Events
+        self, asked: Asked, reply: Reply, first: tuple[int, Piece | Answer], events: Events
     ) -> AsyncIterator[dict[str, str]]:
         """Server-sent events. A fault after the first piece comes as a last event, and then no `[DONE]`."""
-        yield _event(reply.first())
-        event: Piece | Answer | None = first
+        contents = _contents(asked)
+        for index, content in enumerate(contents):
+            yield _event(reply.first(index, content))
+        answers: list[Answer] = []
+        found: tuple[int, Piece | Answer] | None = first
         try:
-            while isinstance(event, Piece):
-                yield _event(reply.piece(event.text))
-                event = await anext(events)
+            while found is not None:
+                index, event = found
+                content = contents[index]
+                for delta in content.push(event.text) if isinstance(event, Piece) else content.flush():
+                    yield _event(reply.part(index, delta))
+                if isinstance(event, Answer):
+                    answers.append(event)
+                    self._remember(asked, event, content)
+                    yield _event(reply.last(index, event, content))
+                found = await anext(events, None)
         except EdgewiseError as error:
             yield _event(error_body(error))
             return
-        assert isinstance(event, Answer), "a stream that ends without an error has an answer"
-        self._remember(asked, event)
-        yield _event(reply.last(event))
         if asked.include_usage:
-            yield _event(reply.usage(event))
+            yield _event(reply.usage(answers))
         yield {"data": "[DONE]"}
 
-    def _remember(self, asked: Asked, answer: Answer) -> None:
+    def _remember(self, asked: Asked, answer: Answer, content: Content) -> None:
         """The client will send this turn back as bare text: keep its label."""
-        self._labels.remember(asked.request.question, answer.sensitivity)
-        self._labels.remember(asked.request.prefix + answer.text, answer.sensitivity)
+        request = asked.requests[0]
+        self._labels.remember(request.question, answer.sensitivity)
+        self._labels.remember(request.prefix + content.written, answer.sensitivity)
+
+
+def _contents(asked: Asked) -> list[Content]:
+    return [Content(request.id, calls=asked.form.calls) for request in asked.requests]
 
 
 class _Line:

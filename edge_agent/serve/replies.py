@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any, Final
 
+from edge_agent.serve.content import Content
 from orchestrator.types import Answer, FinishReason, Usage
 from orchestrator.units import Energy
 
@@ -19,7 +23,7 @@ FINISH_REASONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The frame around one answer."""
+    """The frame around the answers to one request."""
 
     request_id: str
     model: str
@@ -27,36 +31,40 @@ class Reply:
     created_s: int
     """Seconds since the Unix epoch."""
 
-    def completion(self, answer: Answer) -> dict[str, Any]:
-        """The whole answer at once."""
-        message = {"role": "assistant", "content": answer.text, "refusal": None}
-        choice = {"index": 0, "message": message, "finish_reason": _finish(answer), "logprobs": None}
+    def completion(self, answers: Sequence[Answer], contents: Sequence[Content]) -> dict[str, Any]:
+        """All answers at once."""
+        receipts = [receipt(answer) for answer in answers]
         return {
             **self._frame("chat.completion"),
-            "choices": [choice],
-            "usage": _usage(answer.usage),
-            "edgewise": receipt(answer),
+            "choices": [
+                {
+                    "index": index,
+                    "message": {"role": "assistant", **content.message(), "refusal": None},
+                    "finish_reason": _finish(answer, content),
+                    "logprobs": None,
+                }
+                for index, (answer, content) in enumerate(zip(answers, contents, strict=True))
+            ],
+            "usage": _usage(answers),
+            "edgewise": receipts[0] if len(receipts) == 1 else {"choices": receipts},
         }
 
-    def first(self) -> dict[str, Any]:
-        """The chunk that opens a stream."""
-        return self._chunk({"role": "assistant", "content": ""})
+    def first(self, index: int, content: Content) -> dict[str, Any]:
+        """The chunk that opens a choice."""
+        return self.part(index, {"role": "assistant", "content": None if content.may_call else ""})
 
-    def piece(self, text: str) -> dict[str, Any]:
-        """A chunk of text."""
-        return self._chunk({"content": text})
-
-    def last(self, answer: Answer) -> dict[str, Any]:
-        """The chunk with the finish reason, and the receipt."""
-        return {**self._chunk({}, _finish(answer)), "edgewise": receipt(answer)}
-
-    def usage(self, answer: Answer) -> dict[str, Any]:
-        """The chunk that `stream_options.include_usage` asks for, behind all others."""
-        return {**self._frame("chat.completion.chunk"), "choices": [], "usage": _usage(answer.usage)}
-
-    def _chunk(self, delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+    def part(self, index: int, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+        """A chunk of a choice."""
+        choice = {"index": index, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
         return {**self._frame("chat.completion.chunk"), "choices": [choice]}
+
+    def last(self, index: int, answer: Answer, content: Content) -> dict[str, Any]:
+        """The chunk with the finish reason, and the receipt."""
+        return {**self.part(index, {}, _finish(answer, content)), "edgewise": receipt(answer)}
+
+    def usage(self, answers: Sequence[Answer]) -> dict[str, Any]:
+        """The chunk that `stream_options.include_usage` asks for, behind all others."""
+        return {**self._frame("chat.completion.chunk"), "choices": [], "usage": _usage(answers)}
 
     def _frame(self, kind: str) -> dict[str, Any]:
         return {"id": f"chatcmpl-{self.request_id}", "object": kind, "created": self.created_s, "model": self.model}
@@ -95,11 +103,15 @@ def _energy(prefix: str, energy: Energy) -> dict[str, Any]:
     }
 
 
-def _finish(answer: Answer) -> str:
-    return FINISH_REASONS[answer.finish_reason]
+def _finish(answer: Answer, content: Content) -> str:
+    """OpenAI's word. Calls that were cut short are a length: their arguments may be torn."""
+    ended = FINISH_REASONS[answer.finish_reason]
+    return "tool_calls" if content.calls and ended == "stop" else ended
 
 
-def _usage(usage: Usage) -> dict[str, int]:
+def _usage(answers: Sequence[Answer]) -> dict[str, int]:
+    """Of all choices: each read the prompt for itself, and is billed for that."""
+    usage = reduce(add, (answer.usage for answer in answers), Usage())
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,

@@ -9,8 +9,11 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 import jinja2
+from jinja2 import meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from edge_agent.slm.tools.explained import explained
+from edge_agent.slm.tools.syntax import OPEN, described
 from orchestrator.errors import InvalidRequest, ModelUnsupported
 from orchestrator.types import Message
 
@@ -18,8 +21,9 @@ from orchestrator.types import Message
 class ChatTemplate:
     """A model's own Jinja template, compiled once, run in Jinja's sandbox with the names that hub templates expect.
 
-    Text of a message that spells a control token (`<|im_end|>`) gets a space behind its first character: a mail that
-    the model is shown cannot open a turn of its own.
+    A template that knows tools, and writes their calls as `slm.tools.syntax` does, gets them as data; any other gets
+    them explained in the system's text. Text of a message that spells a control token (`<|im_end|>`) gets a space
+    behind its first character: a mail that the model is shown cannot open a turn of its own.
     """
 
     def __init__(
@@ -47,8 +51,10 @@ class ChatTemplate:
         environment.globals["strftime_now"] = lambda form: now().strftime(form)
         try:
             self._template = environment.from_string(source)
+            names = meta.find_undeclared_variables(environment.parse(source))
         except jinja2.TemplateError as error:
             raise ModelUnsupported(f"the model's chat template does not compile: {error}") from error
+        self._knows_tools = "tools" in names and OPEN in source
         self._variables = dict(variables)
         # The longest first, or a token that begins another would hide it.
         spelled = sorted(filter(None, control_tokens), key=len, reverse=True)
@@ -60,9 +66,15 @@ class ChatTemplate:
         Raises:
             InvalidRequest: the template refuses the conversation, for instance two user turns in a row.
         """
-        turns = [{"role": message.role, "content": self._plain(message.text)} for message in messages]
+        if not self._knows_tools:
+            messages = explained(messages)
         try:
-            prompt = self._template.render(messages=turns, add_generation_prompt=True, tools=None, **self._variables)
+            tools = [self._quoted(described(tool)) for message in messages for tool in message.tools]
+            # A system message may be there for its tools alone: then the template's own text stands.
+            turns = [self._turn(message) for message in messages if message.text or not message.tools]
+            prompt = self._template.render(
+                messages=turns, add_generation_prompt=True, tools=tools or None, **self._variables
+            )
         except (jinja2.TemplateError, LookupError, TypeError, ValueError):
             # The message may quote the conversation, so it is not handed on.
             raise InvalidRequest(
@@ -70,6 +82,17 @@ class ChatTemplate:
                 remedy="let user and assistant take turns, with at most one system message, at the beginning",
             ) from None
         return prompt + self._plain(prefix)
+
+    def _turn(self, message: Message) -> dict[str, Any]:
+        turn: dict[str, Any] = {"role": message.role, "content": self._plain(message.text)}
+        if message.calls:
+            calls = [{"name": call.name, "arguments": json.loads(call.arguments)} for call in message.calls]
+            turn["tool_calls"] = [{"type": "function", "function": self._quoted(call)} for call in calls]
+        return turn
+
+    def _quoted(self, value: Any) -> Any:
+        """`value` with all its text as `_plain` spells it."""
+        return json.loads(self._plain(json.dumps(value, ensure_ascii=False)))
 
     def _plain(self, text: str) -> str:
         """`text` with every control token spelled so that it is none."""

@@ -87,6 +87,21 @@ def test_an_easy_question_is_answered_on_the_device(home: dict[str, str]) -> Non
     assert (energy["reserved"], money["spent"]) == (0, 0)
 
 
+def test_an_answer_fits_a_schema_from_a_file(home: dict[str, str], tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}
+    file = tmp_path / "person.json"
+    file.write_text(json.dumps(schema | {"required": ["name", "age"], "additionalProperties": False}))
+    done = edgewise(home, "ask", "--json", "--schema", str(file), "Ann is 31. Her name and age?")
+    assert json.loads(json.loads(done.stdout)["text"]) == {"name": "Ann", "age": 31}
+    file.write_text('{"not": {}}')
+    refused = edgewise(home, "ask", "--schema", str(file), "Anything?")
+    assert refused.returncode != 0
+    assert refused.stderr.count("\n") == 1
+    assert '"not"' in refused.stderr
+    missing = edgewise(home, "ask", "--schema", str(tmp_path / "none.json"), "Anything?")
+    assert "none.json cannot be read: No such file" in missing.stderr
+
+
 def test_a_record_is_quoted_with_its_date_on_the_device(home: dict[str, str]) -> None:
     imported = edgewise(home, "context", "import", str(household()))
     assert imported.returncode == 0, imported.stderr

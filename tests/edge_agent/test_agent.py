@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import edge_agent
-from edge_agent import Agent, AsyncAgent, Budget, Config, Message, Sampling
+from edge_agent import Agent, AsyncAgent, Budget, Config, Format, Message, Sampling
 from edge_agent.config import ModelSection
 from edge_agent.slm.convert.synthetic import write_synthetic_model
 from orchestrator.errors import InvalidRequest, ModelNotFound, RecordNotFound
@@ -111,6 +111,17 @@ def test_without_a_socket_a_missing_model_is_an_error(tmp_path: Path, monkeypatc
     monkeypatch.setenv("EDGEWISE_MODELS", str(tmp_path / "none"))
     with pytest.raises(ModelNotFound, match="edgewise models pull"):
         Agent.open(Config(state=tmp_path, local_only=True))
+
+
+def test_an_answer_has_the_form_that_was_asked_for(config: Config) -> None:
+    with Agent.open(config) as agent:
+        answer = agent.ask("What do bees make?", format=Format.regex("(wax|honey)"))
+        assert answer.text in ("wax", "honey")
+        assert answer.route is Route.LOCAL
+        pieces = agent.stream("What do bees make?", format=Format.regex("[a-z]{3}"), sampling=Sampling(temperature=1.0))
+        assert len("".join(piece.text for piece in pieces)) == 3
+        with pytest.raises(InvalidRequest, match="contains"):
+            agent.ask("What do bees make?", format=Format.json_schema({"type": "array", "contains": {}}))
 
 
 def test_closing_twice_is_once(config: Config) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from orchestrator.prompt import Composer
 from orchestrator.testing import count_words
+from orchestrator.tools import Tool, ToolCall
 from orchestrator.types import Message, Recalled, Record, Sensitivity
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -54,6 +55,27 @@ def test_the_callers_own_system_message_is_kept() -> None:
     grounded = COMPOSER.compose(messages, [hit(1, "x")], now=NOW, window_tokens=100).messages
     assert grounded[0].text.startswith("Speak like a pirate.")
     assert [message.role for message in grounded] == ["system", "user"]
+
+
+def test_tools_come_in_the_system_message_which_keeps_our_text() -> None:
+    tools = (Tool("f"),)
+    for said, text in (("", "Be brief."), ("Speak like a pirate.", "Speak like a pirate.")):
+        messages = [Message("system", said, tools=tools), Message("user", "hi")]
+        system = COMPOSER.compose(messages, [], now=NOW, window_tokens=100).messages[0]
+        assert system == Message("system", text, tools=tools)
+
+
+def test_records_go_to_the_question_and_not_to_what_a_tool_gave_back() -> None:
+    called = Message("assistant", "", calls=(ToolCall("f", "{}"),))
+    old = [Message("user", "one two three"), called, Message("tool", "four five six")]
+    new = [Message("user", "when?"), called, Message("tool", "noon")]
+    whole = COMPOSER.compose([*old, *new], [hit(7, "on Tuesday")], now=NOW, window_tokens=100)
+    assert [message.text for message in whole.messages[-3:]] == ["when?\n\non Tuesday\n\nwhen?", "", "noon"]
+    assert len(whole.messages) == 7
+    for window in (10, 20):
+        cut = COMPOSER.compose([*old, *new], [], now=NOW, window_tokens=window).messages[1:]
+        assert list(cut[-3:]) == new
+        assert not cut[:-3] or cut[0].role != "tool", "a result without its call says nothing"
 
 
 @given(

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from orchestrator import errors
 from orchestrator.chat import NANO, Chat, Generation, Price, ServedModel
+from orchestrator.format import Format
+from orchestrator.tools import Tool
 from orchestrator.types import Completed, FinishReason, Message, Sampling, Started, TextDelta, Usage
 from orchestrator.units import Energy, EnergySource
 from orchestrator.v1 import chat_pb2, gateway_service_pb2
@@ -138,6 +140,9 @@ def test_hostile_sampling_is_refused_by_name_at_both_ends(field: str, value: Any
         ("r", {"messages": (Message("user", 7),)}, "wrong type"),  # type: ignore[arg-type]
         ("r", {"messages": (Message("user", "x" * limits.MAX_MESSAGE_BYTES),)}, "bytes"),
         ("r", {"sampling": Sampling(seed=2**63)}, "seed"),
+        ("r", {"sampling": Sampling(format=Format.json_object())}, "without a format"),
+        ("r", {"messages": (Message("system", "", tools=(Tool("f"),)), Message("user", "hi"))}, "without tools"),
+        ("r", {"messages": (Message("tool", "42"), Message("user", "hi"))}, "without tools"),
         ("r", {"sampling": Sampling(temperature="hot")}, "wrong type"),  # type: ignore[arg-type]
     ],
 )

@@ -33,7 +33,8 @@ def read(body: Any = None, *, defaults: Defaults = DEFAULTS, **fields: Any) -> A
 
 
 def request_of(**fields: Any) -> Request:
-    return read(**fields).request
+    (request,) = read(**fields).requests
+    return request
 
 
 def test_what_is_left_out_comes_from_the_server() -> None:
@@ -54,13 +55,13 @@ def test_a_budget_replaces_only_what_it_names() -> None:
 
 def test_no_request_lifts_the_servers_lock() -> None:
     locked = Defaults(local_model="little", local_only=True)
-    assert read(defaults=locked, edgewise={"local_only": False}).request.local_only
+    assert read(defaults=locked, edgewise={"local_only": False}).requests[0].local_only
 
 
 def test_a_plain_model_server_is_its_one_model() -> None:
     plain = Defaults(local_model="little", route=RoutePreference.LOCAL)
     assert plain.model_names == ("little",)
-    assert read(defaults=plain, model="little").request.route is RoutePreference.LOCAL
+    assert read(defaults=plain, model="little").requests[0].route is RoutePreference.LOCAL
 
 
 def test_parts_are_joined_and_developers_are_the_system() -> None:
@@ -83,13 +84,28 @@ def test_unknown_fields_are_ignored() -> None:
     assert read(store=True, metadata={"a": "b"}, made_up=[1, {"x": None}], user="ann").model == "edgewise"
 
 
+TOOL = {"type": "function", "function": {"name": "f"}}
 REFUSED = [
-    ({"n": 2}, "n"),
+    ({"n": 0}, "n"),
+    ({"n": 17}, "n"),
     ({"logprobs": True}, "logprobs"),
     ({"top_logprobs": 5}, "top_logprobs"),
-    ({"response_format": {"type": "json_object"}}, "response_format"),
-    ({"tools": [{"type": "function"}]}, "tools"),
+    ({"response_format": {"type": "yaml"}}, "response_format.type"),
+    ({"response_format": {"type": "json_schema"}}, "response_format.json_schema.schema"),
+    (
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": True}}},
+        "response_format.json_schema.schema",
+    ),
+    ({"tools": [{"type": "function"}]}, "tools[0].function"),
+    ({"tools": [{"type": "retrieval"}]}, "tools[0].type"),
+    ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools[0].function.name"),
+    ({"tools": [TOOL, TOOL]}, "tools[1].function.name"),
+    ({"tools": [TOOL] * 129}, "tools"),
     ({"tool_choice": "required"}, "tool_choice"),
+    ({"tools": [TOOL], "tool_choice": "sometimes"}, "tool_choice"),
+    ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "g"}}}, "tool_choice.function.name"),
+    ({"tools": [TOOL], "response_format": {"type": "json_object"}}, "response_format"),
+    ({"edgewise": {"regex": "a", "lark": "b"}}, "edgewise.regex"),
     ({"functions": [{}]}, "functions"),
     ({"function_call": {"name": "f"}}, "function_call"),
     ({"logit_bias": {"50256": -100}}, "logit_bias"),
@@ -114,14 +130,14 @@ REFUSED = [
     ({"messages": "hello"}, "messages"),
     ({"messages": [{"content": "hello"}]}, "messages[0].role"),
     ({"messages": [{"role": "user"}]}, "messages[0].content"),
-    ({"messages": [USER, {"role": "tool", "content": "42"}]}, "messages[1].role"),
+    ({"messages": [USER, {"role": "function", "content": "42"}]}, "messages[1].role"),
     ({"messages": [{"role": "user", "content": 7}]}, "messages[0].content"),
     (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
         "messages[0].content[0].type",
     ),
     ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
-    ({"messages": [{"role": "assistant", "content": None, "tool_calls": [{}]}, USER]}, "messages[0].tool_calls"),
+    ({"messages": [{"role": "assistant", "tool_calls": [{}]}, USER]}, "messages[0].tool_calls[0].id"),
     ({"continue_final_message": True}, "continue_final_message"),
     ({"messages": [USER, {"role": "assistant", "content": "x"}], "continue_final_message": False}, "messages"),
     (
@@ -183,8 +199,9 @@ json_values = st.recursive(
     max_leaves=8,
 )
 SAMPLING = ["temperature", "top_p", "min_p", "seed", "max_tokens", "max_completion_tokens", "stop"]
+FORM = ["n", "response_format", "tools", "tool_choice", "parallel_tool_calls"]
 FRAME = ["model", "messages", "stream", "stream_options", "continue_final_message", "add_generation_prompt", "edgewise"]
-fields = st.sampled_from([*HARMLESS, *SAMPLING, *FRAME])
+fields = st.sampled_from([*HARMLESS, *SAMPLING, *FORM, *FRAME])
 
 
 @given(st.dictionaries(fields, json_values, max_size=4), st.booleans())
@@ -194,7 +211,7 @@ def test_any_json_is_a_request_within_its_ranges_or_an_error_that_quotes_no_valu
     secret = {"role": "user", "content": "my-secret-words"}
     body = {"model": "edgewise", "messages": [secret]} | changes if whole else changes
     try:
-        request = read(json.dumps(body).encode()).request
+        request = read(json.dumps(body).encode()).requests[0]
     except (InvalidRequest, ModelNotFound) as error:
         told = str(error)
     else:
@@ -226,3 +243,11 @@ def test_every_turn_arrives_as_it_was_sent(turns: list[tuple[str, str]], systems
         assert request.prefix == prefix
     assert arrived == turns or (not turns and not arrived) or arrived == [("user", "")]
     assert math.isfinite(request.sampling.temperature)
+
+
+def test_choices_have_seeds_of_their_own_and_share_what_they_may_cost() -> None:
+    asked = read(n=3, seed=7, edgewise={"budget": {"usd": 0.3, "device_joules": 30}})
+    assert [request.sampling.seed for request in asked.requests] == [7, 8, 9]
+    assert {request.budget for request in asked.requests} == {Budget(total_ms=5000, usd=0.3 / 3, device_joules=10)}
+    assert len({request.id for request in asked.requests}) == 3
+    assert {request.messages for request in asked.requests} == {request_of().messages}

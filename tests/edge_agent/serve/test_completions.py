@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.budget import Resource, Window
 from orchestrator.errors import CloudTruncated, InferenceFailed
-from orchestrator.testing import Script
+from orchestrator.testing import UNSURE, Script
 from orchestrator.types import Recalled, Record, Sensitivity
 
 ASK: list[Any] = [{"role": "user", "content": "What do bees make?"}]
@@ -261,3 +261,53 @@ def test_a_beginning_of_unknown_origin_is_continued_at_home(house: Build) -> Non
     turns = [{"role": "user", "content": HARD}, {"role": "assistant", "content": "Your code is"}]
     assert home.post(messages=turns, edgewise={"route": "cloud"}).json()["edgewise"]["route"] == "local"
     assert home.cloud.asked == []
+
+
+TOOL = {"type": "function", "function": {"name": "f"}}
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+STRUCTURED: list[dict[str, Any]] = [
+    {"response_format": {"type": "json_object"}},
+    {"tools": [TOOL]},
+    {"tools": [TOOL], "tool_choice": "none"},
+    {
+        "messages": [
+            {"role": "user", "content": HARD},
+            {"role": "assistant", "tool_calls": [CALL]},
+            {"role": "tool", "tool_call_id": "c1", "content": "4711"},
+        ]
+    },
+]
+
+
+@pytest.mark.parametrize("asked", STRUCTURED, ids=["format", "tools", "told of tools", "results"])
+def test_a_structured_answer_is_made_at_home_from_its_first_token_to_its_last(
+    house: Build, asked: dict[str, Any]
+) -> None:
+    """However unsure the device is: the way to the cloud carries no form, and half an answer has none."""
+    unsure = Script(pieces=["[1, 2] "] * 40, scores=[UNSURE] * 40)
+    home = house(local=unsure, cloud=Script(pieces=["deep thoughts"]))
+    body = {"messages": [{"role": "user", "content": HARD}]} | asked
+    answer = home.post(**body).json()
+    assert answer["edgewise"]["route"] == "local"
+    assert "has a form or may call tools" in answer["edgewise"]["reason"]
+    assert home.cloud.contacts == 0
+    if home.local.asked[0].sampling.format:
+        assert answer["choices"][0]["message"]["content"].count("[1, 2]") == 40, "what repeats may belong to the form"
+    refused = home.post(**body, edgewise={"route": "cloud"})
+    assert refused.status_code == 400
+    assert "route cloud" in refused.json()["error"]["message"]
+
+
+def test_one_choice_that_fails_ends_them_all(house: Build) -> None:
+    home = house(local=Script(pieces=["half ", "never"], fault=InferenceFailed("the runtime failed"), fault_after=1))
+    response = home.post(n=3, temperature=1.0)
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "inference_failed")
+    assert {row.error_type for row in home.journal.recent(3)} <= {"inference_failed", "cancelled"}
+
+
+def test_choices_are_paid_for_together(house: Build) -> None:
+    home = house(windows=[Window("energy", Resource.DEVICE_JOULES, 1000, 3600)])
+    answer = home.post(n=3)
+    assert [choice["index"] for choice in answer.json()["choices"]] == [0, 1, 2]
+    (state,) = home.ledger.state()
+    assert (state.reserved, round(state.spent, 3)) == (0, 4.5)

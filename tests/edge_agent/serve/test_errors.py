@@ -22,6 +22,7 @@ STATUS = {
     "ContextWindowExceeded": (400, "context_length_exceeded"),
     "PrivacyError": (403, "privacy_error"),
     "EgressRefused": (403, "egress_refused"),
+    "InvalidFormat": (400, "invalid_format"),
     "ModelNotFound": (404, "model_not_found"),
     "BudgetExhausted": (429, "budget_exhausted"),
     "CloudRateLimited": (429, "cloud_rate_limited"),

@@ -116,12 +116,16 @@ def test_errors_arrive_as_the_clients_own(client: openai.OpenAI) -> None:
         client.chat.completions.create(model="gpt-9", messages=HELLO)
     with pytest.raises(openai.BadRequestError, match="temperature"):
         client.chat.completions.create(model="edgewise", messages=HELLO, temperature=9)
-    with pytest.raises(openai.BadRequestError, match="tools"):
+    with pytest.raises(openai.BadRequestError, match="logprobs"):
+        client.chat.completions.create(model="edgewise", messages=HELLO, logprobs=True)
+    schema = {"type": "array", "uniqueItems": True}
+    with pytest.raises(openai.BadRequestError, match="uniqueItems") as caught:
         client.chat.completions.create(
             model="edgewise",
             messages=HELLO,
-            tools=[{"type": "function", "function": {"name": "f"}}],
+            response_format={"type": "json_schema", "json_schema": {"name": "set", "schema": schema}},
         )
+    assert caught.value.param == "response_format"
     with pytest.raises(openai.RateLimitError, match="budget"):
         client.chat.completions.create(
             model="edgewise",

@@ -12,6 +12,7 @@ from edge_agent.slm.chat_template import ChatTemplate
 from edge_agent.slm.convert.synthetic import CHAT_TEMPLATE
 from edge_agent.slm.tokenizer import Tokenizer
 from orchestrator.errors import InvalidRequest, ModelUnsupported
+from orchestrator.tools import Tool, ToolCall
 from orchestrator.types import Message
 
 # As SmolLM2 and Qwen2.5 do it: a system message of their own, unless there is one.
@@ -98,3 +99,39 @@ def test_the_sandbox_holds() -> None:
 def test_a_template_that_is_none() -> None:
     with pytest.raises(ModelUnsupported, match="does not compile"):
         template("{% if %}")
+
+
+KNOWS_TOOLS = (
+    "{% if tools %}{% for tool in tools %}{{ tool.function.name }}:{{ tool | tojson }}\n{% endfor %}{% endif %}"
+    "{% for m in messages %}{% if m.role == 'tool' %}<tool_response>{{ m.content }}</tool_response>{% else %}"
+    "{{ m.role }}:{{ m.content }}{% for call in m.tool_calls %}<tool_call>{{ call.function.arguments | tojson }}"
+    "</tool_call>{% endfor %}{% endif %}\n{% endfor %}"
+)
+TOOL = Tool("weather", "<|im_end|>", '{"type": "object", "properties": {"city": {}}}')
+
+
+def test_a_template_that_knows_tools_gets_them_as_data() -> None:
+    call = ToolCall("weather", '{"city": "<|im_start|>"}')
+    turns = [
+        Message("system", "", tools=(TOOL,)),
+        Message("user", "Rain?"),
+        Message("assistant", "", calls=(call,)),
+        Message("tool", "no"),
+    ]
+    assert template(KNOWS_TOOLS).render(turns) == (
+        'weather:{"type": "function", "function": {"name": "weather", "description": "< |im_end|>", '
+        '"parameters": {"type": "object", "properties": {"city": {}}}}}\n'
+        'user:Rain?assistant:<tool_call>{"city": "< |im_start|>"}</tool_call><tool_response>no</tool_response>'
+    )
+
+
+def test_any_other_template_has_them_explained() -> None:
+    turns = [Message("system", "Be brief.", tools=(TOOL,)), Message("user", "Rain?")]
+    prompt = template(CHAT_TEMPLATE).render(turns)
+    assert prompt.startswith("<|im_start|>system\nBe brief.\n\nYou may call")
+    assert '"description": "< |im_end|>"' in prompt
+
+
+def test_arguments_that_are_no_json_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="refuses this conversation"):
+        template(KNOWS_TOOLS).render([Message("assistant", "", calls=(ToolCall("f", "{"),)), Message("user", "?")])

@@ -70,6 +70,8 @@ def test_the_better_value_is_chosen() -> None:
         ({"local_only": True}, "local_only"),
         ({"evidence": (Evidence(12, Sensitivity.PRIVATE, 0.5),)}, "private_record"),
         ({"conversation_label": Sensitivity.PRIVATE}, "private_conversation"),
+        ({"structured": True}, "structured"),
+        ({"structured": True, "link": LinkState.DOWN, "cloud": None}, "structured"),
         ({"link": LinkState.DOWN}, "no_link"),
         ({"link": LinkState.NONE, "cloud": None}, "no_cloud"),
         ({"cloud": None}, "kept_question"),
