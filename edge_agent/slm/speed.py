@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from edge_agent.slm.cores import usable_cores
+from edge_agent.slm.footprint import peak_memory_mb
 from edge_agent.slm.model import OnnxModel
 from orchestrator.budget.deadline import Deadline
 from orchestrator.clock import SystemClock
@@ -74,7 +74,7 @@ def measure(folder: Path, *, rounds: int = 3, clock: Clock | None = None) -> Spe
         prefill_tokens_per_s=median(run.prompt_tokens / run.first_token_s for run in long),
         decode_short_tokens_per_s=median(run.tokens_per_s for run in short),
         decode_long_tokens_per_s=median(run.tokens_per_s for run in long),
-        peak_memory_mb=_peak_memory_mb(),
+        peak_memory_mb=peak_memory_mb(),
     )
 
 
@@ -109,12 +109,3 @@ async def _timed(model: OnnxModel, clock: Clock, prompt: list[Message]) -> _Run:
             read = event.usage.prompt_tokens
     decoding = times[-1] - times[0]
     return _Run(read, times[0] - start, (len(times) - 1) / decoding if decoding else 0.0)
-
-
-def _peak_memory_mb() -> float | None:
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6  # macOS counts bytes, Linux kibibytes
