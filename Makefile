@@ -7,7 +7,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ENV := .venv/.installed
 PYTEST_ARGS ?=
-BENCH ?= $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[!_]*.py))
+BENCH ?= $(patsubst benchmarks/%/__main__.py,%,$(wildcard benchmarks/*/__main__.py)) $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[!_]*.py))
 
 help: ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

@@ -47,9 +47,9 @@ what is measured
   agreement, KL    teacher-forced against full precision, on its own answers and on eight kinds of text
 
 Every contestant runs in processes of its own. They take turns within each round, and another one is first in each, so
-that what disturbs the machine disturbs all alike; still, let it do nothing else. Peers are an extra
-(pip install '.[peers]'); one that is missing is said. For llama.cpp the build matters: see the line about the machine.
-Full precision and other conversions are kept in the home folder under benchmarks/ (2 GB for the larger model).
+that what disturbs the machine disturbs all alike; still, let it do nothing else. A peer that is missing is said; they
+come with `pip install --group peers`. For llama.cpp the build matters: see the line about the machine. Full precision
+and other conversions are kept in the home folder under benchmarks/ (2 GB for the larger model).
 """
 
 

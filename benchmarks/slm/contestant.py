@@ -60,7 +60,7 @@ class Passes(Protocol):
 
 
 Token = tuple[float, str]
-"""The moment at which a token was there (`time.perf_counter`), and what was seen of it."""
+"""The moment at which a token was there (`time.monotonic`), and what was seen of it."""
 
 
 class Answers(Protocol):

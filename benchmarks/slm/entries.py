@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.slm.contestant import ENGINES, Entry
 from edge_agent.home import home
 from edge_agent.slm.build import CONVERTER_VERSION
-from edge_agent.slm.convert.pipeline import convert_gguf
+from edge_agent.slm.convert.pipeline import convert
 from edge_agent.slm.installed import verify
 from edge_agent.slm.progress import Progress
 from edge_agent.slm.pull import ensure, original_file
@@ -41,7 +41,7 @@ def entries_of(
     for entry in wanted:
         engine = ENGINES[entry.engine]
         if not engine.installed:
-            notes.append(f"{entry.key}: {engine.title} is not installed (pip install '.[peers]').")
+            notes.append(f"{entry.key}: {engine.title} is not installed (pip install --group peers).")
     return [entry for entry in wanted if ENGINES[entry.engine].installed], notes
 
 
@@ -54,5 +54,5 @@ def converted(model: str, recipe: str, progress: Progress) -> Path:
     """The folder of `model` by `recipe`, made of its original where it is not there yet."""
     folder = home() / "benchmarks" / f"{model}-{recipe}-{CONVERTER_VERSION}"
     if not folder.is_dir():
-        convert_gguf(original_file(model, progress=progress), folder, recipe=recipe, progress=progress)
+        convert(original_file(model, progress=progress), folder, recipe=recipe, progress=progress)
     return folder

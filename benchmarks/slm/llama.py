@@ -57,7 +57,7 @@ class Llama:
         """Its own loop, which reuses what the last prompt and this one begin with alike."""
         came: list[Token] = []
         for token in self._llama.generate(list(prompt.tokens), temp=0.0):
-            came.append((time.perf_counter(), str(token)))
+            came.append((time.monotonic(), str(token)))
             if token in self._ends or len(came) == most:
                 break
         return came

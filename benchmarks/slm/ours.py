@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import numpy as np
 
@@ -15,9 +14,8 @@ from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.model import CPU, OnnxModel
 from edge_agent.slm.sampling import Floats
 from edge_agent.slm.session import Session
-from orchestrator.budget.deadline import Deadline
+from edge_agent.slm.speed import tokens_of
 from orchestrator.clock import SystemClock
-from orchestrator.types import Sampling, TextDelta
 
 _CHUNK = 64
 """Rows of logits computed at once: a row of a large vocabulary is half a megabyte."""
@@ -28,13 +26,13 @@ class OurPasses:
 
     def __init__(self, entry: Entry) -> None:
         files = ModelFolder(entry.path)
-        session = Session.open(files.graph, threads=entry.threads, providers=CPU)
+        session = Session.open(files.graph, threads=entry.threads, providers=CPU, sizes=files.sizes)
         self._decoder = Decoder(session, window=WINDOW, weight_bytes=files.weight_bytes)
         self._interrupt = Interrupt()
         self._cache: KVCache = self._decoder.new_cache()
         self._behind: Floats = np.empty((0, 0), np.float32)
         self.weight_bytes = files.weight_bytes
-        self.cache_bytes_per_token = session.signature.cache_bytes_per_token
+        self.cache_bytes_per_token = session.signature.cache_layout.bytes_per_token
 
     def read(self, tokens: list[int]) -> None:
         """In the decoder's own chunks."""
@@ -66,15 +64,7 @@ class OurAnswers:
 
     def answer(self, prompt: Prompt, most: int) -> list[Token]:
         """Template, tokenizer and text included."""
-        return asyncio.run(self._answer(prompt, most))
-
-    async def _answer(self, prompt: Prompt, most: int) -> list[Token]:
-        came: list[Token] = []
-        never = Deadline.after(SystemClock(), None)
-        async for event in self._model.generate(prompt.messages, sampling=Sampling(max_tokens=most), deadline=never):
-            if isinstance(event, TextDelta) and event.tokens:
-                came += [(time.perf_counter(), event.text)] * len(event.tokens)
-        return came
+        return asyncio.run(tokens_of(self._model, prompt.messages, most, clock=SystemClock()))
 
 
 def open_passes(entry: Entry, every_logit: bool) -> OurPasses:

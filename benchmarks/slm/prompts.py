@@ -70,7 +70,8 @@ class Prompts:
     def random(self, length: int, number: int) -> list[int]:
         """`length` token ids; another `number`, other ids. Speed does not depend on what they say."""
         rng = np.random.default_rng((_SEED, length, number))
-        ids: list[int] = rng.integers(1000, self.vocabulary - 1000, length).tolist()
+        edge = min(1000, self.vocabulary // 4)  # where special tokens are
+        ids: list[int] = rng.integers(edge, self.vocabulary - edge, length).tolist()
         return ids
 
     def turns(self, number: int) -> tuple[Prompt, Prompt]:

@@ -69,12 +69,12 @@ class PassesWorker:
 
     def pace(self, tokens: list[int]) -> Pace:
         """Read `tokens`, then write `_WRITTEN` of its own behind them."""
-        start = time.perf_counter()
+        start = time.monotonic()
         self._passes.read(tokens)
-        middle = time.perf_counter()
+        middle = time.monotonic()
         span = self._meter.start()
         self._passes.write(_WRITTEN)
-        end = time.perf_counter()
+        end = time.monotonic()
         cached = len(tokens) + _WRITTEN // 2
         span.moved(_WRITTEN * (self._passes.weight_bytes + cached * self._passes.cache_bytes_per_token))
         return Pace(middle - start, end - middle, span.stop().joules)
@@ -106,7 +106,7 @@ class AnswersWorker:
 
     def answer(self, prompt: Prompt, most: int) -> Written:
         """One answer."""
-        start = time.perf_counter()
+        start = time.monotonic()
         came = self._answers.answer(prompt, most)
         return Written(came[0][0] - start, came[-1][0] - start, len(came), tuple(text for _, text in came))
 
@@ -180,7 +180,7 @@ def start_anew(entry: Entry, prompt: Prompt) -> Start:
         "messages": [(message.role, message.text) for message in prompt.messages],
         "tokens": prompt.tokens,
     }
-    begun = time.perf_counter()
+    begun = time.monotonic()
     command = [sys.executable, "-m", "benchmarks.slm.worker"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
@@ -188,7 +188,7 @@ def start_anew(entry: Entry, prompt: Prompt) -> Start:
         process.stdin.write(json.dumps(wanted).encode())
         process.stdin.close()
         line = process.stdout.readline()
-        took_ms = (time.perf_counter() - begun) * 1000
+        took_ms = (time.monotonic() - begun) * 1000
         process.kill()
     if not line:
         raise ContestantFailed(f"{entry.key} did not start")
@@ -202,9 +202,9 @@ def main() -> None:
     entry = Entry(**fields | {"path": Path(fields["path"]), "ends": frozenset(fields["ends"])})
     messages = tuple(Message(role, text) for role, text in wanted["messages"])
     opening = ENGINES[entry.engine].load()
-    begun = time.perf_counter()
+    begun = time.monotonic()
     answers = opening.open_answers(entry)
-    load_ms = (time.perf_counter() - begun) * 1000
+    load_ms = (time.monotonic() - begun) * 1000
     answers.answer(Prompt(messages, tuple(wanted["tokens"])), 1)
     print(load_ms, flush=True)
 

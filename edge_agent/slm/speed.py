@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -13,7 +14,7 @@ from edge_agent.slm.model import OnnxModel
 from orchestrator.budget.deadline import Deadline
 from orchestrator.clock import SystemClock
 from orchestrator.ports import Clock
-from orchestrator.types import Completed, Message, Sampling, TextDelta
+from orchestrator.types import Message, Sampling, TextDelta
 
 _QUESTION = "Tell me how bees make honey, step by step, and why they do it."
 _LONG_TOKENS = 512
@@ -98,14 +99,15 @@ def _answer(model: OnnxModel, clock: Clock, prompt: list[Message]) -> _Run:
 
 
 async def _timed(model: OnnxModel, clock: Clock, prompt: list[Message]) -> _Run:
-    times: list[float] = []
     start = clock.monotonic()
-    read = 0
-    sampling, never = Sampling(max_tokens=_NEW_TOKENS), Deadline.after(clock, None)
-    async for event in model.generate(prompt, sampling=sampling, deadline=never):
-        if isinstance(event, TextDelta) and event.tokens:
-            times.append(clock.monotonic())
-        elif isinstance(event, Completed):
-            read = event.usage.prompt_tokens
+    times = [moment for moment, _ in await tokens_of(model, prompt, _NEW_TOKENS, clock=clock)]
     decoding = times[-1] - times[0]
-    return _Run(read, times[0] - start, (len(times) - 1) / decoding if decoding else 0.0)
+    return _Run(model.count_tokens(prompt), times[0] - start, (len(times) - 1) / decoding if decoding else 0.0)
+
+
+async def tokens_of(
+    model: OnnxModel, messages: Sequence[Message], most: int, *, clock: Clock
+) -> list[tuple[float, str]]:
+    """The tokens of a greedy answer of at most `most`: when each was there (on `clock`, in seconds), and its text."""
+    events = model.generate(messages, sampling=Sampling(max_tokens=most), deadline=Deadline.after(clock, None))
+    return [(clock.monotonic(), event.text) async for event in events if isinstance(event, TextDelta) and event.tokens]
