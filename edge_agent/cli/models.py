@@ -60,15 +60,21 @@ def pull(
 
 @app.command()
 def convert(
-    file: Annotated[Path, typer.Argument(help="A GGUF file of the llama or qwen2 architecture.")],
-    name: Annotated[str, typer.Option(help="What to call it; by default, as the file.")] = "",
+    path: Annotated[Path, typer.Argument(help="A GGUF file, or a hub folder with safetensors files.")],
+    name: Annotated[str, typer.Option(help="What to call it; by default, as the file or folder.")] = "",
     recipe: Annotated[str, typer.Option(help="How to store its weights.")] = "q8",
+    context_tokens: Annotated[
+        int | None, typer.Option(help="The longest conversation; by default what the model was trained for.", min=2)
+    ] = None,
 ) -> None:
-    """Install a model from a GGUF file on this device."""
-    from edge_agent.cli.progress import shown_progress
-    from edge_agent.slm.pull import convert as convert_file
+    """Install a model from a file or folder on this device.
 
-    model = convert_file(file, name=name, recipe=recipe, progress=shown_progress())
+    Known are the llama, qwen2, qwen3, gemma3, phi3 and smollm3 families.
+    """
+    from edge_agent.cli.progress import shown_progress
+    from edge_agent.slm.pull import convert as convert_checkpoint
+
+    model = convert_checkpoint(path, name=name, recipe=recipe, context_tokens=context_tokens, progress=shown_progress())
     typer.echo(f"{model.name} is ready: {_megabytes(model.bytes)} in {model.path}")
 
 

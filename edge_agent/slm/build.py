@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from edge_agent.embedder import SentenceEmbedder
@@ -18,6 +20,8 @@ from orchestrator.errors import ModelUnsupported
 #: Raised when the converter makes something better of the same file: an explicit pull then makes the model anew.
 CONVERTER_VERSION = "1"
 
+#: What lists the files of a checkpoint's weights, where they are several.
+INDEX = "model.safetensors.index.json"
 #: What a model needs beside its graph, where there is such a file.
 COMPANIONS = frozenset(
     (
@@ -32,19 +36,33 @@ COMPANIONS = frozenset(
 )
 
 
-def install_gguf(
-    delivered: Delivered, space: Workspace, progress: Progress, *, recipe: str, licence: str
+def install_checkpoint(
+    delivered: Delivered,
+    space: Workspace,
+    progress: Progress,
+    *,
+    recipe: str,
+    licence: str,
+    context_tokens: int | None = None,
 ) -> InstalledModel:
-    """Convert a GGUF file to ONNX and put the result in its place.
+    """Convert a GGUF file, or a hub folder with safetensors files, to ONNX and put the result in its place.
+
+    Args:
+        delivered: the file or the folder.
+        space: of the model.
+        progress: told of the conversion.
+        recipe: how to store the weights.
+        licence: for the manifest.
+        context_tokens: the longest sequence to make the graph for; by default what the model was trained for.
 
     Raises:
-        ModelCorrupt: the file is no GGUF file, or is damaged.
+        ModelCorrupt: a file is damaged, or is not what it should be.
         ModelUnsupported: an architecture that cannot be converted.
     """
     from edge_agent.slm.convert.pipeline import convert
 
     folder = space.scratch / space.name
-    convert(delivered.path, folder, recipe=recipe, progress=progress)
+    convert(delivered.path, folder, recipe=recipe, context_tokens=context_tokens, progress=progress)
     _prove(folder)
     return _install(folder, _manifest(delivered, space, recipe, licence), space)
 
@@ -90,6 +108,33 @@ def install_embedder(
     return _install(target, _manifest(graph, space, recipe, licence), space)
 
 
+def gathered(parts: Sequence[Delivered], space: Workspace) -> Delivered:
+    """Files that make one model, in one folder; a GGUF file is whole by itself.
+
+    Args:
+        parts: the files, the one that counts for the manifest first.
+        space: of the model.
+    """
+    first = parts[0]
+    if len(parts) == 1 and first.path.suffix == ".gguf":
+        return first
+    folder = space.scratch / "published"
+    folder.mkdir()
+    for part in parts:
+        target = folder / part.path.name
+        if part.path.is_relative_to(space.root):
+            part.path.replace(target)
+        else:
+            target.symlink_to(part.path.resolve())
+    return replace(first, path=folder)
+
+
+def checkpoint_files(files: Sequence[str]) -> list[str]:
+    """Of a repository's files, those that make a checkpoint of safetensors files; none where it has no such files."""
+    weights = [file for file in files if fnmatch(file, "model*.safetensors") or file == INDEX]
+    return sorted({*weights, *(COMPANIONS | {"tokenizer.model"}).intersection(files)}) if weights else []
+
+
 def belonging(files: Sequence[str], graph: str) -> list[str]:
     """Of a folder's files, those that make the model of `graph`: it, its external data, tokenizer and settings."""
     place = PurePosixPath(graph)
@@ -111,7 +156,9 @@ def main_graph(files: Sequence[str], where: str) -> str:
         return graphs[0]
     choice = graphs or [file for file in files if file.endswith(".gguf")]
     remedy = f"Name one of its files: {', '.join(f'{where}/{file}' for file in choice[:4])}" if choice else ""
-    raise ModelUnsupported(f"{where} has no model.onnx", remedy=remedy or "Only ONNX and GGUF models can be used")
+    raise ModelUnsupported(
+        f"{where} has no model.onnx", remedy=remedy or "Only ONNX, safetensors and GGUF models can be used"
+    )
 
 
 def _manifest(delivered: Delivered, space: Workspace, recipe: str, licence: str) -> Manifest:

@@ -111,7 +111,7 @@ class CatalogModel(_Entry):
         recipe: how it is converted; a name from `edge_agent.slm.convert.recipe`.
         installed_bytes: about how much disk it takes, once converted.
         sources: where to get the original, the preferred one first.
-        tokenizer: where the original does not bring its own.
+        beside: what belongs to it where the original is not all of it: a tokenizer, settings, further weights.
     """
 
     name: str = Field(pattern=_NAME)
@@ -125,14 +125,13 @@ class CatalogModel(_Entry):
     installed_bytes: int = Field(gt=0)
     original: Original
     sources: tuple[SourceEntry, ...] = Field(min_length=1)
-    tokenizer: Companion | None = None
+    beside: tuple[Companion, ...] = ()
 
     @property
     def originals(self) -> tuple[CatalogModel, ...]:
         """Itself for each file that it is made from."""
-        if self.tokenizer is None:
-            return (self,)
-        return self, self.model_copy(update={"original": self.tokenizer.original, "sources": self.tokenizer.sources})
+        parts = ({"original": other.original, "sources": other.sources} for other in self.beside)
+        return self, *(self.model_copy(update=part) for part in parts)
 
     @property
     def download_bytes(self) -> int:

@@ -33,8 +33,9 @@ class Delivered:
 
 
 def kept_original(model: CatalogModel) -> Path:
-    """Where the original is when it was asked to be kept."""
-    return models_dir() / ".originals" / model.original.file
+    """Where the original is when it was asked to be kept. Those of several files have a folder for them."""
+    kept = models_dir() / ".originals"
+    return (kept / model.name if model.beside else kept) / model.original.file
 
 
 def find_kept(model: CatalogModel) -> Delivered | None:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.home import models_dir
 from edge_agent.slm import catalog
-from edge_agent.slm.build import CONVERTER_VERSION, belonging, install_embedder, install_gguf, install_onnx, main_graph
+from edge_agent.slm.build import (
+    CONVERTER_VERSION,
+    INDEX,
+    belonging,
+    checkpoint_files,
+    gathered,
+    install_checkpoint,
+    install_embedder,
+    install_onnx,
+    main_graph,
+)
 from edge_agent.slm.catalog import CatalogModel, PathEntry, SourceEntry
 from edge_agent.slm.checksum import sha256_of
 from edge_agent.slm.installed import InstalledModel, Manifest, files_of, installed, is_name, verify
@@ -53,7 +64,7 @@ def pull(
 
     Args:
         reference: a name of the catalog, `owner/name` or `owner/name/file` on the hub, or the path of a .gguf file or
-            of a folder in the hub's ONNX layout.
+            of a folder as the hub has it, with ONNX or safetensors files.
         origin: for a name of the catalog: only this source, `hub`, `wheel` or the path of the original file.
         name: for anything else: what to call it.
         keep_original: keep the downloaded file too, for another conversion.
@@ -98,28 +109,39 @@ def original_file(name: str, *, progress: Progress | None = None) -> Path:
 
 
 def convert(
-    file: Path, *, name: str = "", recipe: str = DEFAULT_RECIPE, progress: Progress | None = None
+    path: Path,
+    *,
+    name: str = "",
+    recipe: str = DEFAULT_RECIPE,
+    context_tokens: int | None = None,
+    progress: Progress | None = None,
 ) -> InstalledModel:
-    """Install a GGUF file of this device.
+    """Install a checkpoint of this device.
 
     Args:
-        name: what to call it; by default, what the file is called.
+        path: a GGUF file, or a folder with config.json, a tokenizer and safetensors files.
+        name: what to call it; by default, what the file or folder is called.
         recipe: how to store its weights; a name from `edge_agent.slm.convert.recipe`.
+        context_tokens: the longest conversation to make it for; by default what the model was trained for.
 
     Raises:
-        InvalidRequest: a name that is the catalog's, or none that a folder can have; an unknown recipe.
-        ModelNotFound: no such file.
-        ModelCorrupt, ModelUnsupported: the file is damaged, or of an architecture that cannot be converted.
+        InvalidRequest: a name that is the catalog's, or none that a folder can have; an unknown recipe; more tokens
+            than the model was trained for.
+        ModelNotFound: nothing is there, or a file of the folder is missing.
+        ModelCorrupt, ModelUnsupported: a file is damaged, or of an architecture that cannot be converted.
     """
-    from edge_agent.slm.convert.gguf_file import GgufFile
+    from edge_agent.slm.convert.checkpoint import stated_licence
 
     progress = progress or Quiet()
-    name = name or PathReference(file).name
+    name = name or PathReference(path).name
     _check_own_name(name)
-    licence = str(GgufFile(file).metadata.get("general.license", "not stated"))
+    licence = stated_licence(path)
     with workspace(name, progress) as space:
-        delivered = Delivered(file, f"path {file.resolve()}", sha256_of(file), "nobody")
-        return install_gguf(delivered, space, progress, recipe=recipe, licence=licence)
+        sha256 = "" if path.is_dir() else sha256_of(path)
+        delivered = Delivered(path, f"path {path.resolve()}", sha256, "nobody")
+        return install_checkpoint(
+            delivered, space, progress, recipe=recipe, licence=licence, context_tokens=context_tokens
+        )
 
 
 def remove(name: str) -> int:
@@ -138,9 +160,10 @@ def remove(name: str) -> int:
     with workspace(name, Quiet()) as space:
         freed = sum(file.stat().st_size for file in files_of(target))
         target.rename(space.scratch / name)  # one step: a reader finds all of it or nothing
-        if known and (original := kept_original(known)).exists():
-            freed += original.stat().st_size
-            original.unlink()
+        for part in known.originals if known else ():
+            if (original := kept_original(part)).exists():
+                freed += original.stat().st_size
+                original.unlink()
         space.clear()
     return freed
 
@@ -159,13 +182,16 @@ def _pull_known(
             return here
         space.need(model.download_bytes + model.installed_bytes)
         delivered = bring_original(model, space, progress, sources=sources, keep=keep_original)
+        beside = [
+            bring_original(part, space, progress, sources=_sources_beside(part, origin), keep=keep_original)
+            for part in model.originals[1:]
+        ]
         progress.note(f"from {delivered.source}, sha256 {delivered.sha256[:12]}… as the catalog says")
         if model.task == "embedding":
-            _, *others = model.originals
-            beside = [bring_original(part, space, progress, sources=part.sources, keep=False) for part in others]
             made = install_embedder(delivered, beside, space, recipe=model.recipe, licence=model.licence)
         else:
-            made = install_gguf(delivered, space, progress, recipe=model.recipe, licence=model.licence)
+            whole = gathered([delivered, *beside], space)
+            made = install_checkpoint(whole, space, progress, recipe=model.recipe, licence=model.licence)
         space.clear()
         return made
 
@@ -180,8 +206,7 @@ def _pull_from_hub(wanted: HubReference, name: str, again: bool, progress: Progr
     by_path = {file.path: file for file in repository.files}
     if wanted.file and wanted.file not in by_path:
         raise ModelNotFound(f"{wanted.repo} has no {wanted.file}", remedy=f"See https://hf.co/{wanted.repo}/tree/main")
-    chosen = wanted.file or main_graph(list(by_path), wanted.repo)
-    files = [chosen] if chosen.endswith(".gguf") else belonging(list(by_path), chosen)
+    chosen, files = _chosen(list(by_path), wanted)
     with workspace(name, progress) as space:
         if not again and (here := _whole(name, Quiet())):
             return here
@@ -189,21 +214,39 @@ def _pull_from_hub(wanted: HubReference, name: str, again: bool, progress: Progr
         for file in files:
             hub.bring(by_path[file], space.downloads / file, progress)
         place = f"hub {wanted.repo} at {by_path[chosen].commit[:12]}"
-        if chosen.endswith(".gguf"):
-            path = space.downloads / chosen
-            delivered = Delivered(path, place, sha256_of(path), "hub")
-            made = install_gguf(delivered, space, progress, recipe=DEFAULT_RECIPE, licence=repository.licence)
-        else:
+        if chosen.endswith(".onnx"):
             manifest = Manifest(name=name, source=place, verified_by="hub", licence=repository.licence)
             made = install_onnx(space.downloads, files, space, manifest)
+        else:
+            path = space.downloads / chosen
+            delivered = Delivered(path, place, sha256_of(path), "hub")
+            made = install_checkpoint(delivered, space, progress, recipe=DEFAULT_RECIPE, licence=repository.licence)
         space.clear()
         return made
+
+
+def _chosen(files: Sequence[str], wanted: HubReference) -> tuple[str, list[str]]:
+    """Of a repository's files, the one that stands for the model, and all that make it.
+
+    A graph goes before weights that would have to be converted, unless these are asked for by name.
+    """
+    checkpoint = checkpoint_files(files)
+    weights = next((file for file in checkpoint if file.endswith((".safetensors", INDEX))), "")
+    chosen = wanted.file
+    if not chosen:
+        usual = {"model.onnx", "onnx/model.onnx"}.intersection(files)
+        chosen = weights if weights and not usual else main_graph(files, wanted.repo)
+    if chosen.endswith(".gguf"):
+        return chosen, [chosen]
+    return (chosen, belonging(files, chosen)) if chosen.endswith(".onnx") else (weights, checkpoint)
 
 
 def _pull_from_path(path: Path, name: str, progress: Progress) -> InstalledModel:
     if not path.is_dir():
         return convert(path, name=name, progress=progress)
     files = [file.relative_to(path).as_posix() for file in files_of(path)]
+    if checkpoint_files(files) and not any(file.endswith(".onnx") for file in files):
+        return convert(path, name=name, progress=progress)
     chosen = main_graph(files, str(path))
     with workspace(name, progress) as space:
         manifest = Manifest(name=name, source=f"path {path.resolve()}")
@@ -221,6 +264,14 @@ def _sources(model: CatalogModel, origin: str) -> tuple[SourceEntry, ...]:
         kinds = ", ".join(source.kind for source in model.sources)
         raise InvalidRequest(f"no {origin} has {model.name}", remedy=f"Choose one of {kinds}, or the path of a file")
     return (PathEntry(kind="path", path=Path(origin)),)
+
+
+def _sources_beside(part: CatalogModel, origin: str) -> tuple[SourceEntry, ...]:
+    """Where to get what belongs to an original from `origin`: there too, if it is there."""
+    named = tuple(source for source in part.sources if source.kind == origin)
+    if named or origin in ("", "hub", "wheel"):
+        return named or part.sources
+    return PathEntry(kind="path", path=Path(origin).with_name(part.original.file)), *part.sources
 
 
 def _current(model: CatalogModel, progress: Progress) -> InstalledModel | None:

@@ -34,7 +34,7 @@ class HubReference:
 
 @dataclass(frozen=True, slots=True)
 class PathReference:
-    """A .gguf file, or a folder in the hub's ONNX layout."""
+    """A .gguf file, or a folder as the hub has it."""
 
     path: Path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Protocol
@@ -50,7 +51,7 @@ def open_checkpoint(path: Path, *, context_tokens: int | None = None) -> Checkpo
     """Open a GGUF file, or a hub folder with safetensors files.
 
     Args:
-        path: the file or the folder.
+        path: the file or the folder; one of a folder's safetensors files, or their index, stands for the folder.
         context_tokens: the longest sequence to make the graph for; by default what the model was trained for.
 
     Raises:
@@ -59,7 +60,27 @@ def open_checkpoint(path: Path, *, context_tokens: int | None = None) -> Checkpo
         ModelCorrupt: a file is damaged, cut short, or contradicts another.
         ModelUnsupported: an architecture, tokenizer or tensor type that is not known here.
     """
-    return (HubCheckpoint if path.is_dir() else GgufCheckpoint)(path, context_tokens)
+    folder = _hub_folder(path)
+    return HubCheckpoint(folder, context_tokens) if folder else GgufCheckpoint(path, context_tokens)
+
+
+def stated_licence(path: Path) -> str:
+    """The licence that a checkpoint states of itself. Raises as `open_checkpoint`."""
+    folder = _hub_folder(path)
+    if folder is None:
+        return str(GgufFile(path).metadata.get("general.license", "not stated"))
+    card = folder / "README.md"
+    # The hub keeps it in the first lines of the model card, as YAML.
+    lines = card.read_text(encoding="utf-8", errors="replace").split("---")[1:2] if card.is_file() else []
+    stated = re.search(r"^license: *([\w.+-]+)", "".join(lines), re.MULTILINE)
+    return stated[1] if stated else "not stated"
+
+
+def _hub_folder(path: Path) -> Path | None:
+    """The folder that `path` stands for, or None for a GGUF file."""
+    if path.is_dir():
+        return path
+    return path.parent if path.name.endswith((".safetensors", ".safetensors.index.json")) else None
 
 
 class GgufCheckpoint:

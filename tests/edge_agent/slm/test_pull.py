@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.families import write_tokenizer_files
 from edge_agent.slm.convert.synthetic import write_synthetic_model
 from edge_agent.slm.installed import InstalledModel, installed, installed_names, verify
 from edge_agent.slm.model import OnnxModel
@@ -276,6 +278,100 @@ class TestElsewhere:
     def test_a_path_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(ModelNotFound, match=r"there is no file .*nothing\.gguf"):
             pull(str(tmp_path / "nothing.gguf"))
+
+
+class TestCheckpoints:
+    """Models whose weights are in safetensors files."""
+
+    @pytest.fixture
+    def published(self, tmp_path: Path) -> Path:
+        """A tiny qwen3 in two files, as transformers saves one."""
+        fixtures = Path(__file__).parent / "convert" / "fixtures"
+        folder = Path(shutil.copytree(fixtures / "qwen3", tmp_path / "Tiny Qwen"))
+        (folder / "reference.safetensors").unlink()
+        write_tokenizer_files(folder)
+        (folder / "README.md").write_text("---\nlicense: mit\n---\n# Tiny\n")
+        return folder
+
+    @pytest.fixture
+    def served(self, hub: Any, published: Path) -> dict[str, Any]:
+        """The same on a hub: its entry for the catalog."""
+        entries = {file.name: hub.entry(file.name, file.read_bytes()) for file in sorted(published.iterdir())}
+        stamps = {
+            name: {
+                "file": name,
+                "bytes": (published / name).stat().st_size,
+                "sha256": hashlib.sha256((published / name).read_bytes()).hexdigest(),
+            }
+            for name in entries
+            if name != "README.md"
+        }
+        first, *others = sorted(stamps, key=lambda name: not name.endswith(".safetensors"))
+        beside = [{"original": stamps[name], "sources": [entries[name]]} for name in others]
+        return {"original": stamps[first], "sources": [entries[first]], "beside": beside}
+
+    @pytest.mark.usefixtures("edgewise_home")
+    def test_a_folder_of_this_device(self, published: Path) -> None:
+        model = convert(published, context_tokens=32, recipe="exact")
+        assert model.name == "tiny-qwen"
+        assert model.manifest
+        assert (model.manifest.licence, model.manifest.sha256, model.manifest.recipe) == ("mit", "", "exact")
+        with OnnxModel.open(model.path) as opened:
+            assert opened.context_tokens == 32
+        assert loads(pull(str(published), name="again"))
+
+    @pytest.mark.usefixtures("edgewise_home")
+    def test_a_folder_that_is_not_whole(self, published: Path) -> None:
+        missing = next(published.glob("*-00002-of-*"))
+        missing.unlink()
+        with pytest.raises(ModelNotFound, match=f"{missing.name} is missing") as error:
+            convert(published)
+        assert error.value.remedy
+        assert installed_names() == []
+
+    @pytest.mark.usefixtures("served")
+    def test_a_repository(self) -> None:
+        model = pull("lab/tiny")
+        assert model.manifest
+        assert model.manifest.source == "hub lab/tiny at c0ffee000000"
+        assert model.manifest.recipe == "q8"
+        assert loads(model)
+
+    def test_a_repository_that_has_a_graph_too(self, served: dict[str, Any], hub: Any, tmp_path: Path) -> None:
+        write_synthetic_model(tmp_path / "made")
+        for name in ("model.onnx", "model.onnx.data"):
+            hub.entry(name, (tmp_path / "made" / name).read_bytes())
+        graph = pull("lab/tiny").manifest
+        weights = pull(f"lab/tiny/{served['original']['file']}", again=True).manifest
+        assert graph
+        assert weights
+        assert (graph.recipe, weights.recipe) == ("", "q8")
+
+    def test_an_entry_of_the_catalog(self, served: dict[str, Any], add_model: AddModel, hub: Any) -> None:
+        add_model(*served["sources"], name="tiny-qwen", original=served["original"], beside=served["beside"])
+        model = pull("tiny-qwen", keep_original=True)
+        assert loads(model)
+        hub.status = 503
+        assert loads(pull("tiny-qwen", again=True))
+        remove("tiny-qwen")
+        with pytest.raises(DownloadFailed):
+            pull("tiny-qwen")
+
+    def test_an_entry_of_the_catalog_from_a_folder_of_this_device(
+        self, served: dict[str, Any], add_model: AddModel, hub: Any, published: Path
+    ) -> None:
+        add_model(*served["sources"], name="tiny-qwen", original=served["original"], beside=served["beside"])
+        hub.status = 503
+        assert loads(pull("tiny-qwen", origin=str(published / served["original"]["file"])))
+        assert (published / "config.json").is_file()
+
+    def test_settings_that_are_not_the_catalogs(
+        self, served: dict[str, Any], add_model: AddModel, hub: Any, published: Path
+    ) -> None:
+        add_model(*served["sources"], name="tiny-qwen", original=served["original"], beside=served["beside"])
+        hub.entry("config.json", (published / "config.json").read_bytes() + b" ")
+        with pytest.raises(ModelCorrupt, match=r"lab/tiny/config\.json is not the file that the catalog knows"):
+            pull("tiny-qwen")
 
 
 class TestRemove:
