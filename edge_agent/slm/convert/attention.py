@@ -12,9 +12,22 @@ from edge_agent.slm.convert.nodes import MICROSOFT, Nodes
 from edge_agent.slm.convert.recipe import Recipe
 from edge_agent.slm.convert.rotary import Rotary
 
+# A head's sink: a score that joins its softmax. The exponential of this one is 0, so that nothing joins.
+_NO_SINK = np.float32(-1e30)
+
 
 class Attention:
-    """Writes the attention of each layer, and once for all of them what they share."""
+    """Writes the attention of each layer, and once for all of them what they share.
+
+    The operator multiplies a query with a key and a factor, `head_dim ** -.5` by default. It has a quick kernel for one
+    query, which reads the keys where they lie, but only where the factor is 1; otherwise it rearranges all of them
+    first. So the factor is part of the weights that make the queries: for heads of 64 it is a power of two, and the
+    same bits come out.
+
+    Heads with a sink are computed in one piece instead of block by block ("flash"): quicker as long as the scores of
+    one head fit the processor's cache, as those of a decode pass and of a chunk of a prompt do. So heads have a sink
+    that changes nothing. What both bring is in docs/profile.md.
+    """
 
     def __init__(self, config: DecoderConfig, weights: Weights, recipe: Recipe, nodes: Nodes) -> None:
         """Args:
@@ -36,6 +49,7 @@ class Attention:
             if layer.rotary and layer.rotary not in self._tables:
                 self._tables[layer.rotary] = self._rotary_tables(layer.rotary)
         self._sequence_lengths()
+        self._nodes.weight("attention.no_sink", np.full(self._config.heads, _NO_SINK))
 
     def write(self, layer: int, hidden: str) -> str:
         """Grouped-query attention (Ainslie et al. 2023, arXiv 2305.13245) with its projections.
@@ -52,10 +66,11 @@ class Attention:
         queries_keys_values = self._queries_keys_values(prefix, hidden)
         if self._config.query_key_norms:
             queries_keys_values = self._normed(prefix, queries_keys_values[0])
-        rotary = [*self._tables[kind.rotary], "position_ids"] if kind.rotary else []
+        rotary = [*self._tables[kind.rotary], "position_ids"] if kind.rotary else ["", "", ""]
+        lengths, bias = ["lengths.last", "lengths.total"], ""
         self._nodes.op(
             "GroupQueryAttention",
-            [*queries_keys_values, f"{past}.key", f"{past}.value", "lengths.last", "lengths.total", *rotary],
+            [*queries_keys_values, f"{past}.key", f"{past}.value", *lengths, *rotary, bias, "attention.no_sink"],
             *(prefix, f"{present}.key", f"{present}.value"),
             domain=MICROSOFT,
             **self._attributes(kind),
@@ -69,10 +84,8 @@ class Attention:
             "kv_num_heads": cfg.kv_heads,
             "do_rotary": int(kind.rotary is not None),
             "rotary_interleaved": 0,
+            "scale": 1.0,
         }
-        scale = cfg.head_dim**-0.5 if cfg.query_scale is None else cfg.query_scale
-        if scale != self._layout.stored**-0.5:
-            found["scale"] = scale
         if 0 < kind.window < cfg.context_length:
             found["local_window_size"] = kind.window
         return found
@@ -88,8 +101,16 @@ class Attention:
     def _stacked(self, prefix: str, kind: str) -> FloatArray:
         """Queries, keys and values under each other, their heads as the operator wants them."""
         queries, keys, values = (self._weights[f"{prefix}.{part}_proj.{kind}"] for part in "qkv")
+        if not self._config.query_key_norms:  # a norm would undo it
+            queries = queries * self._query_scale
         layout = self._layout
         return np.concatenate((layout.queries_or_keys(queries), layout.queries_or_keys(keys), layout.values(values)))
+
+    @property
+    def _query_scale(self) -> np.float32:
+        """What the product of a query and a key is multiplied with."""
+        scale = self._config.query_scale
+        return np.float32(self._config.head_dim**-0.5 if scale is None else scale)
 
     def _normed(self, prefix: str, packed: str) -> tuple[str, str, str]:
         """Queries, keys and values `[B, S, heads * stored]` apart, each head's query and key normed.
@@ -103,9 +124,9 @@ class Attention:
         heads, flat = self._nodes.constant("heads", [0, 0, -1, stored]), self._nodes.constant("flat", [0, 0, -1])
         # The mean of squares is over the zeros, too, that fill a head up.
         share = cfg.head_dim / stored
-        for part, rows in (("q", queries), ("k", keys)):
+        for part, rows, scale in (("q", queries, self._query_scale), ("k", keys, np.float32(1))):
             weight = self._weights[f"{prefix}.{part}_norm.weight"]
-            gamma = self._layout.queries_or_keys(weight) * np.float32(share**0.5)
+            gamma = self._layout.queries_or_keys(weight) * np.float32(share**0.5) * scale
             inputs = [
                 op("Reshape", [rows, heads], f"{rows}.heads"),
                 self._nodes.weight(f"{prefix}.{part}_norm.weight", gamma),

@@ -79,10 +79,13 @@ def test_teacher_forced_it_agrees_with_full_precision(
 
 def test_token_by_token_it_agrees_too(smollm2: Path, prose: list[list[int]], reference: list[Floats]) -> None:
     """Decoding runs through other kernels than reading does."""
-    shipped, ids = decoder(smollm2), prose[0][:100]
-    cache = shipped.new_cache()
-    chosen = [int(shipped.forward(cache, [token], Interrupt())[-1].argmax()) for token in ids]
-    assert (np.array(chosen) == reference[0][:100].argmax(-1)).mean() >= 0.95
+    shipped, agrees = decoder(smollm2), []
+    for ids, theirs in zip(prose, reference, strict=True):
+        cache = shipped.new_cache()
+        chosen = [int(shipped.forward(cache, [token], Interrupt())[-1].argmax()) for token in ids]
+        agrees.append(np.array(chosen) == theirs.argmax(-1))
+    # Of some 650 tokens: a standard error of .008 around .96.
+    assert np.concatenate(agrees).mean() >= 0.94
 
 
 def test_in_full_precision_cached_decoding_is_uncached_decoding(

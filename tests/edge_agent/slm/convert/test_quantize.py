@@ -47,6 +47,16 @@ def test_no_weight_moves_further_than_half_a_level(
     assert np.all(np.abs(dequantize(quantized, blocks, columns) - weights) <= most * 1.001)
 
 
+@pytest.mark.parametrize("blocks", FORMATS, ids=str)
+@pytest.mark.parametrize("weights", [matrix(4, 16, 128), before(matrix(5, 16, 128), Q.Q4_1)], ids=["new", "before"])
+def test_a_power_of_two_moves_into_the_scales_alone(blocks: Blocks, weights: FloatArray) -> None:
+    """Attention has the factor of its scores in its weights, and gives the same bits as without."""
+    factor = np.float32(64**-0.5)
+    packed, scales = quantize(weights * factor, blocks)
+    np.testing.assert_array_equal(packed, quantize(weights, blocks).packed)
+    np.testing.assert_array_equal(scales, quantize(weights, blocks).scales * factor)
+
+
 @pytest.mark.parametrize("kind", [Q.Q8_0, Q.Q5_0, Q.Q4_0])
 def test_symmetric_weights_keep_their_values(kind: Q) -> None:
     weights = before(matrix(1, 64, 256), kind)
