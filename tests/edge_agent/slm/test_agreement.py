@@ -82,9 +82,9 @@ def test_token_by_token_it_agrees_too(smollm2: Path, prose: list[list[int]], ref
     shipped, agrees = decoder(smollm2), []
     for ids, theirs in zip(prose, reference, strict=True):
         cache = shipped.new_cache()
-        chosen = [int(shipped.forward(cache, [token], Interrupt())[-1].argmax()) for token in ids]
-        agrees.append(np.array(chosen) == theirs.argmax(-1))
-    # Of some 650 tokens: a standard error of .008 around .96.
+        chosen = [int(shipped.forward(cache, [token], Interrupt())[-1].argmax()) for token in ids[:150]]
+        agrees.append(np.array(chosen) == theirs[:150].argmax(-1))
+    # Of some 370 tokens: a standard error of .01 around .96.
     assert np.concatenate(agrees).mean() >= 0.94
 
 
