@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.config import Config
+from edge_agent.config import Config, ModelSection
 from edge_agent.context.backfill import Backfill
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.context.wording import sentence
@@ -21,6 +21,7 @@ from edge_agent.slm.installed import installed
 from edge_agent.slm.model import OnnxModel
 from edge_agent.slm.prefixes import PrefixRoom
 from edge_agent.slm.progress import Progress
+from edge_agent.slm.providers import Provider
 from orchestrator.budget import Ledger
 from orchestrator.clock import SystemClock
 from orchestrator.engine import Engine, Patience
@@ -143,7 +144,7 @@ def open_model(config: Config, progress: Progress) -> OnnxModel:
         _model_folder(config, progress),
         threads=section.threads,
         context_tokens=section.context_tokens,
-        providers=section.providers,
+        providers=providers_of(section),
         prefixes=PrefixRoom(
             memory_bytes=int(config.prefixes.memory_mb * 1e6),
             folder=config.prefixes_path if config.prefixes.disk_mb else None,
@@ -166,6 +167,19 @@ def open_embedder(config: Config, progress: Progress) -> Embedder | None:
     except ModelError as error:
         progress.note(f"recall without meanings: {error}")
         return None
+
+
+def providers_of(section: ModelSection) -> list[Provider]:
+    """The configured execution providers.
+
+    Raises:
+        ConfigError: none is called so.
+    """
+    named = (
+        Provider.named(entry) if isinstance(entry, str) else Provider.named(**entry.model_dump())
+        for entry in section.providers
+    )
+    return list(named)
 
 
 def _model_folder(config: Config, progress: Progress) -> Path:

@@ -6,6 +6,7 @@ underscores go one level down).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +22,17 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
+class ProviderSection(Section):
+    """An execution provider that is told more than its name."""
+
+    name: str
+    """Short (`openvino`) or ONNX Runtime's own (`OpenVINOExecutionProvider`)."""
+    device: Literal["", "cpu", "gpu", "npu"] = ""
+    """Of a plug-in that offers several; by default the first."""
+    options: Mapping[str, str] = {}
+    """The provider's own, by ONNX Runtime's names."""
+
+
 class ModelSection(Section):
     """The model on the device."""
 
@@ -30,8 +42,8 @@ class ModelSection(Section):
     """Threads of a forward pass; by default as many as there are usable cores."""
     context_tokens: int | None = Field(default=None, ge=64)
     """A smaller window than the model's own saves memory."""
-    providers: tuple[str, ...] = ("CPUExecutionProvider",)
-    """ONNX Runtime execution providers, best first."""
+    providers: tuple[str | ProviderSection, ...] = ("cpu",)
+    """Execution providers, best first; `edgewise doctor` shows those that are there."""
 
 
 class PrefixesSection(Section):

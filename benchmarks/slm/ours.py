@@ -11,7 +11,7 @@ from edge_agent.slm.cache import KVCache
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.folder import ModelFolder
 from edge_agent.slm.interrupt import Interrupt
-from edge_agent.slm.model import CPU, OnnxModel
+from edge_agent.slm.model import OnnxModel
 from edge_agent.slm.sampling import Floats
 from edge_agent.slm.session import Session
 from edge_agent.slm.speed import tokens_of
@@ -26,7 +26,7 @@ class OurPasses:
 
     def __init__(self, entry: Entry) -> None:
         files = ModelFolder(entry.path)
-        session = Session.open(files.graph, threads=entry.threads, providers=CPU, sizes=files.sizes)
+        session = Session.open(files.graph, threads=entry.threads, sizes=files.sizes)
         self._decoder = Decoder(session, window=WINDOW, weight_bytes=files.weight_bytes)
         self._interrupt = Interrupt()
         self._cache: KVCache = self._decoder.new_cache()

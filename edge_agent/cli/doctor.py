@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.terminal import ConfigOption, LocalOnlyOption, console
 
 if TYPE_CHECKING:
     from edge_agent.config import Config
+    from edge_agent.slm.providers import Provider
 
 
 def doctor(local_only: LocalOnlyOption = False, config: ConfigOption = None) -> None:
@@ -23,7 +25,15 @@ def doctor(local_only: LocalOnlyOption = False, config: ConfigOption = None) -> 
     table = Table(show_header=False, pad_edge=False, box=None)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for part in (_machine(), _model(chosen), _saved(chosen), _energy(chosen), _stores(chosen), _link(chosen)):
+    for part in (
+        _machine(),
+        _model(chosen),
+        _providers(chosen),
+        _saved(chosen),
+        _energy(chosen),
+        _stores(chosen),
+        _link(chosen),
+    ):
         for name, finding in part:
             table.add_row(name, finding)
     console().print(table)
@@ -34,11 +44,10 @@ def _machine() -> list[tuple[str, str]]:
 
     from edge_agent.slm.cores import usable_cores
 
-    providers = ", ".join(onnxruntime.get_available_providers())
     return [
         ("machine", f"{platform.machine()}, {usable_cores()} usable cores of {os.cpu_count()}, {platform.system()}"),
         ("python", platform.python_version()),
-        ("onnxruntime", f"{onnxruntime.__version__}: {providers}"),
+        ("onnxruntime", onnxruntime.__version__),
     ]
 
 
@@ -70,6 +79,51 @@ def _saved(config: Config) -> list[tuple[str, str]]:
     found = saved_in(folder)
     state = f"{found.prompts} saved, {found.bytes / 1e6:.1f} of {most:.0f} MB in {folder}"
     return [("system prompts", state if found.writable else f"{state}, which cannot be written: each start reads anew")]
+
+
+def _providers(config: Config) -> list[tuple[str, str]]:
+    """What each execution provider makes of the installed model."""
+    from edge_agent.assembly import providers_of
+    from edge_agent.slm.installed import installed
+    from edge_agent.slm.providers import Provider, available
+    from orchestrator.errors import EdgewiseError
+
+    try:
+        configured = {provider.kind: provider for provider in providers_of(config.model)}
+        found = installed(config.model.name)
+    except EdgewiseError as error:
+        return [("providers", str(error))]
+    here = available()
+    told = [(f"provider {kind.short}", f"not installed: {kind.wheel}") for kind in configured if kind not in here]
+    for kind in here:
+        said = ["configured"] if kind in configured else []
+        if found is not None and len(here) > 1:  # alone, there is nothing to compare the CPU with
+            said.append(_placed(found.path, configured.get(kind, Provider(kind)), config))
+        told.append((f"provider {kind.short}", "; ".join(said) or "there"))
+    return told
+
+
+def _placed(folder: Path, provider: Provider, config: Config) -> str:
+    """What a provider runs, what falls back, and what both take."""
+    from edge_agent.home import home
+    from edge_agent.slm.cores import usable_cores
+    from edge_agent.slm.folder import ModelFolder
+    from edge_agent.slm.placement import Placements
+    from orchestrator.errors import EdgewiseError
+
+    placements, graph = Placements(home() / "placements.json"), ModelFolder(folder).graph
+    try:
+        with console(stderr=True).status(f"trying {provider.kind.short}"):
+            place = placements.of(graph, provider, threads=config.model.threads or usable_cores())
+    except EdgewiseError as error:
+        return error.message
+    own, fallen = sum(place.own.values()), sum(place.fallen.values())
+    speed = f"{place.prefill_ms:,.0f} ms for 128 tokens, {place.decode_ms:,.1f} ms for one"
+    if not fallen:
+        return f"runs all {own} operators, {speed}"
+    kinds = ", ".join(f"{count} {operator}" for operator, count in place.fallen.items())
+    share = f"{place.prefill_share:.0%} and {place.decode_share:.0%} of the operators' time"
+    return f"runs {own} of {own + fallen} operators, {speed}; {kinds} fall back to the CPU: {share}"
 
 
 def _energy(config: Config) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import onnxruntime
@@ -55,14 +55,13 @@ class KVCache(ABC):
     def restore(self, tokens: Sequence[int], kept: Kept) -> None:
         """Hold what is kept of `tokens` and nothing else, as if it had just been read."""
         self.truncate(0)
-        self._make_room(kept.length)
-        kept.copy_to(self.buffers)
+        self._fill(kept)
         self.tokens = list(tokens[: kept.length])
         self.prefilled = kept.length
 
     @abstractmethod
-    def _make_room(self, length: int) -> None:
-        """Have places in `buffers` for `length` tokens, of an empty cache."""
+    def _fill(self, kept: Kept) -> None:
+        """Put what is kept into the buffers of an empty cache."""
 
     @abstractmethod
     def fork(self) -> KVCache:
@@ -91,6 +90,10 @@ class SharedCache(KVCache):
     @property
     def buffers(self) -> list[NDArray[np.floating]]:
         return self._buffers
+
+    def _fill(self, kept: Kept) -> None:
+        self._make_room(kept.length)
+        kept.copy_to(self._buffers)
 
     def _make_room(self, length: int) -> None:
         if length > self._window:
@@ -124,20 +127,24 @@ class SharedCache(KVCache):
 
 
 class GrownCache(KVCache):
-    """Past and present apart, as any graph in the hub's layout has them: each pass returns a longer copy."""
+    """Past and present apart, as any graph in the hub's layout has them: each pass returns a longer copy.
+
+    They stay where the session's provider computes: on its device between passes, and copied from there when a part of
+    them is kept or cut off.
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         signature = session.signature
         shape = (1, signature.kv_heads, 0, signature.head_dim)
-        empty = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, signature.cache_type, "cpu")
+        empty = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, signature.cache_type, session.memory)
         self._values = [empty] * len(signature.past)
 
     def bind(self, new: int) -> onnxruntime.IOBinding:
         signature = self._session.signature
         for past, present, value in zip(signature.past, signature.present, self._values, strict=True):
             self._binding.bind_ortvalue_input(past, value)
-            self._binding.bind_output(present, "cpu")
+            self._binding.bind_output(present, self._session.memory)
         return self._binding
 
     def commit(self, tokens: Sequence[int]) -> None:
@@ -149,16 +156,20 @@ class GrownCache(KVCache):
     def buffers(self) -> list[NDArray[np.floating]]:
         return [value.numpy() for value in self._values]
 
-    def _make_room(self, length: int) -> None:
+    def _fill(self, kept: Kept) -> None:
         layout = self._session.signature.cache_layout
-        empty = (np.empty((1, *layout.shape(length)[1:]), layout.dtype) for _ in self._values)
-        self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in empty]
+        filled = [np.empty((1, *layout.shape(kept.length)[1:]), layout.dtype) for _ in self._values]
+        kept.copy_to(filled)
+        self._take(filled)
 
     def truncate(self, length: int) -> None:
         if length < len(self):
             super().truncate(length)
-            cut = (np.ascontiguousarray(value.numpy()[:, :, :length]) for value in self._values)
-            self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in cut]
+            self._take(np.ascontiguousarray(buffer[:, :, :length]) for buffer in self.buffers)
+
+    def _take(self, arrays: Iterable[NDArray[np.floating]]) -> None:
+        memory = self._session.memory
+        self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(array, memory) for array in arrays]
 
     def fork(self) -> GrownCache:
         twin = GrownCache(self._session)

@@ -10,9 +10,12 @@ from pathlib import Path
 import onnxruntime
 
 from edge_agent.slm.installed import MANIFEST
+from edge_agent.slm.providers import Provider
 
 
-def identity_of(folder: Path, *, threads: int, providers: Sequence[str], cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+def identity_of(
+    folder: Path, *, threads: int, providers: Sequence[Provider], cpuinfo: Path = Path("/proc/cpuinfo")
+) -> str:
     """SHA-256, in hexadecimal, over a model and all that its results depend on to the bit.
 
     The manifest stands for the model: it holds the SHA-256 of every file and the version of the converter. The

@@ -23,6 +23,7 @@ from edge_agent.slm.identity import identity_of
 from edge_agent.slm.interrupt import Interrupt, Interrupted
 from edge_agent.slm.job import Job
 from edge_agent.slm.prefixes import PrefixRoom, PrefixStore
+from edge_agent.slm.providers import CPU, Provider
 from edge_agent.slm.sampling import Sampler
 from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
@@ -35,8 +36,6 @@ from orchestrator.types import Completed, FinishReason, Message, ModelEvent, Sam
 
 if TYPE_CHECKING:
     from edge_agent.slm.guidance.guide import Guide
-
-CPU = ("CPUExecutionProvider",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class OnnxModel:
         *,
         threads: int | None = None,
         context_tokens: int | None = None,
-        providers: Several[str] = CPU,
+        providers: Several[Provider] = CPU,
         prefixes: PrefixRoom | None = None,
     ) -> OnnxModel:
         """Load an installed model, or any decoder in the hub's ONNX layout.
@@ -95,14 +94,14 @@ class OnnxModel:
             folder: `model.onnx`, `tokenizer.json`, `tokenizer_config.json` and `config.json`.
             threads: to compute with; by default, one a physical core that may be used.
             context_tokens: prompt and answer together; by default, and at most, what the model was trained for.
-            providers: ONNX Runtime execution providers, the preferred one first.
+            providers: execution providers, the preferred one first; what none of them runs, the CPU does.
             prefixes: how much may be kept of what was read; by default 128 MB in memory, and nothing on disk.
 
         Raises:
             ModelNotFound: the folder or a file in it is missing.
             ModelCorrupt: a file is damaged.
             ModelUnsupported: the graph is no decoder that we know, or the model cannot chat.
-            ConfigError: ONNX Runtime here lacks a provider.
+            ConfigError: a provider is not installed, or cannot load the graph.
         """
         files = ModelFolder(folder)
         tokenizer = Tokenizer.open(files.tokenizer)

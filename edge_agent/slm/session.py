@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import onnxruntime
@@ -11,6 +12,7 @@ import onnxruntime
 from edge_agent.slm.folder import Sizes
 from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.merged import check_merged
+from edge_agent.slm.providers import CPU, Provider, configure
 from edge_agent.slm.signature import Signature, read_signature
 from orchestrator.errors import ConfigError, InferenceFailed, ModelCorrupt, ModelUnsupported
 
@@ -21,6 +23,8 @@ _THREADING = {
     # Operators are cut into smaller pieces towards their end, so that a thread that was held up holds up less.
     "session.dynamic_block_base": "4",
 }
+_BROKEN = {"NoSuchFile", "InvalidProtobuf", "InvalidGraph", "NoModel"}  # exceptions that are about the file alone
+_ATTENTION = "GroupQueryAttention"
 # What ONNX Runtime says of a sound graph that it cannot run.
 _UNKNOWN = re.compile(r"not a registered|opset|IR version|NOT_IMPLEMENTED|not find an implementation", re.IGNORECASE)
 
@@ -28,44 +32,74 @@ _UNKNOWN = re.compile(r"not a registered|opset|IR version|NOT_IMPLEMENTED|not fi
 class Session:
     """A loaded graph: its signature, and runs that can be interrupted."""
 
-    def __init__(self, inner: onnxruntime.InferenceSession, signature: Signature) -> None:
+    def __init__(self, inner: onnxruntime.InferenceSession, signature: Signature, *, memory: str = "cpu") -> None:
+        """Args:
+        inner: the loaded graph.
+        signature: of the graph.
+        memory: where keys and values are best kept, as ONNX Runtime names devices.
+        """
         self._inner = inner
         self.signature = signature
+        self.memory = memory
 
     @classmethod
     def open(
-        cls, graph: Path, *, threads: int, providers: Sequence[str], sizes: Sizes | None = None, remedy: str = ""
+        cls,
+        graph: Path,
+        *,
+        threads: int,
+        providers: Sequence[Provider] = CPU,
+        sizes: Sizes | None = None,
+        remedy: str = "",
+        profile: Path | None = None,
     ) -> Session:
         """Load a graph.
 
         Args:
             graph: the .onnx file; external data lies beside it.
             threads: of one operator, the calling one included.
-            providers: ONNX Runtime execution providers, the preferred one first.
+            providers: execution providers, the preferred one first; what none of them runs, the CPU does.
             sizes: what the graph may leave open.
             remedy: what to tell whoever has a broken file.
+            profile: where to write how long each operator took, the beginning of a file's name; see `end_profile`.
 
         Raises:
-            ConfigError: a provider that this build of ONNX Runtime lacks.
+            ConfigError: a provider that is not there, or that cannot load this graph.
             ModelCorrupt: the file or its external data is damaged or missing.
             ModelUnsupported: a graph that is not a decoder in the hub's layout.
         """
-        _check_providers(providers)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        for key, value in _THREADING.items():
-            options.add_session_config_entry(key, value)
-        options.log_severity_level = 4  # failures come as exceptions; nothing is to be said twice
+        options = _options(threads, profile)
+        built_in = configure(options, providers)
+        alone = all(provider.kind is CPU[0].kind for provider in providers)
+        if profile is not None or not alone:
+            options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         try:
-            inner = onnxruntime.InferenceSession(str(graph), options, providers=list(providers))
+            # Without a word, it would otherwise try again on the CPU alone.
+            inner = onnxruntime.InferenceSession(str(graph), options, providers=built_in or None, enable_fallback=0)
         except Exception as error:  # the runtime's exceptions share no base class
+            if not alone and type(error).__name__ not in _BROKEN:
+                raise _refused(providers[0], graph, _first_line(error)) from error
             kind = ModelUnsupported if _UNKNOWN.search(str(error)) else ModelCorrupt
             raise kind(f"ONNX Runtime cannot load {graph}: {_first_line(error)}", remedy=remedy) from error
+        for provider in providers:
+            if provider.kind.name not in inner.get_providers():  # its library could not be loaded, which is only logged
+                raise _refused(provider, graph, "ONNX Runtime left it out")
         signature = read_signature(inner, graph, sizes or Sizes())
         if signature.merged:
             check_merged(inner, signature, graph)
-        return cls(inner, signature)
+        if alone:
+            return cls(inner, signature)
+        shares = signature.shared_kv and _attends_on_cpu(inner)
+        return cls(inner, replace(signature, shared_kv=shares), memory=providers[0].kind.memory)
+
+    @property
+    def assignment(self) -> list[tuple[str, str]]:
+        """Of every operator, the provider that runs it and its type; of a session with a profile."""
+        return _assignment(self._inner)
+
+    def end_profile(self) -> Path:
+        """The file of the profile, which is whole now."""
+        return Path(self._inner.end_profiling())
 
     def binding(self) -> onnxruntime.IOBinding:
         """A new set of places for inputs and outputs."""
@@ -86,11 +120,34 @@ class Session:
             raise InferenceFailed(f"ONNX Runtime failed: {_first_line(error)}") from error
 
 
-def _check_providers(providers: Sequence[str]) -> None:
-    available = onnxruntime.get_available_providers()
-    for provider in providers:
-        if provider not in available:
-            raise ConfigError(f"ONNX Runtime here has no {provider}", remedy=f"Choose from {', '.join(available)}")
+def _options(threads: int, profile: Path | None) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    for key, value in _THREADING.items():
+        options.add_session_config_entry(key, value)
+    options.log_severity_level = 4  # failures come as exceptions; nothing is to be said twice
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile)
+    return options
+
+
+def _assignment(inner: onnxruntime.InferenceSession) -> list[tuple[str, str]]:
+    parts = inner.get_provider_graph_assignment_info()
+    return [(part.ep_name, node.op_type) for part in parts for node in part.get_nodes()]
+
+
+def _attends_on_cpu(inner: onnxruntime.InferenceSession) -> bool:
+    """Whether the CPU runs all attention: its operator is the one that is known to append to past keys in place."""
+    return all(name == CPU[0].kind.name for name, operator in _assignment(inner) if operator == _ATTENTION)
+
+
+def _refused(provider: Provider, graph: Path, why: str) -> ConfigError:
+    return ConfigError(
+        f"the execution provider {provider.kind.short} cannot run {graph}: {why}",
+        remedy="leave it out of model.providers to compute on the CPU",
+    )
 
 
 def _first_line(error: Exception) -> str:

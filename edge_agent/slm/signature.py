@@ -90,7 +90,8 @@ class Signature:
             KEEP: np.full(self.keep_shape, keep),
             "use_cache_branch": position_ids[:1, 0] > 0,
         }
-        return {name: np.ascontiguousarray(known[name], kind) for name, kind in self.inputs.items()}
+        # ascontiguousarray would make a vector of a scalar, which only the CPU's kernels forgive.
+        return {name: np.asarray(known[name], kind, order="C") for name, kind in self.inputs.items()}
 
     def logit_rows(self, new: int, keep: int) -> int:
         """How many rows of logits a pass over `new` tokens gives, where `keep` are wanted."""

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.assembly import providers_of
 from edge_agent.config import Config
+from edge_agent.slm.providers import Provider
 from orchestrator.budget import Resource
 from orchestrator.errors import ConfigError
 
@@ -76,3 +78,18 @@ def test_a_mistyped_environment_variable_is_an_error(monkeypatch: pytest.MonkeyP
 
 def test_the_key_is_not_shown_in_a_dump() -> None:
     assert "s3cret" not in repr(Config.model_validate({"cloud": {"api_key": "s3cret"}}))
+
+
+def test_a_provider_is_a_name_or_more(tmp_path: Path) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text("model:\n  providers: [cuda, {name: openvino, device: npu, options: {cache_dir: here}}]\n")
+    named, told = providers_of(Config.load(file).model)
+    assert named == Provider.named("CUDAExecutionProvider")
+    assert (told.device, told.options) == ("npu", (("cache_dir", "here"),))
+
+
+def test_a_provider_that_nobody_knows(tmp_path: Path) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text("model: {providers: [opnvino]}\n")
+    with pytest.raises(ConfigError, match="opnvino"):
+        providers_of(Config.load(file).model)

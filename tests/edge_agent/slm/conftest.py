@@ -11,8 +11,6 @@ from edge_agent.slm.convert.synthetic import tiny_config, write_synthetic_model
 from edge_agent.slm.session import Session
 from edge_agent.slm.tokenizer import Tokenizer
 
-CPU = ("CPUExecutionProvider",)
-
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -43,13 +41,13 @@ def grown_graph(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def shared(tiny_folder: Path) -> Session:
     """A session whose caches are one buffer a layer."""
-    return Session.open(tiny_folder / "model.onnx", threads=1, providers=CPU)
+    return Session.open(tiny_folder / "model.onnx", threads=1)
 
 
 @pytest.fixture(scope="session")
 def grown(grown_graph: Path) -> Session:
     """A session over the same weights whose caches are grown outputs."""
-    return Session.open(grown_graph, threads=1, providers=CPU)
+    return Session.open(grown_graph, threads=1)
 
 
 @pytest.fixture(scope="session")

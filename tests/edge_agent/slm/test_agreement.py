@@ -45,7 +45,7 @@ def reference(exact: Path, prose: list[list[int]]) -> list[Floats]:
 
 
 def decoder(folder: Path) -> Decoder:
-    session = Session.open(folder / "model.onnx", threads=2, providers=("CPUExecutionProvider",))
+    session = Session.open(folder / "model.onnx", threads=2)
     return Decoder(session, window=512, weight_bytes=0)
 
 

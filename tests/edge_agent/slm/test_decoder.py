@@ -22,7 +22,6 @@ from edge_agent.slm.session import Session
 from orchestrator.errors import ContextWindowExceeded, InferenceFailed
 from orchestrator.types import Sampling
 
-CPU = ("CPUExecutionProvider",)
 prompts = st.lists(st.integers(3, 299), min_size=1, max_size=60)
 
 
@@ -113,7 +112,7 @@ def test_a_pass_moves_the_weights_and_what_is_cached(shared: Session) -> None:
 
 
 def test_a_pass_can_be_stopped_in_the_middle(slow_folder: Path) -> None:
-    session = Session.open(slow_folder / "model.onnx", threads=1, providers=CPU)
+    session = Session.open(slow_folder / "model.onnx", threads=1)
     decoder = decoder_of(session, window=4096)
     cache, interrupt = decoder.new_cache(), Interrupt()
     decoder.forward(cache, [5] * 10, Interrupt())
@@ -136,7 +135,7 @@ def test_logits_that_are_not_numbers(tmp_path: Path) -> None:
         if tensor.name == "model.norm.weight":
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.nan, tensor.name))
     onnx.save(model, tmp_path / "model.onnx")
-    session = Session.open(tmp_path / "model.onnx", threads=1, providers=CPU)
+    session = Session.open(tmp_path / "model.onnx", threads=1)
     decoder = decoder_of(session)
     with pytest.raises(InferenceFailed, match="not numbers"):
         next(decoder.steps(decoder.new_cache(), Sequence([5, 6, 7], Sampler(Sampling())), Interrupt()))

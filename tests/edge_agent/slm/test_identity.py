@@ -8,8 +8,7 @@ import onnxruntime
 import pytest
 
 from edge_agent.slm.identity import identity_of
-
-CPU = ("CPUExecutionProvider",)
+from edge_agent.slm.providers import CPU, Provider
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def test_model_runtime_and_machine_all_count(folder: Path, tmp_path: Path, monke
     found = [
         identity_of(folder, threads=2, providers=CPU, cpuinfo=old),
         identity_of(folder, threads=1, providers=CPU, cpuinfo=old),
-        identity_of(folder, threads=2, providers=("OtherProvider", *CPU), cpuinfo=old),
+        identity_of(folder, threads=2, providers=(Provider.named("openvino"), *CPU), cpuinfo=old),
         identity_of(folder, threads=2, providers=CPU, cpuinfo=new),
         identity_of(folder, threads=2, providers=CPU, cpuinfo=tmp_path / "no linux"),
     ]

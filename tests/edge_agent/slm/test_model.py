@@ -207,7 +207,7 @@ async def greedy_ids(folder: Path, count: int) -> list[int]:
     from edge_agent.slm.session import Session
     from edge_agent.slm.tokenizer import Tokenizer
 
-    session = Session.open(folder / "model.onnx", threads=1, providers=("CPUExecutionProvider",))
+    session = Session.open(folder / "model.onnx", threads=1)
     decoder = Decoder(session, window=512, weight_bytes=0)
     text = "<|im_start|>user\nWhat do bees make?<|im_end|>\n<|im_start|>assistant\n"
     prompt = Tokenizer.open(folder / "tokenizer.json").encode(text)

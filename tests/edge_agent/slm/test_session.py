@@ -10,14 +10,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from edge_agent.slm.providers import CPU, Provider
 from edge_agent.slm.session import Session
 from orchestrator.errors import ConfigError, ModelCorrupt, ModelUnsupported
 
-CPU = ("CPUExecutionProvider",)
-
 
 def load(graph: Path) -> Session:
-    return Session.open(graph, threads=1, providers=CPU, remedy="pull it")
+    return Session.open(graph, threads=1, remedy="pull it")
 
 
 @pytest.fixture
@@ -99,7 +98,7 @@ def test_missing_weights(graph: Path) -> None:
         load(graph)
 
 
-def test_a_provider_that_is_not_there(tiny_folder: Path) -> None:
-    with pytest.raises(ConfigError, match="no AbacusExecutionProvider") as caught:
-        Session.open(tiny_folder / "model.onnx", threads=1, providers=("AbacusExecutionProvider", *CPU))
-    assert "CPUExecutionProvider" in caught.value.remedy
+def test_a_provider_that_is_not_installed_names_its_wheel(tiny_folder: Path) -> None:
+    with pytest.raises(ConfigError, match="cuda is not installed") as caught:
+        Session.open(tiny_folder / "model.onnx", threads=1, providers=[Provider.named("cuda"), *CPU])
+    assert "onnxruntime-gpu" in caught.value.remedy

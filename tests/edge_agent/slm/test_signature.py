@@ -28,7 +28,7 @@ SIZES = Sizes(kv_heads=1, head_dim=16, vocabulary=300)
 
 
 def load(path: Path, sizes: Sizes | None = None) -> Session:
-    return Session.open(path, threads=1, providers=("CPUExecutionProvider",), sizes=sizes)
+    return Session.open(path, threads=1, sizes=sizes)
 
 
 def logits(session: Session) -> FloatArray:

@@ -49,7 +49,7 @@ def tokenizer(folders: dict[str, Path]) -> Tokenizer:
 def decoders(folders: dict[str, Path]) -> dict[str, Decoder]:
     return {
         recipe: Decoder(
-            Session.open(folder / "model.onnx", threads=2, providers=("CPUExecutionProvider",)),
+            Session.open(folder / "model.onnx", threads=2),
             window=512,
             weight_bytes=0,
         )
