@@ -140,5 +140,5 @@ class HubCheckpoint:
             token = AddedToken(entry["content"], special=bool(entry.get("special")), normalized=False)
             (tokenizer.add_special_tokens if token.special else tokenizer.add_tokens)([token])
             if tokenizer.token_to_id(entry["content"]) != int(index):
-                raise ModelCorrupt(f"{file} gives {entry['content']!r} an id that is taken", remedy=FETCH_AGAIN)
+                raise ModelCorrupt(f"{file} gives {entry['content']!r} another id than {index}", remedy=FETCH_AGAIN)
         return tokenizer

@@ -34,7 +34,7 @@ def read_sentencepiece(path: Path) -> Tokenizer:
         ModelUnsupported: it does not merge pairs (a unigram model).
     """
     try:
-        model: Any = _message_class().FromString(path.read_bytes())
+        model: Any = fields_of_a_model().FromString(path.read_bytes())
     except (DecodeError, OSError) as error:
         raise ModelCorrupt(f"{path} is not a SentencePiece model", remedy=FETCH_AGAIN) from error
     # A field that is absent has the value that the format states: 1 for kinds and models, true for the prefix.
@@ -61,8 +61,8 @@ def read_sentencepiece(path: Path) -> Tokenizer:
 
 
 @cache
-def _message_class() -> Any:
-    """The class of the whole message, made at run time: only these few fields of it are read."""
+def fields_of_a_model() -> Any:
+    """The message class of a whole file, made at run time, with the few fields that count here."""
     file = descriptor_pb2.FileDescriptorProto(name="sentencepiece_fields.proto", syntax="proto2")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)

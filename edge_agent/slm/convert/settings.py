@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
+
+import numpy as np
 
 from edge_agent.slm.convert.config import DecoderConfig, LayerAttention
 from edge_agent.slm.convert.families import FAMILIES, Family
@@ -26,7 +29,7 @@ _VARIATIONS: Mapping[str, str] = {
     "use_bidirectional_attention": "attention to what comes later",
 }
 _ACTIVATIONS = {"silu": "silu", "swish": "silu", "gelu_pytorch_tanh": "gelu_tanh"}
-_WINDOWED = "sliding_attention"
+_EVERYWHERE, _WINDOWED = "full_attention", "sliding_attention"
 
 
 class Settings:
@@ -158,9 +161,10 @@ def _refuse_variations(settings: Settings) -> None:
 
 def _reach(settings: Settings, context_tokens: int | None) -> Reach:
     trained = settings.count("max_position_embeddings")
-    most, scaling = trained, _rope_parameters(settings, "full_attention")
-    if scaling.get("rope_type", scaling.get("type")) == "dynamic":
-        most = int(trained * float(scaling.get("factor", 1)))
+    most, scaling = trained, _rope_parameters(settings, _EVERYWHERE)
+    factor = scaling.get("factor")
+    if scaling.get("rope_type", scaling.get("type")) == "dynamic" and isinstance(factor, int | float):
+        most = int(trained * min(max(factor, 1), _MOST // trained))
     if trained < 2:
         raise settings.corrupt(f"states {trained} for 'max_position_embeddings'")
     window = context_tokens or trained
@@ -174,7 +178,7 @@ def _attention(settings: Settings, head_dim: int, reach: Reach) -> tuple[LayerAt
     layers = settings.count("num_hidden_layers", most=_MOST_LAYERS)
     windowed = settings.family.name in ("gemma3", "phi3") or settings.get("use_sliding_window", False)
     window = settings.get("sliding_window", 0) if windowed else 0
-    everywhere = _rotary(settings, "full_attention", head_dim, reach)
+    everywhere = _rotary(settings, _EVERYWHERE, head_dim, reach)
     nearby = _rotary(settings, _WINDOWED, head_dim, reach)
     rotated, kinds = _rotated_layers(settings, layers), _kinds_of_layers(settings, layers)
     if min(len(rotated), len(kinds)) < layers:
@@ -204,7 +208,7 @@ def _kinds_of_layers(settings: Settings, layers: int) -> Sequence[object]:
         first = settings.get("max_window_layers", 28)
         rotated = _rotated_layers(settings, layers)
         windowed = [not rotated[layer] if name == "smollm3" else layer >= first for layer in range(layers)]
-    return settings.get("layer_types", list[object](_WINDOWED if one else "full_attention" for one in windowed))
+    return settings.get("layer_types", list[object](_WINDOWED if one else _EVERYWHERE for one in windowed))
 
 
 def _rotary(settings: Settings, kind: str, head_dim: int, reach: Reach) -> Rotary:
@@ -219,7 +223,13 @@ def _rotary(settings: Settings, kind: str, head_dim: int, reach: Reach) -> Rotar
         size, theta = int(head_dim * float(given["partial_rotary_factor"])), float(given["rope_theta"])
         if not 2 <= size <= head_dim or size % 2 or theta <= 0:
             raise settings.corrupt(f"turns {size} of {head_dim} dimensions by the base {theta}")
-        return STRETCHES[name](Rotary(theta, size), given, reach)
+        # Numbers beyond all measure are found by what comes of them.
+        with np.errstate(all="ignore"):
+            rotary = STRETCHES[name](Rotary(theta, size), given, reach)
+            sound = np.isfinite(rotary.frequencies).all() and 0 < rotary.magnitude < math.inf
+        if not sound:
+            raise ValueError(f"no angles by {rotary}")
+        return rotary
     except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
         raise settings.corrupt(f"scales positions by {name!r} with impossible numbers, or lacks one") from error
 
@@ -234,8 +244,11 @@ def _rope_parameters(settings: Settings, kind: str) -> Mapping[str, Any]:
     near = settings.family.name == "gemma3" and kind == _WINDOWED
     if near:
         older = {**older, "rope_theta": settings.get("rope_local_base_freq", 10_000.0)}
-    if kind in newer:
-        return {**older, **newer[kind]}
+    if {_EVERYWHERE, _WINDOWED} & newer.keys():
+        own = newer.get(kind, {})
+        if not isinstance(own, dict):
+            raise settings.corrupt(f"states {own!r} for {kind!r}")
+        return {**older, **own}
     scaling: Mapping[str, Any] = {} if near else settings.get("rope_scaling", {})
     original = settings.raw("original_max_position_embeddings")
     beside = {"original_max_position_embeddings": original} if original else {}
