@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import onnx
 from tokenizers import Tokenizer
 
-from edge_agent.slm.convert.config import DecoderConfig, Weights
+from edge_agent.slm.convert.config import DecoderConfig, FloatArray, Weights
 from edge_agent.slm.convert.graph import build_decoder
 from edge_agent.slm.convert.recipe import Recipe
 from edge_agent.slm.convert.tensors import ExternalTensors
 
 
-def write_decoder(folder: Path, config: DecoderConfig, weights: Weights, recipe: Recipe) -> None:
-    """Write `model.onnx`, its weights beside it in `model.onnx.data`, and `config.json`."""
+def write_decoder(
+    folder: Path,
+    config: DecoderConfig,
+    weights: Weights,
+    recipe: Recipe,
+    inputs: Mapping[str, FloatArray] = MappingProxyType({}),
+) -> None:
+    """Write `model.onnx`, its weights beside it in `model.onnx.data`, and `config.json`. `inputs` as `build_decoder`."""
     with ExternalTensors(folder / "model.onnx.data") as store:
-        model = build_decoder(config, weights, recipe, store)
+        model = build_decoder(config, weights, recipe, store, inputs)
     onnx.save_model(model, folder / "model.onnx")
     write_json(folder / "config.json", config.as_hub())
 

@@ -17,13 +17,17 @@ buffer that is longer than T: the operator then writes in place. The metadata en
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
 from edge_agent.slm.convert.attention import Attention
-from edge_agent.slm.convert.config import DecoderConfig, Weights
+from edge_agent.slm.convert.config import DecoderConfig, FloatArray, Weights
 from edge_agent.slm.convert.feed_forward import FeedForward
+from edge_agent.slm.convert.integer_product import norm_limit
 from edge_agent.slm.convert.nodes import MICROSOFT, Matrix, Nodes
 from edge_agent.slm.convert.recipe import Recipe
 from edge_agent.slm.convert.tensors import InlineTensors, TensorStore
@@ -33,7 +37,11 @@ _OPSET, _IR_VERSION = 21, 10
 
 
 def build_decoder(
-    config: DecoderConfig, weights: Weights, recipe: Recipe, store: TensorStore | None = None
+    config: DecoderConfig,
+    weights: Weights,
+    recipe: Recipe,
+    store: TensorStore | None = None,
+    inputs: Mapping[str, FloatArray] = MappingProxyType({}),
 ) -> onnx.ModelProto:
     """The graph of a decoder.
 
@@ -42,11 +50,12 @@ def build_decoder(
         weights: its weights by hub name; each is asked for once, layer by layer.
         recipe: the format of each group of matrices.
         store: where the weights go; inside the graph by default.
+        inputs: for a calibrated recipe, what `calibration.observe_inputs` found.
 
     Raises:
         KeyError: a weight is missing.
     """
-    return _DecoderGraph(config, weights, recipe, Nodes(store or InlineTensors())).build()
+    return _DecoderGraph(config, weights, recipe, Nodes(store or InlineTensors(), inputs)).build()
 
 
 class _DecoderGraph:
@@ -128,7 +137,9 @@ class _DecoderGraph:
     def _norm(self, name: str, hidden: str, change: str) -> tuple[str, str]:
         """The norm of `hidden + change`, and that sum (Zhang and Sennrich 2019, arXiv 1910.07467)."""
         op, epsilon = self._nodes.op, self._config.norm_epsilon
-        gamma = self._nodes.weight(f"{name}.weight", self._weights[f"{name}.weight"])
+        factors = self._weights[f"{name}.weight"]
+        gamma = self._nodes.weight(f"{name}.weight", factors)
+        self._nodes.limit(name, norm_limit(factors))
         if not change:
             return op("SimplifiedLayerNormalization", [hidden, gamma], name, axis=-1, epsilon=epsilon), hidden
         total, outputs = f"{name}.sum", (name, "", "", f"{name}.sum")

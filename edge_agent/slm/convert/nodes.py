@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_agent.slm.convert.config import FloatArray
-from edge_agent.slm.convert.quantize import quantize
-from edge_agent.slm.convert.recipe import Format
+from edge_agent.slm.convert.integer_product import RoundedRows, multiply_rounded, round_rows
+from edge_agent.slm.convert.quantize import quantize, quantize_rows
+from edge_agent.slm.convert.recipe import Format, Rows
 from edge_agent.slm.convert.tensors import Array, TensorStore, alias
 
 MICROSOFT = "com.microsoft"
@@ -20,7 +22,7 @@ MICROSOFT = "com.microsoft"
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """A matrix `[rows, columns]` that the graph holds as the tensors `parts`: itself, or its blocks and scales."""
+    """A matrix `[rows, columns]` that the graph holds as the tensors `parts`: itself, or its integers and scales."""
 
     name: str
     rows: int
@@ -32,11 +34,16 @@ class Matrix:
 class Nodes:
     """Collects nodes and tensors. Each operator is named after its first output; outputs are what callers pass on."""
 
-    def __init__(self, store: TensorStore) -> None:
+    def __init__(self, store: TensorStore, inputs: Mapping[str, FloatArray] = MappingProxyType({})) -> None:
         """Args:
         store: where weights go; constants of the graph's own stay inside it.
+        inputs: by the name of a matrix, float32 `[tokens, in]`: what it is multiplied with on a calibration text, so
+            that it can be rounded with regard to that. The others are rounded to the nearest.
         """
         self._store = store
+        self._inputs = inputs
+        self._limits: dict[str, float] = {}
+        self._rounded: dict[tuple[str, int], RoundedRows] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._tensors: dict[str, TensorProto] = {}
 
@@ -56,6 +63,20 @@ class Nodes:
         self._tensors[name] = numpy_helper.from_array(np.array(value, np.int64), name)
         return name
 
+    def number(self, name: str, value: float | list[list[float]]) -> str:
+        """A float32 constant."""
+        self._tensors[name] = numpy_helper.from_array(np.array(value, np.float32), name)
+        return name
+
+    def zero_point(self) -> str:
+        """The byte that stands for 0 where activations are integers."""
+        self._tensors["integers.zero"] = numpy_helper.from_array(np.array(128, np.uint8), "integers.zero")
+        return "integers.zero"
+
+    def limit(self, name: str, most: float) -> None:
+        """Note that no element of the tensor `name` can have a larger magnitude than `most`."""
+        self._limits[name] = most
+
     def weight(self, name: str, array: Array) -> str:
         """A weight as it is."""
         self._tensors[name] = self._store.add(name, array)
@@ -66,16 +87,25 @@ class Nodes:
         rows, columns = array.shape
         if fmt is None:
             return Matrix(name, rows, columns, fmt, (self.weight(name, array),))
-        packed, scales = quantize(array, fmt)
-        parts = self.weight(f"{name}.{fmt.bits}bit", packed), self.weight(f"{name}.scales", scales)
+        inputs = self._inputs.get(name)
+        if isinstance(fmt, Rows):
+            stored, scales = quantize_rows(array, inputs)
+            kind = "int8"
+        else:
+            stored, scales = quantize(array, fmt, inputs)
+            kind = f"{fmt.bits}bit"
+        parts = self.weight(f"{name}.{kind}", stored), self.weight(f"{name}.scales", scales)
         return Matrix(name, rows, columns, fmt, parts)
 
     def multiply(self, name: str, hidden: str, matrix: Matrix, bias: str = "") -> str:
         """`hidden @ matrix.T + bias`: float32 `[..., columns]` to `[..., rows]`."""
         fmt = matrix.fmt
-        if fmt is None:
+        if fmt is None or isinstance(fmt, Rows):
             product = f"{name}.product" if bias else name
-            self.op("FusedMatMul", [hidden, *matrix.parts], product, domain=MICROSOFT, transB=1)
+            if fmt is None:
+                self.op("FusedMatMul", [hidden, *matrix.parts], product, domain=MICROSOFT, transB=1)
+            else:
+                multiply_rounded(self, product, self._rounded_rows(hidden, fmt), *matrix.parts)
             return self.op("Add", [product, bias], name) if bias else name
         return self.op(
             "MatMulNBits",
@@ -113,6 +143,13 @@ class Nodes:
             return found
         zero, end = self.constant(f"{name}.start", [0]), self.constant(f"{name}.end", [matrix.columns])
         return self.op("Slice", [found, zero, end, self.constant(f"{name}.axis", [-1])], name)
+
+    def _rounded_rows(self, hidden: str, fmt: Rows) -> RoundedRows:
+        """`hidden` as integers, rounded once for all the matrices that it is multiplied with."""
+        key = hidden, fmt.terms
+        if key not in self._rounded:
+            self._rounded[key] = round_rows(self, hidden, fmt.terms, self._limits.get(hidden))
+        return self._rounded[key]
 
     def discard_unused(self) -> None:
         """Forget tensors that no node reads, as the three-dimensional shape of an untied embedding."""

@@ -5,11 +5,18 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from edge_agent.slm.convert.checkpoint import open_checkpoint
+import numpy as np
+
+from edge_agent.slm.convert.calibration import calibration_text, observe_inputs
+from edge_agent.slm.convert.checkpoint import Checkpoint, open_checkpoint
+from edge_agent.slm.convert.config import FloatArray
 from edge_agent.slm.convert.folder import write_decoder
-from edge_agent.slm.convert.recipe import DEFAULT, recipe_named
+from edge_agent.slm.convert.gguf_file import FETCH_AGAIN
+from edge_agent.slm.convert.recipe import DEFAULT, Recipe, recipe_named
 from edge_agent.slm.convert.stored import CountedWeights
 from edge_agent.slm.progress import Progress, Quiet
+from edge_agent.slm.tokenizer import Tokenizer
+from orchestrator.errors import ModelCorrupt
 
 
 def convert(
@@ -40,16 +47,42 @@ def convert(
     """
     wanted = recipe_named(recipe)
     checkpoint = open_checkpoint(path, context_tokens=context_tokens)
-    weights = checkpoint.weights
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{destination.name}.", dir=destination.parent) as scratch:
         made = Path(scratch, "made")
         made.mkdir()
-        checkpoint.write_companions(made)
-        total = sum(map(weights.stored_bytes, weights))
-        with (progress or Quiet()).task(f"converting {path.name}", total) as advance:
-            write_decoder(made, checkpoint.config, CountedWeights(weights, advance), wanted)
+        write_model(made, checkpoint, wanted, f"converting {path.name}", progress or Quiet())
         _exchange(made, destination, Path(scratch, "previous"))
+
+
+def write_model(folder: Path, checkpoint: Checkpoint, recipe: Recipe, label: str, progress: Progress) -> None:
+    """Fill an empty folder with the graph, its weights, tokenizer and chat template.
+
+    Args:
+        folder: is left as it is when anything fails.
+        checkpoint: the opened model.
+        recipe: how the matrices are stored.
+        label: what `progress` calls it.
+        progress: told how many bytes of the weights are done.
+
+    Raises:
+        ModelCorrupt: the file or its weights are damaged.
+        ModelUnsupported: a tensor type that is not known here.
+    """
+    checkpoint.write_companions(folder)
+    with tempfile.TemporaryDirectory(prefix=".calibration.", dir=folder.parent) as scratch:
+        inputs = _observed(folder, checkpoint, Path(scratch), progress) if recipe.calibrated else {}
+        weights = checkpoint.weights
+        with progress.task(label, sum(map(weights.stored_bytes, weights))) as advance:
+            try:
+                write_decoder(folder, checkpoint.config, CountedWeights(weights, advance), recipe, inputs)
+            except np.linalg.LinAlgError as error:
+                raise ModelCorrupt(f"{label}: the weights make no finite numbers", remedy=FETCH_AGAIN) from error
+
+
+def _observed(folder: Path, checkpoint: Checkpoint, scratch: Path, progress: Progress) -> dict[str, FloatArray]:
+    tokens = Tokenizer.open(folder / "tokenizer.json").encode(calibration_text())
+    return observe_inputs(checkpoint.config, checkpoint.weights, tokens, scratch, progress)
 
 
 def _exchange(made: Path, destination: Path, previous: Path) -> None:

@@ -1,4 +1,4 @@
-"""Blockwise symmetric quantisation into the layout that ONNX Runtime's `MatMulNBits` reads."""
+"""Symmetric quantisation into the layouts that ONNX Runtime's operators read: in blocks, or in whole rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_agent.slm.convert.config import FloatArray
+from edge_agent.slm.convert.error_feedback import round_with_feedback
 from edge_agent.slm.convert.recipe import Blocks
 
 # Weights at a time: their temporaries stay in the processor's cache, which halves the time.
@@ -28,24 +29,47 @@ class QuantizedMatrix(NamedTuple):
     scales: FloatArray
 
 
-def quantize(matrix: FloatArray, blocks: Blocks) -> QuantizedMatrix:
+class QuantizedRows(NamedTuple):
+    """A matrix `[out, in]` with one scale for each output.
+
+    Attributes:
+        integers: int8 `[in, out]`, -127..127.
+        scales: float32 `[out]`; a weight is `integer * scale`.
+    """
+
+    integers: npt.NDArray[np.int8]
+    scales: FloatArray
+
+
+def quantize(matrix: FloatArray, blocks: Blocks, inputs: FloatArray | None = None) -> QuantizedMatrix:
     """Round `matrix` `[out, in]` to symmetric blocks.
 
     Eight bits use -127..127. The scale is max|w| / 127, or, for weights that were quantised before, a somewhat larger
     one on which they fall: Q8_0 and Q5_0 keep their exact values, and Q4_1 and Q4_K lose half as much as otherwise.
     Four bits map the weight of largest magnitude to -8, so that all sixteen levels count (as Q4_0 does).
+
+    Args:
+        inputs: float32 `[tokens, in]`, what the matrix is multiplied with, for `round_with_feedback`.
     """
     rows, columns = matrix.shape
     count = -(-columns // blocks.size)
-    packed = np.empty((rows, count, blocks.size * blocks.bits // 8), np.uint8)
     scales = np.empty((rows, count), np.float32)
-    step = max(1, _CHUNK // columns)
+    packed = np.empty((rows, count, blocks.size * blocks.bits // 8), np.uint8)
+    step = max(1, _CHUNK // columns) if inputs is None else rows
     for start in range(0, rows, step):
         chunk = np.zeros((min(step, rows - start), count * blocks.size), np.float32)
         chunk[:, :columns] = matrix[start : start + step]
         part = slice(start, start + len(chunk))
-        packed[part], scales[part] = _quantize_rows(chunk.reshape(len(chunk), count, blocks.size), blocks.bits)
+        scales[part] = _scales(chunk.reshape(len(chunk), count, blocks.size), blocks.bits)
+        packed[part] = _packed(chunk, scales[part], blocks, inputs)
     return QuantizedMatrix(packed, scales)
+
+
+def quantize_rows(matrix: FloatArray, inputs: FloatArray | None = None) -> QuantizedRows:
+    """Round `matrix` `[out, in]` to integers with one scale, max|w| / 127, for each output; `inputs` as `quantize`."""
+    scales = np.abs(matrix).max(axis=-1) / np.float32(127)
+    levels = _levels(matrix, scales[:, None], inputs, -127, 127)
+    return QuantizedRows(np.ascontiguousarray(levels.T.astype(np.int8)), scales)
 
 
 def dequantize(matrix: QuantizedMatrix, blocks: Blocks, columns: int) -> FloatArray:
@@ -58,20 +82,36 @@ def dequantize(matrix: QuantizedMatrix, blocks: Blocks, columns: int) -> FloatAr
     return flat[:, :columns]
 
 
-def _quantize_rows(values: FloatArray, bits: int) -> tuple[npt.NDArray[np.uint8], FloatArray]:
-    """Round `values` `[rows, blocks, block size]`; returns them packed, and their scales."""
-    zero = 2 ** (bits - 1)
+def _scales(values: FloatArray, bits: int) -> FloatArray:
+    """The scales `[rows, blocks]` of `values` `[rows, blocks, block size]`."""
     if bits == 8:
-        scales = _aligned_scales(values)
-    else:
-        largest = np.take_along_axis(values, np.abs(values).argmax(axis=-1, keepdims=True), axis=-1)[..., 0]
-        scales = largest / np.float32(-zero)
-    # A block of zeros has the scale 0; dividing by 1 instead stores zeros.
-    levels = np.rint(values / np.where(scales == 0, np.float32(1), scales)[..., None]) + zero
-    stored = np.clip(levels, 0, 2 * zero - 1).astype(np.uint8)
-    if bits == 4:
-        stored = stored[..., 0::2] | (stored[..., 1::2] << 4)
-    return stored, scales
+        return _aligned_scales(values)
+    largest = np.take_along_axis(values, np.abs(values).argmax(axis=-1, keepdims=True), axis=-1)[..., 0]
+    scales: FloatArray = largest / np.float32(-8)
+    return scales
+
+
+def _packed(
+    values: FloatArray, scales: FloatArray, blocks: Blocks, inputs: FloatArray | None
+) -> npt.NDArray[np.uint8]:
+    """The levels of `values` `[rows, padded]` as the operator reads them."""
+    zero = 2 ** (blocks.bits - 1)
+    if inputs is not None:
+        inputs = np.pad(inputs, ((0, 0), (0, values.shape[1] - inputs.shape[1])))
+    levels = _levels(values, np.repeat(scales, blocks.size, axis=1), inputs, -zero, zero - 1)
+    stored = (levels + zero).astype(np.uint8).reshape(*scales.shape, blocks.size)
+    return stored if blocks.bits == 8 else stored[..., 0::2] | (stored[..., 1::2] << 4)
+
+
+def _levels(
+    matrix: FloatArray, scales: FloatArray, inputs: FloatArray | None, low: int, high: int
+) -> npt.NDArray[np.int16] | FloatArray:
+    """How many scales each weight is, as a whole number from `low` to `high`."""
+    # What has only zeros has the scale 0; dividing by 1 instead stores zeros.
+    steps = np.where(scales == 0, np.float32(1), scales)
+    if inputs is None:
+        return np.clip(np.rint(matrix / steps), low, high)
+    return round_with_feedback(matrix, steps, inputs, low, high)
 
 
 def _aligned_scales(values: FloatArray) -> FloatArray:
