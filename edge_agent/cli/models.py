@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_agent.slm.convert.recipe import DEFAULT as DEFAULT_RECIPE
+
 if TYPE_CHECKING:
     from edge_agent.slm.catalog import CatalogModel
 
@@ -62,7 +64,7 @@ def pull(
 def convert(
     path: Annotated[Path, typer.Argument(help="A GGUF file, or a hub folder with safetensors files.")],
     name: Annotated[str, typer.Option(help="What to call it; by default, as the file or folder.")] = "",
-    recipe: Annotated[str, typer.Option(help="How to store its weights.")] = "q8",
+    recipe: Annotated[str, typer.Option(help="How to store its weights.")] = DEFAULT_RECIPE,
     context_tokens: Annotated[
         int | None, typer.Option(help="The longest conversation; by default what the model was trained for.", min=2)
     ] = None,

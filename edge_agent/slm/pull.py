@@ -20,14 +20,13 @@ from edge_agent.slm.build import (
 )
 from edge_agent.slm.catalog import CatalogModel, PathEntry, SourceEntry
 from edge_agent.slm.checksum import sha256_of
+from edge_agent.slm.convert.recipe import DEFAULT as DEFAULT_RECIPE
 from edge_agent.slm.installed import InstalledModel, Manifest, files_of, installed, is_name, verify
 from edge_agent.slm.originals import Delivered, bring_original, find_kept, kept_original
 from edge_agent.slm.progress import Progress, Quiet
 from edge_agent.slm.reference import CatalogReference, HubReference, PathReference, parse
 from edge_agent.slm.workspace import workspace
 from orchestrator.errors import InvalidRequest, ModelCorrupt, ModelNotFound
-
-DEFAULT_RECIPE = "q8"
 
 
 def ensure(name: str, *, progress: Progress | None = None) -> Path:

@@ -12,11 +12,13 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from edge_agent.slm.convert.config import DecoderConfig, FloatArray, Weights
+from edge_agent.slm.convert.gguf_file import FETCH_AGAIN
 from edge_agent.slm.convert.graph import build_decoder
 from edge_agent.slm.convert.recipe import recipe_named
 from edge_agent.slm.convert.tensors import ExternalTensors
 from edge_agent.slm.cores import usable_cores
 from edge_agent.slm.progress import Progress
+from orchestrator.errors import ModelCorrupt
 
 # Tokens at a time, each lot a text of its own: how text begins is what most conversations have in common.
 _SEQUENCE = 128
@@ -24,9 +26,14 @@ _SEQUENCE = 128
 _RECIPE = recipe_named("q8")
 
 
-def calibration_text() -> str:
-    """Some pages of many kinds: letters, questions, code, figures, tables. In English, but for a few lines."""
-    return resources.files(__package__).joinpath("calibration.txt").read_text(encoding="utf-8")
+def calibration_text(*, held_out: bool = False) -> str:
+    """Some pages of many kinds: letters, questions, code, figures, tables. In English, but for a few lines.
+
+    Args:
+        held_out: the passages, every fourth, that no rounding looks at, so that its error can be measured on them.
+    """
+    passages = resources.files(__package__).joinpath("calibration.txt").read_text(encoding="utf-8").split("\n\n")
+    return "\n\n".join(text for at, text in enumerate(passages) if (at % 4 == 3) == held_out)
 
 
 def observe_inputs(
@@ -41,6 +48,9 @@ def observe_inputs(
 
     Returns:
         By the name of a matrix, float32 `[tokens, in]`.
+
+    Raises:
+        ModelCorrupt: something is not a finite number.
     """
     with ExternalTensors(scratch / "model.onnx.data") as store:
         model = build_decoder(config, weights, _RECIPE, store)
@@ -75,6 +85,8 @@ def _rows(
                     path, shape = graph.with_name(f"inputs.{len(files)}.npy"), (len(tokens), rows.shape[-1])
                     files[name] = np.lib.format.open_memmap(path, "w+", np.float32, shape)
                 files[name][start : start + len(lot)] = rows[0]
+                if not np.isfinite(rows).all():
+                    raise ModelCorrupt(f"the weights make {name} other than finite numbers", remedy=FETCH_AGAIN)
             advance(start + len(lot))
     return files
 

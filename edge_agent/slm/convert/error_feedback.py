@@ -24,14 +24,11 @@ def round_with_feedback(
     Args:
         matrix: float32 `[out, in]`.
         scales: float32 `[out, in]`, or `[out, 1]`: the weight that one level stands for; not 0.
-        inputs: float32 `[tokens, in]`, what the matrix is multiplied with on a calibration text.
+        inputs: float32 `[tokens, in]`, finite: what the matrix is multiplied with on a calibration text.
         low, high: the least and the largest integer.
 
     Returns:
         int16 `[out, in]`.
-
-    Raises:
-        numpy.linalg.LinAlgError: the inputs are not finite.
     """
     order = np.argsort(-np.square(inputs).sum(axis=0), kind="stable")
     spread = _spread(inputs[:, order])
@@ -42,8 +39,7 @@ def round_with_feedback(
         end = min(start + _STEP, len(left))
         errors = np.empty((end - start, left.shape[1]), np.float32)
         for at in range(start, end):
-            # Not by `@`: its threads cost more than this little work, and wait awake.
-            wanted = left[at] - np.einsum("e,en->n", spread[start:at, at], errors[: at - start])
+            wanted = left[at] - spread[start:at, at] @ errors[: at - start]
             step = steps[order[at] if len(steps) > 1 else 0]
             levels[at] = level = np.clip(np.rint(wanted / step), low, high)
             errors[at - start] = (wanted - level * step) / spread[at, at]
@@ -65,7 +61,7 @@ def _spread(inputs: FloatArray) -> FloatArray:
     return _inverse(upper).astype(np.float32)
 
 
-def _inverse(upper: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _inverse(upper: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """The inverse of an upper triangle, by halves: all but the smallest are products of matrices, which are quick."""
     size = len(upper)
     if size <= 64:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import onnx
+from threadpoolctl import threadpool_limits
 from tokenizers import Tokenizer
 
 from edge_agent.slm.convert.config import DecoderConfig, FloatArray, Weights
@@ -23,8 +24,12 @@ def write_decoder(
     recipe: Recipe,
     inputs: Mapping[str, FloatArray] = MappingProxyType({}),
 ) -> None:
-    """Write `model.onnx`, its weights beside it in `model.onnx.data`, and `config.json`. `inputs` as `build_decoder`."""
-    with ExternalTensors(folder / "model.onnx.data") as store:
+    """Write `model.onnx`, its weights beside it in `model.onnx.data`, and `config.json`.
+
+    `inputs` as in `build_decoder`.
+    """
+    # The products between two steps of rounding are small: more threads would mostly wait for each other, awake.
+    with ExternalTensors(folder / "model.onnx.data") as store, threadpool_limits(1, "blas"):
         model = build_decoder(config, weights, recipe, store, inputs)
     onnx.save_model(model, folder / "model.onnx")
     write_json(folder / "config.json", config.as_hub())

@@ -88,12 +88,11 @@ class Nodes:
         if fmt is None:
             return Matrix(name, rows, columns, fmt, (self.weight(name, array),))
         inputs = self._inputs.get(name)
+        stored: Array
         if isinstance(fmt, Rows):
-            stored, scales = quantize_rows(array, inputs)
-            kind = "int8"
+            kind, (stored, scales) = "int8", quantize_rows(array, inputs)
         else:
-            stored, scales = quantize(array, fmt, inputs)
-            kind = f"{fmt.bits}bit"
+            kind, (stored, scales) = f"{fmt.bits}bit", quantize(array, fmt, inputs)
         parts = self.weight(f"{name}.{kind}", stored), self.weight(f"{name}.scales", scales)
         return Matrix(name, rows, columns, fmt, parts)
 
@@ -121,21 +120,23 @@ class Nodes:
 
     def look_up(self, name: str, ids: str, matrix: Matrix) -> str:
         """The rows of `matrix` that `ids` (int64, any shape) name: float32 `[..., columns]`."""
-        if matrix.fmt is None:
+        fmt = matrix.fmt
+        assert not isinstance(fmt, Rows), "a look-up reads blocks"
+        if fmt is None:
             return self.op("Gather", [*matrix.parts, ids], name, axis=0)
         packed, scales = matrix.parts
         rows, blocks, width = self._tensors[packed].dims
         # The bytes that `multiply` reads (a tied head shares them), in the shape that this operator wants.
         flat = f"{packed}.rows"
         self._tensors[flat] = alias(self._tensors[packed], flat, (rows, blocks * width))
-        padded = matrix.columns % matrix.fmt.size != 0
+        padded = matrix.columns % fmt.size != 0
         found = self.op(
             "GatherBlockQuantized",
             [flat, ids, scales],
             f"{name}.padded" if padded else name,
             domain=MICROSOFT,
-            bits=matrix.fmt.bits,
-            block_size=matrix.fmt.size,
+            bits=fmt.bits,
+            block_size=fmt.size,
             gather_axis=0,
             quantize_axis=1,
         )

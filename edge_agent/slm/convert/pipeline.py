@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-
-import numpy as np
 
 from edge_agent.slm.convert.calibration import calibration_text, observe_inputs
 from edge_agent.slm.convert.checkpoint import Checkpoint, open_checkpoint
 from edge_agent.slm.convert.config import FloatArray
 from edge_agent.slm.convert.folder import write_decoder
-from edge_agent.slm.convert.gguf_file import FETCH_AGAIN
 from edge_agent.slm.convert.recipe import DEFAULT, Recipe, recipe_named
 from edge_agent.slm.convert.stored import CountedWeights
 from edge_agent.slm.progress import Progress, Quiet
 from edge_agent.slm.tokenizer import Tokenizer
-from orchestrator.errors import ModelCorrupt
 
 
 def convert(
@@ -66,23 +64,30 @@ def write_model(folder: Path, checkpoint: Checkpoint, recipe: Recipe, label: str
         progress: told how many bytes of the weights are done.
 
     Raises:
-        ModelCorrupt: the file or its weights are damaged.
         ModelUnsupported: a tensor type that is not known here.
     """
     checkpoint.write_companions(folder)
-    with tempfile.TemporaryDirectory(prefix=".calibration.", dir=folder.parent) as scratch:
-        inputs = _observed(folder, checkpoint, Path(scratch), progress) if recipe.calibrated else {}
+    inputs_of_each: AbstractContextManager[Mapping[str, FloatArray]] = nullcontext({})
+    if recipe.calibrated:
+        inputs_of_each = observed(folder, checkpoint, progress)
+    with inputs_of_each as inputs:
         weights = checkpoint.weights
         with progress.task(label, sum(map(weights.stored_bytes, weights))) as advance:
-            try:
-                write_decoder(folder, checkpoint.config, CountedWeights(weights, advance), recipe, inputs)
-            except np.linalg.LinAlgError as error:
-                raise ModelCorrupt(f"{label}: the weights make no finite numbers", remedy=FETCH_AGAIN) from error
+            write_decoder(folder, checkpoint.config, CountedWeights(weights, advance), recipe, inputs)
 
 
-def _observed(folder: Path, checkpoint: Checkpoint, scratch: Path, progress: Progress) -> dict[str, FloatArray]:
+@contextmanager
+def observed(folder: Path, checkpoint: Checkpoint, progress: Progress) -> Iterator[dict[str, FloatArray]]:
+    """While the block runs, what each matrix is multiplied with on the calibration text; it lies on disk.
+
+    Args:
+        folder: with the model's tokenizer.
+        checkpoint: the opened model.
+        progress: told how many tokens have been read.
+    """
     tokens = Tokenizer.open(folder / "tokenizer.json").encode(calibration_text())
-    return observe_inputs(checkpoint.config, checkpoint.weights, tokens, scratch, progress)
+    with tempfile.TemporaryDirectory(prefix=".calibration.", dir=folder.parent) as scratch:
+        yield observe_inputs(checkpoint.config, checkpoint.weights, tokens, Path(scratch), progress)
 
 
 def _exchange(made: Path, destination: Path, previous: Path) -> None:

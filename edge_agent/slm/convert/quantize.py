@@ -91,16 +91,16 @@ def _scales(values: FloatArray, bits: int) -> FloatArray:
     return scales
 
 
-def _packed(
-    values: FloatArray, scales: FloatArray, blocks: Blocks, inputs: FloatArray | None
-) -> npt.NDArray[np.uint8]:
+def _packed(values: FloatArray, scales: FloatArray, blocks: Blocks, inputs: FloatArray | None) -> npt.NDArray[np.uint8]:
     """The levels of `values` `[rows, padded]` as the operator reads them."""
     zero = 2 ** (blocks.bits - 1)
     if inputs is not None:
         inputs = np.pad(inputs, ((0, 0), (0, values.shape[1] - inputs.shape[1])))
     levels = _levels(values, np.repeat(scales, blocks.size, axis=1), inputs, -zero, zero - 1)
-    stored = (levels + zero).astype(np.uint8).reshape(*scales.shape, blocks.size)
-    return stored if blocks.bits == 8 else stored[..., 0::2] | (stored[..., 1::2] << 4)
+    stored: npt.NDArray[np.uint8] = (levels + zero).astype(np.uint8).reshape(*scales.shape, blocks.size)
+    if blocks.bits == 4:
+        stored = np.bitwise_or(stored[..., 0::2], stored[..., 1::2] << 4)
+    return stored
 
 
 def _levels(

@@ -334,7 +334,7 @@ class TestCheckpoints:
         model = pull("lab/tiny")
         assert model.manifest
         assert model.manifest.source == "hub lab/tiny at c0ffee000000"
-        assert model.manifest.recipe == "q8"
+        assert model.manifest.recipe == "int8"
         assert loads(model)
 
     def test_a_repository_that_has_a_graph_too(self, served: dict[str, Any], hub: Any, tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ class TestCheckpoints:
         weights = pull(f"lab/tiny/{served['original']['file']}", again=True).manifest
         assert graph
         assert weights
-        assert (graph.recipe, weights.recipe) == ("", "q8")
+        assert (graph.recipe, weights.recipe) == ("", "int8")
 
     def test_an_entry_of_the_catalog(self, served: dict[str, Any], add_model: AddModel, hub: Any) -> None:
         add_model(*served["sources"], name="tiny-qwen", original=served["original"], beside=served["beside"])

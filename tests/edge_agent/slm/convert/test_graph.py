@@ -105,11 +105,12 @@ def test_the_exact_graph_computes_what_the_textbook_says(config: DecoderConfig) 
     np.testing.assert_allclose(Decoder(config, weights)(TOKENS), wanted, atol=2e-4)
 
 
+@pytest.mark.parametrize("recipe", ["q8", "int8"])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_eight_bits_stay_near(config: DecoderConfig) -> None:
+def test_eight_bits_stay_near(config: DecoderConfig, recipe: str) -> None:
     weights = random_weights(config, np.random.default_rng(0))
     wanted = reference(config, weights, TOKENS)
-    error = Decoder(config, weights, "q8")(TOKENS) - wanted
+    error = Decoder(config, weights, recipe)(TOKENS) - wanted
     assert error.std() < 0.1 * wanted.std()
 
 

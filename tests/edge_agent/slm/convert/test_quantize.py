@@ -11,7 +11,7 @@ from onnx import helper
 
 from edge_agent.slm.convert.config import FloatArray
 from edge_agent.slm.convert.nodes import Nodes
-from edge_agent.slm.convert.quantize import dequantize, quantize
+from edge_agent.slm.convert.quantize import dequantize, quantize, quantize_rows
 from edge_agent.slm.convert.recipe import Blocks
 from edge_agent.slm.convert.tensors import InlineTensors
 
@@ -68,6 +68,33 @@ def test_weights_with_a_minimum_lose_less_than_half_of_what_rounding_costs() -> 
     finest = np.abs(weights.reshape(64, 8, 32)).max(axis=-1, keepdims=True) / 127
     rounded = (np.rint(weights.reshape(64, 8, 32) / finest) * finest).reshape(weights.shape)
     assert np.square(restored(weights, EIGHT) - weights).sum() < np.square(rounded - weights).sum() / 4
+
+
+@given(seed=st.integers(0, 999), rows=st.integers(1, 5), columns=st.integers(1, 130), scale=st.floats(1e-3, 1e3))
+def test_in_whole_rows_no_weight_moves_further_than_half_a_level(
+    seed: int, rows: int, columns: int, scale: float
+) -> None:
+    weights = matrix(seed, rows, columns) * np.float32(scale)
+    weights[0] = 0
+    stored = quantize_rows(weights)
+    assert stored.integers.shape == (columns, rows)
+    assert np.all(np.abs(stored.integers.T * stored.scales[:, None] - weights) <= stored.scales[:, None] * 0.5005)
+
+
+@pytest.mark.parametrize("blocks", [*FORMATS, None], ids=str)
+def test_with_the_inputs_known_the_product_is_nearer(blocks: Blocks | None) -> None:
+    """The inputs have a few directions that count, as a model's have."""
+    weights, inputs = matrix(4, 20, 100), matrix(5, 200, 100) @ (matrix(6, 100, 100) ** 3)
+
+    def error(known: FloatArray | None) -> float:
+        if blocks is None:
+            rows = quantize_rows(weights, known)
+            made = rows.integers.T * rows.scales[:, None]
+        else:
+            made = dequantize(quantize(weights, blocks, known), blocks, 100)
+        return float(np.square(inputs @ (made - weights).T).mean())
+
+    assert error(inputs) < 0.7 * error(None)
 
 
 @pytest.mark.parametrize("blocks", FORMATS, ids=str)
