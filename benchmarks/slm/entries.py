@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from benchmarks.slm.contestant import ENGINES, Entry
@@ -33,7 +34,8 @@ def entries_of(
     if is_tuned:
         found.append(Entry(TUNED, "edgewise", tuned, threads, ends))
     else:
-        notes.append(f"tuned: {model} is installed with the recipe {_PLAIN_RECIPE}, which is the plain one.")
+        again = f"edgewise models pull {model} --again"
+        notes.append(f"tuned: {model} is installed by the recipe {_PLAIN_RECIPE}, the plain one ({again}).")
     found.append(Entry(SPECULATIVE, "edgewise", tuned, threads, ends, speculative=True))
     found.append(Entry(LLAMA, "llama.cpp", original_file(model, progress=progress), threads, ends))
     found.append(Entry(GENAI, "genai", plain, threads, ends))
@@ -54,5 +56,7 @@ def converted(model: str, recipe: str, progress: Progress) -> Path:
     """The folder of `model` by `recipe`, made of its original where it is not there yet."""
     folder = home() / "benchmarks" / f"{model}-{recipe}-{CONVERTER_VERSION}"
     if not folder.is_dir():
+        for old in folder.parent.glob(f"{model}-{recipe}-[0-9]*"):
+            shutil.rmtree(old)
         convert(original_file(model, progress=progress), folder, recipe=recipe, progress=progress)
     return folder
