@@ -141,7 +141,7 @@ def open_model(config: Config, progress: Progress) -> OnnxModel:
     """
     section = config.model
     return OnnxModel.open(
-        _model_folder(config, progress),
+        _model_folder(section.name, config, progress),
         threads=section.threads,
         context_tokens=section.context_tokens,
         providers=providers_of(section),
@@ -150,6 +150,8 @@ def open_model(config: Config, progress: Progress) -> OnnxModel:
             folder=config.prefixes_path if config.prefixes.disk_mb else None,
             disk_bytes=int(config.prefixes.disk_mb * 1e6),
         ),
+        speculation=section.speculation,
+        draft=_model_folder(section.draft, config, progress) if section.speculation and section.draft else None,
     )
 
 
@@ -182,8 +184,7 @@ def providers_of(section: ModelSection) -> list[Provider]:
     return list(named)
 
 
-def _model_folder(config: Config, progress: Progress) -> Path:
-    name = config.model.name
+def _model_folder(name: str, config: Config, progress: Progress) -> Path:
     return Path(name) if Path(name).is_dir() else _folder_of(name, config, progress)
 
 

@@ -44,6 +44,10 @@ class ModelSection(Section):
     """A smaller window than the model's own saves memory."""
     providers: tuple[str | ProviderSection, ...] = ("cpu",)
     """Execution providers, best first; `edgewise doctor` shows those that are there."""
+    speculation: bool = True
+    """Draft tokens ahead, copied from the prompt and the answer: the same answer, sooner."""
+    draft: str | None = None
+    """A smaller model with the same vocabulary, by name or folder, which drafts what cannot be copied."""
 
 
 class PrefixesSection(Section):

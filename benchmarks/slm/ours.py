@@ -60,7 +60,9 @@ class OurAnswers:
     """The model as the agent uses it."""
 
     def __init__(self, entry: Entry) -> None:
-        self._model = OnnxModel.open(entry.path, threads=entry.threads, context_tokens=WINDOW)
+        self._model = OnnxModel.open(
+            entry.path, threads=entry.threads, context_tokens=WINDOW, speculation=entry.speculative
+        )
 
     def answer(self, prompt: Prompt, most: int) -> list[Token]:
         """Template, tokenizer and text included."""

@@ -13,7 +13,10 @@ from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.sampling import Choice, Floats
 from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
+from edge_agent.slm.speculation.costs import PassCosts
+from orchestrator.clock import SystemClock
 from orchestrator.errors import ContextWindowExceeded
+from orchestrator.ports import Clock
 
 _DRAFT = 16
 """Most tokens drafted for one pass. More cost more than they bring even where they are copied."""
@@ -33,20 +36,36 @@ class Step:
 class Decoder:
     """Runs a session over caches. It keeps nothing of a sequence itself, so caches may be interleaved, not shared."""
 
-    def __init__(self, session: Session, *, window: int, weight_bytes: int, chunk_tokens: int = 128) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        window: int,
+        weight_bytes: int,
+        chunk_tokens: int = 128,
+        clock: Clock | None = None,
+    ) -> None:
         """Args:
         session: the loaded graph.
         window: prompt and answer together may not exceed this many tokens.
         weight_bytes: size of the weights, for `Step.bytes_moved`.
         chunk_tokens: how much of a prompt goes through the graph at once, at least 3. More needs more memory for
             scores and products, and was not faster beyond 128.
+        clock: times the passes of `steps`; by default the system's.
         """
+        self.costs = PassCosts()
+        self._clock = clock or SystemClock()
         self._session = session
         self._window = window
         self._weight_bytes = weight_bytes
         self._chunk_tokens = chunk_tokens
         self._ones = np.ones((1, window), np.int64)
         self._positions = np.arange(window, dtype=np.int64)[None]
+
+    @property
+    def window(self) -> int:
+        """Most tokens that a cache can hold."""
+        return self._window
 
     @property
     def vocabulary(self) -> int:
@@ -86,7 +105,9 @@ class Decoder:
             if len(cache) == self._window:
                 return
             drafted = sequence.draft(min(_DRAFT, self._window - len(cache) - 1))
+            start = self._clock.monotonic()
             logits = self.forward(cache, [sequence.tokens[-1], *drafted], interrupt, keep=len(drafted) + 1)
+            self.costs.observe(len(drafted) + 1, self._clock.monotonic() - start)
 
     def prefill(self, cache: KVCache, prompt: Tokens[int], interrupt: Interrupt) -> Iterator[Floats]:
         """Read what `cache` lacks of `prompt`, a chunk at a time.

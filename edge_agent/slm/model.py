@@ -27,6 +27,8 @@ from edge_agent.slm.providers import CPU, Provider
 from edge_agent.slm.sampling import Sampler
 from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
+from edge_agent.slm.speculation.opening import open_draft
+from edge_agent.slm.speculation.speculator import Speculator
 from edge_agent.slm.system_prompt import SystemPrompt, system_prompt
 from edge_agent.slm.text_stream import TextStream
 from edge_agent.slm.tokenizer import Tokenizer
@@ -65,6 +67,7 @@ class OnnxModel:
         template: ChatTemplate,
         decoder: Decoder,
         prefixes: PrefixStore,
+        speculator: Speculator | None = None,
         end_ids: frozenset[int],
     ) -> None:
         """Put a model together from its parts; `open` does so from a folder."""
@@ -74,6 +77,7 @@ class OnnxModel:
         self._template = template
         self._decoder = decoder
         self._prefixes = prefixes
+        self._speculator = speculator
         self._end_ids = end_ids
         self._cache = decoder.new_cache()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"edgewise-{name}")
@@ -87,6 +91,8 @@ class OnnxModel:
         context_tokens: int | None = None,
         providers: Several[Provider] = CPU,
         prefixes: PrefixRoom | None = None,
+        speculation: bool = True,
+        draft: Path | None = None,
     ) -> OnnxModel:
         """Load an installed model, or any decoder in the hub's ONNX layout.
 
@@ -96,12 +102,14 @@ class OnnxModel:
             context_tokens: prompt and answer together; by default, and at most, what the model was trained for.
             providers: execution providers, the preferred one first; what none of them runs, the CPU does.
             prefixes: how much may be kept of what was read; by default 128 MB in memory, and nothing on disk.
+            speculation: draft tokens ahead, copied from the prompt and the answer, where that changes no token.
+            draft: the folder of a smaller model with the same vocabulary, to draft also what cannot be copied.
 
         Raises:
             ModelNotFound: the folder or a file in it is missing.
             ModelCorrupt: a file is damaged.
             ModelUnsupported: the graph is no decoder that we know, or the model cannot chat.
-            ConfigError: a provider is not installed, or cannot load the graph.
+            ConfigError: a provider is not installed or cannot load the graph, or the draft model's vocabulary differs.
         """
         files = ModelFolder(folder)
         tokenizer = Tokenizer.open(files.tokenizer)
@@ -112,6 +120,8 @@ class OnnxModel:
             files.graph, threads=threads, providers=providers, sizes=files.sizes, remedy=files.remedy
         )
         identity = identity_of(folder, threads=threads, providers=providers)
+        decoder = Decoder(session, window=window, weight_bytes=files.weight_bytes)
+        drafting = open_draft(draft, folder, threads=threads, providers=providers) if speculation and draft else None
         return cls(
             files.name,
             context_tokens=window,
@@ -122,8 +132,9 @@ class OnnxModel:
                 control_tokens=tokenizer.special_tokens,
                 now=lambda: datetime.now(UTC).astimezone(),
             ),
-            decoder=Decoder(session, window=window, weight_bytes=files.weight_bytes),
+            decoder=decoder,
             prefixes=PrefixStore.open(session.signature.cache_layout, prefixes or PrefixRoom(), identity=identity),
+            speculator=Speculator(decoder, draft=drafting) if speculation else None,
             end_ids=files.end_ids | tokenizer.ids_of([special.get("eos_token", "")]),
         )
 
@@ -179,7 +190,8 @@ class OnnxModel:
         yield Started(self._name)
         interrupt = Interrupt()
         capped = replace(sampling, max_tokens=min(sampling.max_tokens, room))
-        sequence = Sequence(prompt.tokens, sampler, constraint=constraint)
+        drafter = self._speculator.drafter() if self._speculator else None
+        sequence = Sequence(prompt.tokens, sampler, drafter=drafter, constraint=constraint)
         job = Job(self._thread, self._answer(sequence, prompt, capped, deadline, interrupt))
         watch = asyncio.create_task(_expire(job, interrupt, deadline))
         try:

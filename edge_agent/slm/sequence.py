@@ -38,7 +38,6 @@ class Sequence:
         self._sampler = sampler
         self._drafter = drafter
         self._constraint = constraint
-        self._guessed = 0
 
     @property
     def written(self) -> int:
@@ -62,7 +61,6 @@ class Sequence:
         drafted = forced + guess
         if self._constraint and guess:
             drafted = drafted[: self._constraint.accepts(drafted)]
-        self._guessed = max(0, len(drafted) - len(forced))
         return drafted
 
     def accept(self, drafted: Tokens[int], logits: Floats) -> list[Choice]:
@@ -87,12 +85,4 @@ class Sequence:
                 self._constraint.advance(choice.token)
             if choice.token != guess or self.complete:
                 break
-        self._tell(drafted, choices)
         return choices
-
-    def _tell(self, drafted: Tokens[int], choices: list[Choice]) -> None:
-        """Let the drafter know how its part of the draft fared."""
-        if self._drafter and self._guessed:
-            right = sum(choice.token == guess for choice, guess in zip(choices, drafted, strict=False))
-            self._drafter.observe(self._guessed, max(0, right - (len(drafted) - self._guessed)))
-        self._guessed = 0

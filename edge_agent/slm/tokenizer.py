@@ -49,6 +49,11 @@ class Tokenizer:
         """Number of ids, added tokens included."""
         return self._inner.get_vocab_size(with_added_tokens=True)
 
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """The id of each token, added tokens included."""
+        return self._inner.get_vocab(with_added_tokens=True)
+
     def encode(self, text: str) -> list[int]:
         """Token ids of `text` as it stands: no beginning or end token is added, the chat template has them."""
         whole = text.encode(errors="replace").decode()  # JSON can bring half a surrogate pair, which is no text

@@ -17,7 +17,7 @@ from edge_agent.slm.convert.hub_folder import HubTensors, hub_settings, read_jso
 from edge_agent.slm.convert.safetensors_files import SafetensorsFiles
 from edge_agent.slm.convert.sentencepiece_file import read_sentencepiece
 from edge_agent.slm.convert.settings import decoder_config
-from edge_agent.slm.convert.stored import StoredWeights
+from edge_agent.slm.convert.stored import SizedWeights, StoredWeights
 from edge_agent.slm.convert.tokenizer import model_tokenizer
 from orchestrator.errors import ModelCorrupt, ModelNotFound
 
@@ -40,7 +40,7 @@ class Checkpoint(Protocol):
     """
 
     config: DecoderConfig
-    weights: StoredWeights
+    weights: SizedWeights
 
     def write_companions(self, folder: Path) -> None:
         """Write the tokenizer and its settings to a model folder."""
@@ -101,7 +101,7 @@ class GgufCheckpoint:
             context_tokens=context_tokens,
         )
         tensors = GgufTensors(file, settings.family, head_dim=self.config.head_dim)
-        self.weights = StoredWeights(tensors, self.config, str(path))
+        self.weights: SizedWeights = StoredWeights(tensors, self.config, str(path))
 
     def write_companions(self, folder: Path) -> None:
         """Write the tokenizer and the chat template that the file's metadata hold."""
@@ -118,7 +118,7 @@ class HubCheckpoint:
         begin, ends = token_ids(settings, path)
         self.config = decoder_config(settings, bos_token_id=begin, eos_token_ids=ends, context_tokens=context_tokens)
         tensors = HubTensors(SafetensorsFiles(path), settings.family, tied_head=self.config.tied_head)
-        self.weights = StoredWeights(tensors, self.config, str(path))
+        self.weights: SizedWeights = StoredWeights(tensors, self.config, str(path))
         if not any((path / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
             remedy = "Fetch the whole folder again"
             raise ModelNotFound(f"{path} has neither tokenizer.json nor tokenizer.model", remedy=remedy)

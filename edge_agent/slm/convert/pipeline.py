@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from edge_agent.slm.convert.calibration import calibration_text, observe_inputs
 from edge_agent.slm.convert.checkpoint import Checkpoint, open_checkpoint
 from edge_agent.slm.convert.config import FloatArray
 from edge_agent.slm.convert.folder import write_decoder
+from edge_agent.slm.convert.pruned import PrunedCheckpoint
 from edge_agent.slm.convert.recipe import DEFAULT, Recipe, recipe_named
 from edge_agent.slm.convert.stored import CountedWeights
 from edge_agent.slm.progress import Progress, Quiet
@@ -23,6 +24,7 @@ def convert(
     *,
     recipe: str = DEFAULT,
     context_tokens: int | None = None,
+    layers: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Convert a GGUF file, or a hub folder with safetensors files, to a model folder: graph, tokenizer, chat template.
@@ -35,16 +37,20 @@ def convert(
         destination: the folder to make. Its parent is created where it is missing.
         recipe: how the matrices are stored: a name in `recipe.RECIPES`.
         context_tokens: the longest sequence to make the graph for; by default what the model was trained for.
+        layers: the numbers of those to keep, from 0, for a model to draft with (`pruned`); by default all of them.
         progress: told how many bytes of the weights are done.
 
     Raises:
-        InvalidRequest: no recipe has that name, or `context_tokens` is more than the model was trained for.
+        InvalidRequest: no recipe has that name, `context_tokens` is more than the model was trained for, or a layer
+            is not there.
         ModelNotFound: nothing is there, or a file of the folder is missing.
         ModelCorrupt: a file is damaged or cut short, lacks metadata, or contradicts another.
         ModelUnsupported: an architecture, tokenizer or tensor type that is not known here.
     """
     wanted = recipe_named(recipe)
     checkpoint = open_checkpoint(path, context_tokens=context_tokens)
+    if layers is not None:
+        checkpoint = PrunedCheckpoint(checkpoint, layers)
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{destination.name}.", dir=destination.parent) as scratch:
         made = Path(scratch, "made")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
@@ -37,7 +38,15 @@ class StoredTensors(Protocol):
         ...
 
 
-class StoredWeights(Weights):
+class SizedWeights(Weights, ABC):
+    """Weights that say what they take in the file they come from."""
+
+    @abstractmethod
+    def stored_bytes(self, name: str) -> int:
+        """What a weight takes in the file."""
+
+
+class StoredWeights(SizedWeights):
     """The weights of a decoder, each read when it is asked for."""
 
     def __init__(self, stored: StoredTensors, config: DecoderConfig, origin: str) -> None:
@@ -82,7 +91,7 @@ class StoredWeights(Weights):
 class CountedWeights(Weights):
     """Weights that tell how much of them has been asked for."""
 
-    def __init__(self, weights: StoredWeights, advance: Callable[[int], None]) -> None:
+    def __init__(self, weights: SizedWeights, advance: Callable[[int], None]) -> None:
         """Args:
         weights: the weights themselves.
         advance: told how many of their stored bytes have been asked for.

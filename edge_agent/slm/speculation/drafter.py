@@ -10,9 +10,9 @@ class Drafter(Protocol):
     """Guesses how one sequence goes on. A guess costs time where it is wrong, and never changes the answer."""
 
     def propose(self, tokens: Sequence[int], most: int) -> list[int]:
-        """What may follow `tokens` (the prompt and what was written), at most `most` of them; empty for no idea."""
-        ...
+        """What may follow `tokens` (the prompt and what was written), at most `most` of them; empty for no idea.
 
-    def observe(self, drafted: int, accepted: int) -> None:
-        """Told after each pass over a guess of `drafted` tokens: the first `accepted` of them were right."""
+        Called before each pass, with all that came before and what was written since: how earlier guesses fared can be
+        seen there, also of guesses that were too unlikely to be proposed.
+        """
         ...

@@ -1,0 +1,54 @@
+"""Speculation for all sequences of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge_agent.slm.decoder import Decoder
+from edge_agent.slm.rounding import Rounding
+from edge_agent.slm.speculation.draft_model import DraftModel, draft_pace
+from edge_agent.slm.speculation.drafter import Drafter
+from edge_agent.slm.speculation.prompt_lookup import PromptLookup, lookup_pace
+from orchestrator.clock import SystemClock
+from orchestrator.ports import Clock
+
+
+class Speculator:
+    """Makes the drafters of a model's sequences, which learn together what pays on this machine."""
+
+    def __init__(self, decoder: Decoder, *, draft: Decoder | None = None, clock: Clock | None = None) -> None:
+        """Args:
+        decoder: of the target model.
+        draft: of a smaller model with the same vocabulary; without one, drafts are only copied.
+        clock: times the draft model; by default the system's.
+        """
+        self._decoder = decoder
+        self._rounding = Rounding(decoder)
+        self._clock = clock or SystemClock()
+        self._draft = draft
+        self._lookup_pace = lookup_pace(decoder.costs)
+        self._draft_pace = draft_pace(decoder.costs)
+
+    def drafter(self) -> Drafter:
+        """For one sequence. What is copied costs nothing to draft and goes first."""
+        drafters: list[Drafter] = [PromptLookup(self._lookup_pace)]
+        if self._draft is not None:
+            width, costs = self._decoder.vocabulary, self._decoder.costs
+            drafters.append(DraftModel(self._draft, self._draft_pace, costs, self._clock, vocabulary=width))
+        return _Exact(self._rounding, drafters)
+
+
+class _Exact:
+    """The guess of the first drafter that has one, where a draft changes no token."""
+
+    def __init__(self, rounding: Rounding, drafters: Sequence[Drafter]) -> None:
+        self._rounding = rounding
+        self._drafters = drafters
+
+    def propose(self, tokens: Sequence[int], most: int) -> list[int]:
+        """As `Drafter.propose`."""
+        for drafter in self._drafters:
+            guess = drafter.propose(tokens, most)
+            if guess:
+                return guess if self._rounding.drafts else []
+        return []
