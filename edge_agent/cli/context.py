@@ -71,7 +71,7 @@ def import_(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Bring in calendars, contacts, mail and notes. Again is fine: what is known is updated, never doubled."""
+    """Bring in calendars, contacts, mail, chats and notes. Again is fine: what is known is updated, never doubled."""
     from edge_agent.context.importers import import_paths
 
     with open_store(config, embedding=True) as store:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.context.importers.reading import Entry, Skipped
-from edge_agent.context.importers.text import decoded, fingerprint
+from edge_agent.context.importers.text import fingerprint, loaded_json
 from edge_agent.context.items import Item, Label, from_json
 
 
@@ -19,10 +19,7 @@ def read_list(path: Path, label: Label) -> Iterator[Entry]:
     Raises:
         ValueError: it is not JSON.
     """
-    try:
-        loaded = json.loads(decoded(path.read_bytes()))
-    except (ValueError, RecursionError):
-        raise ValueError("it is not JSON") from None
+    loaded = loaded_json(path)
     for number, fields in enumerate(loaded if isinstance(loaded, list) else [loaded], start=1):
         yield _entry(fields, f"{path}, entry {number}", path, label)
 

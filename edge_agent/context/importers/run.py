@@ -8,25 +8,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from edge_agent.context.importers import ics, json_records, mail, notes, vcf
-from edge_agent.context.importers.reading import Entry, Reader, Skipped
+from edge_agent.context.importers.formats import READERS
+from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.items import Item, Label
 from edge_agent.context.labels import Labels
 from edge_agent.context.store import PutCounts, SqliteContextStore
 from orchestrator.errors import ImportFailed
 from orchestrator.types import Sensitivity
-
-READERS: dict[str, Reader] = {
-    ".ics": ics.read,
-    ".vcf": vcf.read,
-    ".eml": mail.read_eml,
-    ".mbox": mail.read_mbox,
-    ".md": notes.read,
-    ".txt": notes.read,
-    ".json": json_records.read_list,
-    ".jsonl": json_records.read_lines,
-}
-"""Which reader takes a file, by the end of its name."""
 
 _ABOUT_THE_FOLDER = frozenset({"readme", "license", "licence", "changelog"})
 """Files that tell of the folder rather than of its owner's life; named by themselves they are read."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 _BLOCK_TAGS = """
 address article blockquote br dd div dl dt h1 h2 h3 h4 h5 h6 hr li ol p pre table td th tr ul
@@ -21,6 +24,19 @@ def decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("cp1252", "replace")
+
+
+def loaded_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not JSON.
+    """
+    try:
+        return json.loads(decoded(path.read_bytes()))
+    except (ValueError, RecursionError):
+        raise ValueError("it is not JSON") from None
 
 
 def fingerprint(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge_agent.context.importers import ImportProgress, import_paths
-from edge_agent.context.importers.run import READERS
+from edge_agent.context.importers.formats import READERS
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.errors import ImportFailed
 from orchestrator.types import Sensitivity
