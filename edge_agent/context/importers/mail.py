@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import email
 import mailbox
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from email.errors import MessageError
@@ -23,34 +24,63 @@ _FAULTS = (MessageError, ValueError, TypeError, LookupError, AttributeError, Ove
 """What the email package raises on headers and parts that break its rules in new ways."""
 
 
+_MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
+
+
+class Threads:
+    """Which thread a message belongs to, and how deep in it.
+
+    References names every message before it, the first of the thread first (RFC 5322, 3.6.4). Some mail programs write
+    only In-Reply-To: then the answered message must have been seen here, or else the thread begins with it.
+    """
+
+    def __init__(self) -> None:
+        self._replies: dict[str, tuple[str, int]] = {}
+
+    def place(self, message_id: str, references: Sequence[str], answered: Sequence[str]) -> tuple[str, int]:
+        """The id of the thread's first message, and how many answers lie between; ids without angle brackets."""
+        if references:
+            found = references[0], len(references)
+        elif answered:
+            thread, depth = self._replies.get(answered[0], (answered[0], 0))
+            found = thread, depth + 1
+        else:
+            return message_id, 0
+        self._replies[message_id] = found
+        return found
+
+
 def read_eml(path: Path, label: Label) -> Iterator[Entry]:
     """The one message of a file."""
-    yield _entry(path.read_bytes(), str(path), path, label)
+    yield _entry(path.read_bytes(), str(path), path, label, Threads())
 
 
 def read_mbox(path: Path, label: Label) -> Iterator[Entry]:
     """The messages of a mailbox, one after the other: a mailbox of gigabytes is never in memory as a whole."""
     with closing(mailbox.mbox(path, create=False)) as box:
+        threads = Threads()
         number = 0
         for number, key in enumerate(box.iterkeys(), start=1):
-            yield _entry(box.get_bytes(key), f"{path}, message {number}", path, label)
+            yield _entry(box.get_bytes(key), f"{path}, message {number}", path, label, threads)
         if not number and path.stat().st_size:
             yield Skipped(str(path), "there is no message in it")
 
 
-def _entry(data: bytes, where: str, path: Path, label: Label) -> Entry:
+def _entry(data: bytes, where: str, path: Path, label: Label, threads: Threads) -> Entry:
     try:
-        return _item(email.message_from_bytes(data, _class=EmailMessage, policy=default), data, path, label)
+        return _item(email.message_from_bytes(data, _class=EmailMessage, policy=default), data, path, label, threads)
     except _FAULTS:
         return Skipped(where, "the message cannot be read")
 
 
-def _item(message: EmailMessage, data: bytes, path: Path, label: Label) -> Entry:
+def _item(message: EmailMessage, data: bytes, path: Path, label: Label, threads: Threads) -> Entry:
     title = _header(message, "Subject")
     body = _body(message)
     names = [name for field in ("From", "To", "Cc") for name in _names(message, field)]
     if not names and not title:
         raise ValueError("no header says that this is a message")
+    known_as = _header(message, "Message-ID").strip("<>") or fingerprint(decoded(data))
+    thread, depth = threads.place(known_as, _ids(message, "References"), _ids(message, "In-Reply-To"))
     mark = _MARKS.get(_header(message, "Sensitivity").lower())
     record = Record(
         kind="mail",
@@ -60,8 +90,9 @@ def _item(message: EmailMessage, data: bytes, path: Path, label: Label) -> Entry
         time=_sent(message),
         source=str(path),
         sensitivity=label("mail", mark),
+        thread=f"mail:{thread}",
+        position=depth,
     )
-    known_as = _header(message, "Message-ID").strip("<>") or fingerprint(decoded(data))
     return Item(record, f"mail:{known_as}")
 
 
@@ -92,6 +123,10 @@ def _names(message: EmailMessage, field: str) -> Iterator[str]:
         name = address.display_name or address.addr_spec
         if name and name != "<>":
             yield name
+
+
+def _ids(message: EmailMessage, field: str) -> list[str]:
+    return _MESSAGE_ID.findall(str(message[field] or ""))
 
 
 def _sent(message: EmailMessage) -> datetime | None:

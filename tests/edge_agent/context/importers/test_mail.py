@@ -50,6 +50,7 @@ def test_a_plain_message(tmp_path: Path) -> None:
         people=("Priya Nair", "nora@example.com", "Tobi"),
         time=datetime(2026, 11, 18, 21, 37, tzinfo=timezone(timedelta(hours=1))),
         source=str(tmp_path / "message.eml"),
+        thread="mail:1@example.com",
     )
 
 
@@ -135,3 +136,24 @@ def test_a_text_is_no_mailbox(tmp_path: Path) -> None:
     path = tmp_path / "mail.mbox"
     path.write_text("dear diary\n")
     assert [type(entry) for entry in read_mbox(path, Labels().label)] == [Skipped]
+
+
+def test_answers_are_one_thread_with_what_they_answer(tmp_path: Path) -> None:
+    heads: list[dict[str, str]] = [
+        {"Message-ID": "<a@x>"},
+        {"Message-ID": "<b@x>", "In-Reply-To": "<a@x>", "References": "<a@x>"},
+        {"Message-ID": "<c@x>", "In-Reply-To": "<b@x>", "References": "<a@x>\r\n <b@x>"},
+        {"Message-ID": "<d@x>", "In-Reply-To": "<c@x>"},
+        {"Message-ID": "<e@x>", "In-Reply-To": "Your message <d@x> of Monday"},
+        {"Message-ID": "<f@x>", "In-Reply-To": "<lost@x>"},
+        {"Message-ID": "<g@x>", "In-Reply-To": "no id at all"},
+    ]
+    raw = ["".join(f"{name}: {value}\r\n" for name, value in head.items()) for head in heads]
+    file = tmp_path / "box.mbox"
+    file.write_text("".join(f"From x Mon Nov 23 09:30:00 2026\nFrom: h@x\nSubject: s\n{head}\nx\n\n" for head in raw))
+    found = [entry.record for entry in read_mbox(file, Labels().label) if isinstance(entry, Item)]
+    assert [(record.thread, record.position) for record in found] == [
+        *(("mail:a@x", depth) for depth in range(5)),
+        ("mail:lost@x", 1),
+        ("mail:g@x", 0),
+    ]
