@@ -138,12 +138,15 @@ class Usage:
     completion_tokens: int = 0
     estimated: bool = False
     """Whether the model did not count, so that a figure was estimated for it."""
+    dropped_tokens: int = 0
+    """Of the text so far, what the answer outgrew the window by and the model no longer saw when it ended."""
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             self.estimated or other.estimated,
+            self.dropped_tokens + other.dropped_tokens,
         )
 
 

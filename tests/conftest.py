@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from cloud_gateway.config import GatewayConfig
@@ -18,7 +19,12 @@ KEY = "a-key-for-tests-and-nothing-else"
 
 
 def pytest_configure() -> None:
-    """A shell's background job starts with Ctrl-C ignored, and its children too: those that are tested must hear it."""
+    """No example fails for being slow; and Ctrl-C is heard.
+
+    A shell's background job starts with Ctrl-C ignored, and its children too: those that are tested must hear it.
+    """
+    settings.register_profile("edgewise", deadline=None)
+    settings.load_profile("edgewise")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

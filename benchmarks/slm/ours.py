@@ -37,8 +37,8 @@ class OurPasses:
     def read(self, tokens: list[int]) -> None:
         """In the decoder's own chunks."""
         self._cache.truncate(0)
-        for behind in self._decoder.prefill(self._cache, tokens, self._interrupt):
-            self._behind = behind
+        while len(self._cache) < len(tokens):
+            self._behind = self._decoder.read(self._cache, tokens, self._interrupt)
 
     def write(self, count: int) -> list[int]:
         """One pass a token."""

@@ -1,40 +1,26 @@
-"""Prefill and decode: token ids in, one scored token after another out."""
+"""Passes of a decoder graph: token ids in, logits out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Sequence as Tokens
-from dataclasses import dataclass
 
 import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
 
-from edge_agent.slm.cache import KVCache, new_cache
+from edge_agent.slm.cache import GrownCache, KVCache
+from edge_agent.slm.cache_layout import CacheLayout
 from edge_agent.slm.interrupt import Interrupt
-from edge_agent.slm.sampling import Choice, Floats
-from edge_agent.slm.sequence import Sequence
+from edge_agent.slm.rows import Rows, SharedCache
+from edge_agent.slm.sampling import Floats
 from edge_agent.slm.session import Session
 from edge_agent.slm.speculation.costs import PassCosts
 from orchestrator.clock import SystemClock
-from orchestrator.errors import ContextWindowExceeded
 from orchestrator.ports import Clock
-
-_DRAFT = 16
-"""Most tokens drafted for one pass. More cost more than they bring even where they are copied."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of an answer: a token, or (`choice` is None) a part of the prompt that was read.
-
-    `bytes_moved` is what memory had to deliver: every weight once a pass, and the keys and values so far.
-    """
-
-    choice: Choice | None
-    bytes_moved: int
 
 
 class Decoder:
-    """Runs a session over caches. It keeps nothing of a sequence itself, so caches may be interleaved, not shared."""
+    """Runs a session over caches. It keeps nothing of a sequence itself, so passes may be interleaved."""
 
     def __init__(
         self,
@@ -51,9 +37,10 @@ class Decoder:
         weight_bytes: size of the weights, for `Step.bytes_moved`.
         chunk_tokens: how much of a prompt goes through the graph at once, at least 3. More needs more memory for
             scores and products, and was not faster beyond 128.
-        clock: times the passes of `steps`; by default the system's.
+        clock: times the passes of `write`; by default the system's.
         """
         self.costs = PassCosts()
+        """What passes of `write` took."""
         self._clock = clock or SystemClock()
         self._session = session
         self._window = window
@@ -63,66 +50,60 @@ class Decoder:
         self._positions = np.arange(window, dtype=np.int64)[None]
 
     @property
-    def window(self) -> int:
-        """Most tokens that a cache can hold."""
-        return self._window
-
-    @property
     def vocabulary(self) -> int:
         """V, the length of a row of logits."""
         return self._session.signature.vocabulary
 
+    @property
+    def window(self) -> int:
+        """Most tokens that a cache can hold."""
+        return self._window
+
     def new_cache(self) -> KVCache:
-        """An empty cache for one sequence."""
-        return new_cache(self._session, self._window)
+        """An empty cache for one sequence, which takes its memory with it."""
+        return self.new_rows(1).open() if self._session.signature.shared_kv else GrownCache(self._session)
 
-    def steps(self, cache: KVCache, sequence: Sequence, interrupt: Interrupt) -> Iterator[Step]:
-        """Read the prompt of `sequence`, then write for as long as somebody asks, up to the edge of the window.
+    def new_rows(self, most: int) -> Rows:
+        """Room for the caches of up to `most` sequences side by side, where `batches`."""
+        return Rows(self._session, self._window, most)
 
-        What `cache` already holds of the prompt is not computed again, and the tokens are the same as if it were. The
-        pass behind a token runs only when the next token is asked for: an answer that ends costs no pass for what
-        would have followed.
+    @property
+    def cache_layout(self) -> CacheLayout:
+        """How the keys and values of a token lie in memory."""
+        return self._session.signature.cache_layout
 
-        Raises:
-            ContextWindowExceeded: the prompt fills the window.
-            Interrupted: `interrupt` was set.
-            InferenceFailed: the runtime failed, or the logits are not numbers.
-        """
-        prompt = list(sequence.tokens)
-        if len(prompt) >= self._window:
-            raise ContextWindowExceeded(f"a prompt of {len(prompt)} tokens in a window of {self._window}")
-        for behind in self.prefill(cache, prompt, interrupt):
-            logits = behind
-            if len(cache) < len(prompt):
-                yield Step(None, self._bytes_moved(cache))
-        drafted: list[int] = []
-        while True:
-            moved = self._bytes_moved(cache)
-            for choice in sequence.accept(drafted, logits):
-                yield Step(choice, moved)
-                moved = 0  # one pass, whatever it gave
-            cache.truncate(len(sequence.tokens) - 1)
-            if len(cache) == self._window:
-                return
-            drafted = sequence.draft(min(_DRAFT, self._window - len(cache) - 1))
-            start = self._clock.monotonic()
-            logits = self.forward(cache, [sequence.tokens[-1], *drafted], interrupt, keep=len(drafted) + 1)
-            self.costs.observe(len(drafted) + 1, self._clock.monotonic() - start)
+    @property
+    def batches(self) -> bool:
+        """Whether one pass can go over several sequences: the graph appends to caches in place."""
+        return self._session.signature.shared_kv
 
-    def prefill(self, cache: KVCache, prompt: Tokens[int], interrupt: Interrupt) -> Iterator[Floats]:
-        """Read what `cache` lacks of `prompt`, a chunk at a time.
+    def read(self, cache: KVCache, text: Tokens[int], interrupt: Interrupt) -> Floats:
+        """One pass over the next chunk of `text`, behind what `cache` holds of it.
 
-        Yields:
-            Float32 logits [1, V] behind each chunk; the last are those behind the prompt.
+        Returns:
+            Float32 logits [1, V] behind the chunk.
 
         Raises:
             As `forward`.
         """
-        cache.truncate(reusable(cache, prompt))
-        while left := len(prompt) - len(cache):
-            size = min(left, self._chunk_tokens)
-            size -= left - size == 1  # a single token alone would round differently
-            yield self.forward(cache, prompt[len(cache) : len(cache) + size], interrupt)
+        at, left = len(cache), len(text) - len(cache)
+        size = min(left, self._chunk_tokens)
+        size -= left - size == 1  # a single token alone may round differently
+        return self.forward(cache, text[at : at + size], interrupt)
+
+    def write(self, cache: KVCache, tokens: Tokens[int], interrupt: Interrupt) -> Floats:
+        """One pass over the last token of a text and what was drafted behind it.
+
+        Returns:
+            Float32 logits [len(tokens), V] behind each.
+
+        Raises:
+            As `forward`.
+        """
+        start = self._clock.monotonic()
+        logits = self.forward(cache, tokens, interrupt, keep=len(tokens))
+        self.costs.observe(len(tokens), self._clock.monotonic() - start)
+        return logits
 
     def forward(self, cache: KVCache, tokens: Tokens[int], interrupt: Interrupt, *, keep: int = 1) -> Floats:
         """One pass over `tokens`, S of them, which `cache` then holds.
@@ -135,26 +116,63 @@ class Decoder:
 
         Raises:
             Interrupted: `interrupt` was set; the cache is as it was.
-            InferenceFailed: the runtime failed.
+            InferenceFailed: the runtime failed, or there is not enough memory.
         """
-        signature = self._session.signature
         past, new = len(cache), len(tokens)
         binding = cache.bind(new)
         ids, mask = np.array([tokens], np.int64), self._ones[:, : past + new]
-        for name, value in signature.feeds(ids, mask, self._positions[:, past : past + new], keep).items():
-            binding.bind_cpu_input(name, value)
-        rows = signature.logit_rows(new, keep)
-        logits = np.empty((1, rows, signature.vocabulary), signature.logits_type)
-        binding.bind_output("logits", "cpu", 0, signature.logits_type, logits.shape, logits.ctypes.data)
-        self._session.run(binding, interrupt)
+        logits = self._run(binding, ids, mask, self._positions[:, past : past + new], keep, interrupt)
         cache.commit(tokens)
-        return logits[0, -keep:].astype(np.float32, copy=False)
+        return logits[0, -keep:]
 
-    def _bytes_moved(self, cache: KVCache) -> int:
-        return self._weight_bytes + len(cache) * self._session.signature.cache_layout.bytes_per_token
+    def forward_batch(
+        self, rows: Rows, caches: Tokens[SharedCache], tokens: Tokens[int], interrupt: Interrupt
+    ) -> Floats:
+        """One pass over one more token of each of several sequences.
 
+        Args:
+            rows: where the caches are.
+            caches: B of them, of any length.
+            tokens: one for each.
 
-def reusable(cache: KVCache, prompt: Tokens[int]) -> int:
-    """How much of `cache` a prefill of `prompt` would make again, bit for bit: two tokens at least are left to it."""
-    most = max(0, min(cache.prefilled, len(prompt) - 2))
-    return next((at for at in range(most) if cache.tokens[at] != prompt[at]), most)
+        Returns:
+            Float32 logits [B, V].
+
+        Raises:
+            As `forward`; all caches are as they were then.
+        """
+        binding = rows.bind_batch(caches)
+        lengths = np.array([len(cache) for cache in caches], np.int64)[:, None]
+        mask = (self._positions[:, : lengths.max() + 1] <= lengths).astype(np.int64)
+        logits = self._run(binding, np.array(tokens, np.int64)[:, None], mask, lengths, 1, interrupt)
+        for cache, token in zip(caches, tokens, strict=True):
+            cache.commit([token])
+        return logits[:, -1]
+
+    def bytes_moved(self, cache: KVCache, *, sharing: int = 1) -> int:
+        """What memory delivers for a pass over a sequence: its keys and values, and its share of the weights.
+
+        Args:
+            sharing: how many sequences the pass is over.
+        """
+        return self._weight_bytes // sharing + len(cache) * self.cache_layout.bytes_per_token
+
+    def _run(
+        self,
+        binding: onnxruntime.IOBinding,
+        ids: NDArray[np.int64],
+        mask: NDArray[np.int64],
+        positions: NDArray[np.int64],
+        keep: int,
+        interrupt: Interrupt,
+    ) -> Floats:
+        """Float32 logits [B, `keep` or more, V] of a pass whose caches are bound."""
+        signature = self._session.signature
+        for name, value in signature.feeds(ids, mask, positions, keep).items():
+            binding.bind_cpu_input(name, value)
+        batch, new = ids.shape
+        shape = batch, signature.logit_rows(new, keep), signature.vocabulary
+        logits = np.empty(shape, signature.logits_type)
+        binding.bind_output("logits", "cpu", 0, signature.logits_type, shape, logits.ctypes.data)
+        self._session.run(binding, interrupt)
+        return logits.astype(np.float32, copy=False)

@@ -1,62 +1,45 @@
-"""Work in a thread of its own, read as an asynchronous stream."""
+"""What a scheduler is asked to do."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Executor
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Protocol
 
-T = TypeVar("T")
-
-
-class _End:
-    """The last thing in a queue, with what ended the work."""
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
+from edge_agent.slm.run import Run, Step
+from edge_agent.slm.sequence import Sequence
+from edge_agent.slm.system_prompt import SystemPrompt
 
 
-class Job(Generic[T]):
-    """Runs through an iterator in an executor's thread; `items` hands on what it yields, and its exception.
+class Listener(Protocol):
+    """Told how one answer goes. Never from two threads at once; it must not call the scheduler, nor wait."""
 
-    The thread does not wait for the reader. One job is read once, on the loop that made it.
+    def step(self, step: Step) -> bool:
+        """A step was made. Returns whether the answer goes on."""
+        ...
+
+    def end(self, error: Exception | None) -> None:
+        """It is over, once: as `step` or the window wanted, because it was cancelled, or with an error."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One answer to write.
+
+    Attributes:
+        sequence: the prompt, and how tokens are chosen.
+        listener: who wants to know.
+        system: how the prompt begins, where that may be kept on disk.
+        rolling: whether the answer may outgrow the window, without the middle of the text then.
     """
 
-    def __init__(self, executor: Executor, work: Iterator[T]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[T | _End] = asyncio.Queue()
-        self._future = executor.submit(self._run, work)
-
-    def withdraw(self, *instead: T) -> bool:
-        """Take the job back if it has not begun; its reader then gets `instead`."""
-        if not self._future.cancel():
-            return False
-        for item in instead:
-            self._queue.put_nowait(item)
-        self._queue.put_nowait(_End())
-        return True
-
-    async def items(self) -> AsyncIterator[T]:
-        """What the work yields, as it comes."""
-        while not isinstance(item := await self._queue.get(), _End):
-            yield item
-        if item.error is not None:
-            raise item.error
-
-    async def ended(self) -> None:
-        """Wait until the thread has let go of the work."""
-        if not self._future.cancelled():
-            await asyncio.wait([asyncio.wrap_future(self._future)])
-
-    def _run(self, work: Iterator[T]) -> None:
-        end = _End()
-        try:
-            for item in work:
-                self._send(item)
-        except BaseException as error:
-            end = _End(error)
-        self._send(end)
-
-    def _send(self, item: T | _End) -> None:
-        self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
+    sequence: Sequence
+    listener: Listener
+    system: SystemPrompt | None = None
+    rolling: bool = False
+    run: Run | None = None
+    """Once it has begun. The fields from here on are the scheduler's."""
+    over: bool = False
+    failed: bool = False
+    remember: bool = True
+    last_turn: int = 0

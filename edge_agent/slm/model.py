@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from collections.abc import Sequence as Several
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,15 +15,18 @@ from typing import TYPE_CHECKING, Self
 
 from edge_agent.slm.chat_template import ChatTemplate
 from edge_agent.slm.cores import usable_cores
-from edge_agent.slm.decoder import Decoder, reusable
+from edge_agent.slm.decoder import Decoder
+from edge_agent.slm.feed import Feed
 from edge_agent.slm.folder import ModelFolder
 from edge_agent.slm.guidance.constraint import Constraint
 from edge_agent.slm.identity import identity_of
-from edge_agent.slm.interrupt import Interrupt, Interrupted
 from edge_agent.slm.job import Job
 from edge_agent.slm.prefixes import PrefixRoom, PrefixStore
 from edge_agent.slm.providers import CPU, Provider
+from edge_agent.slm.reply import Reply
+from edge_agent.slm.rounding import Rounding
 from edge_agent.slm.sampling import Sampler
+from edge_agent.slm.scheduler import Scheduler
 from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
 from edge_agent.slm.speculation.opening import open_draft
@@ -33,8 +35,8 @@ from edge_agent.slm.system_prompt import SystemPrompt, system_prompt
 from edge_agent.slm.text_stream import TextStream
 from edge_agent.slm.tokenizer import Tokenizer
 from orchestrator.budget.deadline import Deadline
-from orchestrator.errors import ContextWindowExceeded, InferenceFailed
-from orchestrator.types import Completed, FinishReason, Message, ModelEvent, Sampling, Started, TextDelta, Usage
+from orchestrator.errors import ContextWindowExceeded
+from orchestrator.types import Completed, FinishReason, Message, ModelEvent, Sampling, Started, Usage
 
 if TYPE_CHECKING:
     from edge_agent.slm.guidance.guide import Guide
@@ -54,8 +56,8 @@ class Prompt:
 class OnnxModel:
     """A decoder-only chat model on ONNX Runtime: a `LocalModel`.
 
-    One thread of its own computes, so answers come one after another; the event loop stays free. The keys and values
-    of earlier prompts are kept: what the next prompt has in common with any of them is not computed again.
+    One thread of its own computes, several answers at once (see `Scheduler`); the event loop stays free. The keys and
+    values of earlier prompts are kept: what the next prompt has in common with any of them is not computed again.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class OnnxModel:
         prefixes: PrefixStore,
         speculator: Speculator | None = None,
         end_ids: frozenset[int],
+        rolling: bool = False,
     ) -> None:
         """Put a model together from its parts; `open` does so from a folder."""
         self._name = name
@@ -76,11 +79,10 @@ class OnnxModel:
         self._tokenizer = tokenizer
         self._template = template
         self._decoder = decoder
-        self._prefixes = prefixes
         self._speculator = speculator
         self._end_ids = end_ids
-        self._cache = decoder.new_cache()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"edgewise-{name}")
+        self._rolling = rolling
+        self._scheduler = Scheduler(decoder, prefixes, Rounding(decoder), name=f"edgewise-{name}")
 
     @classmethod
     def open(
@@ -93,6 +95,7 @@ class OnnxModel:
         prefixes: PrefixRoom | None = None,
         speculation: bool = True,
         draft: Path | None = None,
+        rolling: bool = False,
     ) -> OnnxModel:
         """Load an installed model, or any decoder in the hub's ONNX layout.
 
@@ -104,6 +107,8 @@ class OnnxModel:
             prefixes: how much may be kept of what was read; by default 128 MB in memory, and nothing on disk.
             speculation: draft tokens ahead, copied from the prompt and the answer, where that changes no token.
             draft: the folder of a smaller model with the same vocabulary, to draft also what cannot be copied.
+            rolling: an answer may outgrow the window: the model then goes on behind the first tokens and the latest
+                ones, and `Usage.dropped_tokens` says how many it no longer saw.
 
         Raises:
             ModelNotFound: the folder or a file in it is missing.
@@ -136,6 +141,7 @@ class OnnxModel:
             prefixes=PrefixStore.open(session.signature.cache_layout, prefixes or PrefixRoom(), identity=identity),
             speculator=Speculator(decoder, draft=drafting) if speculation else None,
             end_ids=files.end_ids | tokenizer.ids_of([special.get("eos_token", "")]),
+            rolling=rolling,
         )
 
     @property
@@ -168,8 +174,9 @@ class OnnxModel:
 
         Args:
             messages: the conversation; the last is the user's.
-            sampling: `max_tokens` beyond what is left of the window counts as what is left.
-            deadline: holds for waiting behind another answer, too.
+            sampling: `max_tokens` beyond what is left of the window counts as what is left, unless the model was opened
+                as rolling.
+            deadline: holds for waiting behind other answers, too.
             prefix: the beginning of the answer, already shown; generation goes on right behind it.
 
         Raises:
@@ -188,31 +195,34 @@ class OnnxModel:
             )
         constraint = await asyncio.to_thread(self._constraint, sampling, prompt)
         yield Started(self._name)
-        interrupt = Interrupt()
-        capped = replace(sampling, max_tokens=min(sampling.max_tokens, room))
+        if deadline.expired:
+            yield Completed(Usage(), FinishReason.DEADLINE)
+            return
         drafter = self._speculator.drafter() if self._speculator else None
         sequence = Sequence(prompt.tokens, sampler, drafter=drafter, constraint=constraint)
-        job = Job(self._thread, self._answer(sequence, prompt, capped, deadline, interrupt))
-        watch = asyncio.create_task(_expire(job, interrupt, deadline))
+        max_tokens = sampling.max_tokens if self._rolling else min(sampling.max_tokens, room)
+        feed: Feed[ModelEvent] = Feed()
+        reply = self._reply(feed, prompt, sequence, sampling.stop, max_tokens)
+        job = Job(sequence, reply, system=prompt.system, rolling=self._rolling)
+        self._scheduler.submit(job)
+        watch = asyncio.create_task(self._expire(job, deadline))
         try:
-            async for event in job.items():
+            async for event in feed.items():
                 yield event
         finally:
             watch.cancel()
-            interrupt.set()
-            job.withdraw()
-            await job.ended()
+            self._scheduler.cancel(job)
 
     async def forget(self) -> None:
         """Drop what is kept of earlier prompts, with the records that were in them, once the answers in progress end.
 
         Saved system prompts hold no records and stay.
         """
-        await asyncio.wrap_future(self._thread.submit(self._forget))
+        await asyncio.wrap_future(self._scheduler.forget())
 
     def close(self) -> None:
-        """Let go of the thread, after the answer in progress. The model cannot be used afterwards."""
-        self._thread.shutdown()
+        """Let go of the thread, after the answers in progress. The model cannot be used afterwards."""
+        self._scheduler.close()
 
     def __enter__(self) -> Self:
         return self
@@ -230,19 +240,6 @@ class OnnxModel:
     def _encode(self, messages: Several[Message], prefix: str = "") -> list[int]:
         return self._tokenizer.encode(self._template.render(messages, prefix=prefix))
 
-    def _forget(self) -> None:
-        self._prefixes.clear()
-        self._cache = self._decoder.new_cache()
-
-    def _recall(self, prompt: Prompt) -> None:
-        """Put into the cache what is known of a prompt, where it does not hold as much; keep what has to go for it."""
-        cache = self._cache
-        held, kept = reusable(cache, prompt.tokens), self._prefixes.match(prompt.tokens, prompt.system)
-        if held < cache.prefilled:
-            self._prefixes.keep(cache.tokens[: cache.prefilled], cache.buffers)
-        if kept is not None and kept.length > held:
-            cache.restore(prompt.tokens, kept)
-
     @cached_property
     def _guide(self) -> Guide:
         from edge_agent.slm.guidance.guide import Guide  # 50 ms, which most answers need not wait for
@@ -252,47 +249,21 @@ class OnnxModel:
     def _constraint(self, sampling: Sampling, prompt: Prompt) -> Constraint | None:
         return self._guide.constraint(sampling.format, behind=prompt.prefix) if sampling.format else None
 
-    def _answer(
-        self, sequence: Sequence, prompt: Prompt, sampling: Sampling, deadline: Deadline, interrupt: Interrupt
-    ) -> Iterator[ModelEvent]:
-        """The answer, computed in the calling thread."""
-        text = TextStream(self._tokenizer, sampling.stop, behind=prompt.prefix, owed_spaces=prompt.owed_spaces)
-        written, reason = 0, FinishReason.DEADLINE
-        if deadline.expired:
-            interrupt.set()
-        self._recall(prompt)
-        try:
-            for step in self._decoder.steps(self._cache, sequence, interrupt):
-                if step.choice is None:
-                    yield TextDelta("", (), step.bytes_moved)
-                    continue
-                written += 1
-                ended = step.choice.token in self._end_ids
-                shown = "" if ended else text.push(step.choice.token)
-                yield TextDelta(shown, (step.choice.score,), step.bytes_moved)
-                whole = written == sequence.written and sequence.complete
-                if ended or text.stopped or whole:
-                    reason = FinishReason.STOP
-                    break
-                if written == sampling.max_tokens:
-                    reason = FinishReason.LENGTH
-                    break
-        except Interrupted:
-            pass
-        except InferenceFailed:
-            self._cache = self._decoder.new_cache()  # it may hold what is not a number
-            raise
-        if held := text.flush():
-            yield TextDelta(held)
-        yield Completed(Usage(len(prompt.tokens), written), reason)
-        if prompt.system is not None:
-            self._prefixes.save(prompt.system, self._cache.tokens[: self._cache.prefilled], self._cache.buffers)
+    def _reply(
+        self, feed: Feed[ModelEvent], prompt: Prompt, sequence: Sequence, stop: tuple[str, ...], max_tokens: int
+    ) -> Reply:
+        return Reply(
+            feed,
+            TextStream(self._tokenizer, stop, behind=prompt.prefix, owed_spaces=prompt.owed_spaces),
+            prompt_tokens=len(prompt.tokens),
+            max_tokens=max_tokens,
+            end_ids=self._end_ids,
+            complete=lambda: sequence.written if sequence.complete else None,
+        )
 
-
-async def _expire(job: Job[ModelEvent], interrupt: Interrupt, deadline: Deadline) -> None:
-    """At the deadline, stop the answer; one that still waits for another to end never begins."""
-    if math.isinf(deadline.at_s):
-        return
-    await deadline.clock.sleep(deadline.remaining_s)
-    interrupt.set()
-    job.withdraw(Completed(Usage(), FinishReason.DEADLINE))
+    async def _expire(self, job: Job, deadline: Deadline) -> None:
+        """At the deadline, end the answer with what there is."""
+        if math.isinf(deadline.at_s):
+            return
+        await deadline.clock.sleep(deadline.remaining_s)
+        self._scheduler.cancel(job)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_agent.slm.decoder import Decoder
-from edge_agent.slm.rounding import Rounding
 from edge_agent.slm.speculation.draft_model import DraftModel, draft_pace
 from edge_agent.slm.speculation.drafter import Drafter
 from edge_agent.slm.speculation.prompt_lookup import PromptLookup, lookup_pace
@@ -23,7 +22,6 @@ class Speculator:
         clock: times the draft model; by default the system's.
         """
         self._decoder = decoder
-        self._rounding = Rounding(decoder)
         self._clock = clock or SystemClock()
         self._draft = draft
         self._lookup_pace = lookup_pace(decoder.costs)
@@ -35,20 +33,18 @@ class Speculator:
         if self._draft is not None:
             width, costs = self._decoder.vocabulary, self._decoder.costs
             drafters.append(DraftModel(self._draft, self._draft_pace, costs, self._clock, vocabulary=width))
-        return _Exact(self._rounding, drafters)
+        return FirstOf(drafters)
 
 
-class _Exact:
-    """The guess of the first drafter that has one, where a draft changes no token."""
+class FirstOf:
+    """The guess of the first drafter that has one."""
 
-    def __init__(self, rounding: Rounding, drafters: Sequence[Drafter]) -> None:
-        self._rounding = rounding
+    def __init__(self, drafters: Sequence[Drafter]) -> None:
+        """Args:
+        drafters: those behind one with a guess are not asked.
+        """
         self._drafters = drafters
 
     def propose(self, tokens: Sequence[int], most: int) -> list[int]:
         """As `Drafter.propose`."""
-        for drafter in self._drafters:
-            guess = drafter.propose(tokens, most)
-            if guess:
-                return guess if self._rounding.drafts else []
-        return []
+        return next((guess for drafter in self._drafters if (guess := drafter.propose(tokens, most))), [])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.slm.cache import GrownCache, KVCache, SharedCache, new_cache
+from edge_agent.slm.cache import KVCache
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.sampling import Floats
@@ -27,11 +27,6 @@ def read(decoder: Decoder, cache: KVCache, ids: list[int]) -> Floats:
     return row
 
 
-def test_the_graph_decides_which_kind(shared: Session, grown: Session) -> None:
-    assert isinstance(new_cache(shared, 64), SharedCache)
-    assert isinstance(new_cache(grown, 64), GrownCache)
-
-
 @given(held=tokens, lost=tokens, more=tokens)
 def test_what_was_cut_off_is_forgotten(decoder: Decoder, held: list[int], lost: list[int], more: list[int]) -> None:
     cache, fresh = decoder.new_cache(), decoder.new_cache()
@@ -46,23 +41,11 @@ def test_what_was_cut_off_is_forgotten(decoder: Decoder, held: list[int], lost: 
 def test_a_fork_goes_its_own_way(decoder: Decoder, common: list[int], left: list[int], right: list[int]) -> None:
     cache, alone = decoder.new_cache(), decoder.new_cache()
     read(decoder, cache, common)
-    twin = cache.fork()
+    twin = decoder.new_cache()
+    twin.fork(cache, len(common))
     read(decoder, cache, left)
     np.testing.assert_allclose(read(decoder, twin, right), read(decoder, alone, common + right), atol=1e-4)
     assert (cache.tokens, twin.tokens) == (common + left, common + right)
-
-
-def test_growing_buffers_keep_what_they_hold(shared: Session) -> None:
-    """Across 256 tokens, where the first buffers end, and up to the last place of the window."""
-    decoder = Decoder(shared, window=300, weight_bytes=0)
-    ids = np.random.default_rng(0).integers(3, 300, 300).tolist()
-    grown, whole = decoder.new_cache(), decoder.new_cache()
-    read(decoder, grown, ids[:255])
-    for token in ids[255:299]:
-        read(decoder, grown, [token])
-    np.testing.assert_allclose(read(decoder, grown, ids[299:]), read(decoder, whole, ids), atol=1e-4)
-    with pytest.raises(ValueError, match="301 tokens in a window of 300"):
-        grown.bind(1)
 
 
 @given(parts=st.lists(st.integers(1, 4), max_size=6), cut=st.integers(0, 24))
@@ -73,5 +56,5 @@ def test_prefilled_counts_up_to_the_first_single_token(decoder: Decoder, parts: 
     singles = [at for at, part in enumerate(parts) if part == 1]
     expected = sum(parts[: singles[0]] if singles else parts)
     assert cache.prefilled == expected
-    SharedCache.truncate(cache, cut)
+    KVCache.truncate(cache, cut)
     assert cache.prefilled == min(expected, cut)

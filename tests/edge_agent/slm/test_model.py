@@ -202,6 +202,7 @@ async def greedy_ids(folder: Path, count: int) -> list[int]:
     """The ids behind a greedy answer, from the parts below the model."""
     from edge_agent.slm.decoder import Decoder
     from edge_agent.slm.interrupt import Interrupt
+    from edge_agent.slm.run import steps_of
     from edge_agent.slm.sampling import Sampler
     from edge_agent.slm.sequence import Sequence
     from edge_agent.slm.session import Session
@@ -211,7 +212,7 @@ async def greedy_ids(folder: Path, count: int) -> list[int]:
     decoder = Decoder(session, window=512, weight_bytes=0)
     text = "<|im_start|>user\nWhat do bees make?<|im_end|>\n<|im_start|>assistant\n"
     prompt = Tokenizer.open(folder / "tokenizer.json").encode(text)
-    steps = decoder.steps(decoder.new_cache(), Sequence(prompt, Sampler(Sampling())), Interrupt())
+    steps = steps_of(decoder, decoder.new_cache(), Sequence(prompt, Sampler(Sampling())), Interrupt())
     return [step.choice.token for step, _ in zip(steps, range(count), strict=False) if step.choice]
 
 

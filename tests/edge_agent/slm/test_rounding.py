@@ -1,13 +1,21 @@
-"""Which passes give the same bits."""
+"""Which passes give the same bits: what is probed is what whole answers show."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge_agent.slm.decoder import Decoder
-from edge_agent.slm.rounding import Rounding, draft_difference
+from edge_agent.slm.folder import ModelFolder
+from edge_agent.slm.interrupt import Interrupt
+from edge_agent.slm.rounding import Rounding, batch_difference, draft_difference
+from edge_agent.slm.run import Run
+from edge_agent.slm.sampling import Sampler
+from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
+from orchestrator.types import Sampling
 
 
 @pytest.mark.parametrize("kind", ["shared", "grown"])
@@ -18,3 +26,41 @@ def test_what_is_said_to_round_alike_does(kind: str, request: pytest.FixtureRequ
     assert np.isfinite(difference)
     assert 0.0 <= difference < 1e-3  # no activation of these models is rounded to eight bits
     assert Rounding(decoder).drafts == (difference == 0.0)
+
+
+def test_a_batch_is_used_where_it_rounds_as_each_alone(shared: Session) -> None:
+    decoder = Decoder(shared, window=512, weight_bytes=0)
+    assert 0.0 <= batch_difference(decoder) < 1e-3
+    assert Rounding(decoder).batches == (batch_difference(decoder) == 0.0)
+
+
+def test_a_graph_that_returns_its_cache_is_never_batched(grown: Session) -> None:
+    assert not Rounding(Decoder(grown, window=512, weight_bytes=0)).batches
+
+
+@pytest.mark.model
+def test_what_the_probe_says_of_a_real_model_holds_for_long_texts(smollm2: Path) -> None:
+    """Behind 30, 200 and 700 tokens, where other kernels and other sizes of blocks may come in."""
+    files = ModelFolder(smollm2)
+    session = Session.open(files.graph, threads=2, sizes=files.sizes)
+    decoder = Decoder(session, window=1024, weight_bytes=0)
+    rounding, rng = Rounding(decoder), np.random.default_rng(0)
+    rows = decoder.new_rows(3)
+    caches = [rows.open() for _ in range(3)]
+    for cache, length in zip(caches, (700, 30, 200), strict=True):
+        run = Run(decoder, cache, Sequence(rng.integers(100, 40_000, length).tolist(), Sampler(Sampling())))
+        while run.unread:
+            run.read(Interrupt())
+    alone = []
+    for cache in caches:
+        alone.append(decoder.forward(cache, [500], Interrupt())[0])
+        cache.truncate(len(cache) - 1)
+    together = []
+    for cache in caches:
+        together.append(decoder.forward(cache, [500, 600, 700], Interrupt(), keep=3)[0])
+        cache.truncate(len(cache) - 3)
+    batch = decoder.forward_batch(rows, caches, [500] * 3, Interrupt())
+    if rounding.batches:
+        np.testing.assert_array_equal(batch, alone)
+    if rounding.drafts:
+        np.testing.assert_array_equal(together, alone)

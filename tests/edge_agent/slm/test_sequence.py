@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
+from edge_agent.slm.rounding import Rounding
+from edge_agent.slm.run import steps_of
 from edge_agent.slm.sampling import Choice, Sampler
 from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
@@ -67,9 +69,15 @@ class Letters:
         return self._mask if wanted is None else np.arange(300) == wanted
 
 
+class Near(Rounding):
+    """Takes small differences for none: they change no token of a model with full precision."""
+
+    drafts = True
+
+
 def choices(shared: Session, sequence: Sequence, count: int) -> list[Choice]:
     decoder = Decoder(shared, window=512, weight_bytes=0)
-    steps = decoder.steps(decoder.new_cache(), sequence, Interrupt())
+    steps = steps_of(decoder, decoder.new_cache(), sequence, Interrupt(), Near(decoder))
     return [step.choice for step in islice((step for step in steps if step.choice), count) if step.choice]
 
 

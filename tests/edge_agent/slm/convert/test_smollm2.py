@@ -15,6 +15,7 @@ from edge_agent.slm.convert.pipeline import convert
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.pull import original_file
+from edge_agent.slm.run import steps_of
 from edge_agent.slm.sampling import Floats, Sampler
 from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
@@ -57,7 +58,7 @@ def decoders(folders: dict[str, Path]) -> dict[str, Decoder]:
 
 def answer(decoder: Decoder, prompt: Several[int], limit: int) -> list[int]:
     """The greedy answer, with its end token where it ends within `limit`."""
-    steps = decoder.steps(decoder.new_cache(), Sequence(prompt, Sampler(Sampling())), Interrupt())
+    steps = steps_of(decoder, decoder.new_cache(), Sequence(prompt, Sampler(Sampling())), Interrupt())
     tokens: list[int] = []
     for step in steps:
         if step.choice is not None:

@@ -19,6 +19,7 @@ from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.providers import CPU
 from edge_agent.slm.pull import original_file
 from edge_agent.slm.rounding import Rounding
+from edge_agent.slm.run import steps_of
 from edge_agent.slm.sampling import Choice, Sampler, distribution
 from edge_agent.slm.sequence import Sequence
 from edge_agent.slm.session import Session
@@ -99,8 +100,7 @@ def answer(decoder: Decoder, cache: KVCache, sequence: Sequence, most: int) -> t
     """What was chosen, and in how many passes."""
     choices: list[Choice] = []
     passes = 0
-    steps = decoder.steps(cache, sequence, Interrupt())
-    for step in steps:
+    for step in steps_of(decoder, cache, sequence, Interrupt(), Rounding(decoder)):
         if step.choice is not None:
             choices.append(step.choice)
             passes += step.bytes_moved > 0
@@ -131,9 +131,9 @@ def test_answers_are_the_same_token_by_token(decoder: Decoder, prompts: list[lis
 def test_drafted_tokens_have_the_distribution_of_the_models_logits(decoder: Decoder, prompts: list[list[int]]) -> None:
     prompt, sampling = prompts[-1], Sampling(temperature=0.7, top_p=0.9)
     cache, interrupt = decoder.new_cache(), Interrupt()
-    for behind in decoder.prefill(cache, prompt, interrupt):
-        first = distribution(behind[0], sampling)
-        guess = [int(behind[0].argmax())]
+    while len(cache) < len(prompt):
+        behind = decoder.read(cache, prompt, interrupt)
+    first, guess = distribution(behind[0], sampling), [int(behind[0].argmax())]
     rows = np.concatenate([behind, decoder.forward(cache, guess, interrupt)])
     second = distribution(rows[1], sampling)
     counts: Counter[int] = Counter()
