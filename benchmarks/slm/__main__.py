@@ -55,21 +55,23 @@ and other conversions are kept in the home folder under benchmarks/ (2 GB for th
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print the Markdown, and write it with the JSON and the plot where `--out` says."""
-    options = _options(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    options = _options(given)
     started_s = time.monotonic()
     shown = Console(stderr=True, highlight=False)
     effort = QUICK if options.quick else FULL
     if options.rounds:
         effort = replace(effort, rounds=options.rounds)
-    models = [_measure(name, options, effort, shown) for name in options.models]
-    command = f"python -m benchmarks.slm {' '.join(sys.argv[1:] if argv is None else argv)}".strip()
-    report = Report(command, describe(options.threads), (time.monotonic() - started_s) / 60, models)
+    report = Report(f"python -m benchmarks.slm {' '.join(given)}".strip(), describe(options.threads))
+    for name in options.models:
+        report.models.append(_measure(name, options, effort, shown))
+        report.minutes = (time.monotonic() - started_s) / 60
+        if options.out:  # after each model: whoever stops a long run keeps what there is
+            _write(report, options.out, shown)
     print(report.as_markdown())
-    if options.out:
-        _write(report, options.out, shown)
 
 
-def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.slm", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from benchmarks.slm.entries import LLAMA
@@ -11,14 +11,14 @@ from benchmarks.slm.figures import METRICS, Figure, Metric, Results
 from benchmarks.slm.goals import standings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
-    """One run: the command, the machine, and what was measured of each model."""
+    """One run: the command, the machine, and what was measured of each model so far."""
 
     command: str
     machine: Mapping[str, str]
-    minutes: float
-    models: Sequence[Results]
+    models: list[Results] = field(default_factory=list)
+    minutes: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Every value of every round, and what was made of them."""

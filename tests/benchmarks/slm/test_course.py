@@ -54,7 +54,7 @@ def test_one_that_fails_is_said_and_stops_nobody(results: Results) -> None:
 def test_the_report_shows_medians_ratios_goals_and_notes(results: Results, tmp_path: Path) -> None:
     with_peer = Results("tiny", [*results.entries, Entry("llama.cpp", "llama.cpp", tmp_path, 1)])
     with_peer.values = {**results.values, "llama.cpp": {"decode 512": [10.0, 20.0, 30.0]}}
-    report = Report("a command", MACHINE, 1.0, [with_peer])
+    report = Report("a command", MACHINE, [with_peer])
     shown = report.as_markdown()
     assert "20.0 (10.0 to 30.0)" in shown
     assert "divided by llama.cpp" in shown
@@ -64,5 +64,5 @@ def test_the_report_shows_medians_ratios_goals_and_notes(results: Results, tmp_p
 
 
 def test_the_plot_is_a_picture(results: Results, tmp_path: Path) -> None:
-    draw(Report("a command", MACHINE, 1.0, [results]), tmp_path / "slm.png")
+    draw(Report("a command", MACHINE, [results]), tmp_path / "slm.png")
     assert (tmp_path / "slm.png").read_bytes().startswith(b"\x89PNG")
