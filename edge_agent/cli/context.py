@@ -84,6 +84,7 @@ def import_(
                 "added": summary.added,
                 "updated": summary.updated,
                 "unchanged": summary.unchanged,
+                "removed": summary.removed,
                 "skipped": [{"source": entry.source, "reason": entry.reason} for entry in summary.skipped],
                 "ignored_files": summary.ignored,
             }
@@ -238,6 +239,8 @@ def _progress() -> Iterator[Callable[[ImportProgress], None]]:
 def _print_summary(summary: ImportSummary) -> None:
     out = console()
     out.print(f"{summary.added} new, {summary.updated} updated, {summary.unchanged} as before.")
+    if summary.removed:
+        out.print(f"Removed, since their files hold them no more: {_counted(summary.removed, 'record')}.")
     if summary.ignored:
         out.print(f"Left alone, of other kinds: {_counted(summary.ignored, 'file')}.")
     for entry in summary.skipped[:_SHOWN_SKIPPED]:

@@ -77,7 +77,36 @@ def create_vectors(db: Database) -> None:
         )
 
 
+def add_sources(db: Database) -> None:
+    """Files that records came from: how each was when it was last read to its end, and the keys that it held.
+
+    `reading` counts the readings of a file; an item has the number of the last that found it. What is forgotten leaves
+    no key here either.
+    """
+    db.execute("""
+        CREATE TABLE sources (
+            id INTEGER PRIMARY KEY,
+            path TEXT NOT NULL UNIQUE,
+            state TEXT NOT NULL DEFAULT '',
+            reading INTEGER NOT NULL DEFAULT 1
+        )
+    """)
+    db.execute("""
+        CREATE TABLE source_items (
+            source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+            key TEXT NOT NULL,
+            reading INTEGER NOT NULL,
+            PRIMARY KEY (source_id, key)
+        ) WITHOUT ROWID
+    """)
+    db.table("source_items").create_index(["key"])
+    db.execute(
+        "CREATE TRIGGER source_items_forgotten AFTER DELETE ON records BEGIN "
+        "DELETE FROM source_items WHERE key = old.key; END"
+    )
+
+
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
 """Smaller is better: the weights are of title, body, people and place."""
 
-SCHEMA: Final = Schema("context store", (create_records, add_threads, create_vectors))
+SCHEMA: Final = Schema("context store", (create_records, add_threads, create_vectors, add_sources))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,10 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from edge_agent.context import candidates, items, recall
+from edge_agent.context import candidates, items, recall, sources
 from edge_agent.context.items import Item
 from edge_agent.context.schema import SCHEMA
 from edge_agent.context.search import matching
+from edge_agent.context.sources import Reading
 from edge_agent.database import Database
 from orchestrator.errors import RecordNotFound
 from orchestrator.types import Recalled, Record
@@ -173,8 +175,12 @@ class SqliteContextStore:
         with self._database.write() as db:
             return int(db.execute(_INSERT, row).lastrowid or 0)
 
-    def put(self, batch: Iterable[Item]) -> PutCounts:
+    def put(self, batch: Iterable[Item], *, reading: Reading | None = None) -> PutCounts:
         """Add or update items by their keys, all in one transaction. An equal item changes nothing.
+
+        Args:
+            batch: the items.
+            reading: of the file that they come from; the file is remembered to hold them.
 
         Raises:
             InvalidRequest: an item cannot be a record; none of the batch is kept.
@@ -183,7 +189,61 @@ class SqliteContextStore:
         rows = [(item, items.to_row(item)) for item in batch]
         with self._database.write() as db:
             outcomes = Counter(_put(db.conn, item, row) for item, row in rows)
+            if reading is not None:
+                sources.hold(db.conn, reading, (item.key for item, _ in rows if item.key is not None))
         return PutCounts(**outcomes)
+
+    def known_items(self, path: Path, state: str) -> int | None:
+        """How many items a file held when it was last read to its end, if it was in this `state` then; or else None.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._database.lend() as db:
+            return sources.known(db.conn, str(path), state)
+
+    def begin_reading(self, path: Path) -> Reading:
+        """A file is about to be read: `put` takes the result with each batch, and `end_reading` after the last.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        with self._database.write(durable=False) as db:
+            return sources.begin(db.conn, str(path))
+
+    def end_reading(self, reading: Reading, state: str, *, prune: bool) -> int:
+        """A file was read to its end; how many records were removed that only this file held, and holds no more.
+
+        Args:
+            reading: from `begin_reading`.
+            state: of the file, to be known by the next time.
+            prune: whether to remove anything: not after a reading that found broken items.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        with self._database.write() as db:
+            removed = sources.end(db.conn, reading, state, prune=prune)
+            if removed:
+                _purge_index(db)
+        if removed:
+            self._empty_log()
+        return removed
+
+    def drop_missing(self, folder: Path, present: Iterable[Path]) -> int:
+        """Remove the records of files that were read below `folder` and are not `present`; how many there were.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        with self._database.write() as db:
+            gone = sources.missing(db.conn, os.path.join(folder, ""), map(str, present))
+            removed = sum(sources.drop(db.conn, path) for path in gone)
+            if removed:
+                _purge_index(db)
+        if removed:
+            self._empty_log()
+        return removed
 
     def get(self, record_id: int) -> Record:
         """The record with that id.
@@ -230,6 +290,7 @@ class SqliteContextStore:
         """
         with self._database.write() as db:
             count = db.execute("DELETE FROM records").rowcount
+            db.execute("DELETE FROM sources")
             _purge_index(db)
         self._empty_log()
         return count

@@ -46,6 +46,10 @@ READERS: dict[str, Reader] = {
 """By the end of a file's name, in small letters."""
 
 
+READERS_VERSION: Final = 1
+"""Counted up when a reader learns to read more, so that files that are as they were are read again."""
+
+
 def _head(path: Path) -> str:
     """The first lines of a file."""
     with path.open("rb") as file:

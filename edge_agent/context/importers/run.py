@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from edge_agent.context.importers.formats import READERS
+from edge_agent.context.importers.formats import READERS, READERS_VERSION
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.items import Item, Label
 from edge_agent.context.labels import Labels
@@ -39,6 +39,8 @@ class ImportSummary:
     added: int
     updated: int
     unchanged: int
+    removed: int
+    """Records that their file, or their folder, holds no more."""
     skipped: tuple[Skipped, ...]
     """What was broken, with reasons."""
     ignored: int
@@ -54,8 +56,10 @@ def import_paths(
 ) -> ImportSummary:
     """Read files and folders, folders with all that is in them, into `store`.
 
-    What was imported before is updated where it changed, and never doubled. What is broken is skipped and reported.
-    Items are kept in batches: an import that is interrupted has kept what it had read, and goes on at the next one.
+    A file that is as it was is not read again; what changed is updated, and never doubled. What a file holds no more,
+    and what files held that are gone from the given folders, is removed. What is broken is skipped and reported, and
+    then nothing of that file is removed. Items are kept in batches: an import that is interrupted has kept what it had
+    read, and goes on at the next one.
 
     Args:
         store: where the records go.
@@ -68,23 +72,79 @@ def import_paths(
         StoreError: the store cannot be written.
     """
     files, ignored = _files(paths)
-    label = Labels(sensitivity).label
-    counts, skipped, items = PutCounts(), list[Skipped](), 0
-    for done, path in enumerate(files):
-        for batch in _batches(_read(path, label)):
-            skipped += [entry for entry in batch if isinstance(entry, Skipped)]
-            counts += store.put(entry for entry in batch if isinstance(entry, Item))
-            items += len(batch)
-            on_progress(ImportProgress(path, done, len(files), items))
-        on_progress(ImportProgress(path, done + 1, len(files), items))
-    return ImportSummary(counts.added, counts.updated, counts.unchanged, tuple(skipped), ignored)
+    importing = _Import(store, Labels(sensitivity), on_progress, len(files))
+    for file in files:
+        importing.read(file)
+    for folder in (path for path in map(_absolute, paths) if path.is_dir()):
+        importing.follow_deletions(folder, files)
+    return ImportSummary(
+        added=importing.counts.added,
+        updated=importing.counts.updated,
+        unchanged=importing.counts.unchanged,
+        removed=importing.removed,
+        skipped=tuple(importing.skipped),
+        ignored=ignored,
+    )
+
+
+class _Import:
+    """One import on its way."""
+
+    def __init__(
+        self, store: SqliteContextStore, labels: Labels, on_progress: Callable[[ImportProgress], None], files: int
+    ) -> None:
+        self.counts, self.removed, self.skipped = PutCounts(), 0, list[Skipped]()
+        self._store, self._labels, self._on_progress = store, labels, on_progress
+        self._files, self._files_done, self._items = files, 0, 0
+
+    def read(self, path: Path) -> None:
+        """Bring in one file, unless it is as it was."""
+        state = _state(path, self._labels)
+        known = self._store.known_items(path, state) if state else None
+        if known is None:
+            self._read_anew(path, state)
+        else:
+            self.counts += PutCounts(unchanged=known)
+            self._items += known
+        self._files_done += 1
+        self._on_progress(ImportProgress(path, self._files_done, self._files, self._items))
+
+    def follow_deletions(self, folder: Path, files: Sequence[Path]) -> None:
+        """Remove what files held that are gone; a folder without any file is itself gone: a disk that is not there."""
+        present = [file for file in files if file.is_relative_to(folder)]
+        if present:
+            self.removed += self._store.drop_missing(folder, present)
+
+    def _read_anew(self, path: Path, state: str) -> None:
+        reading = self._store.begin_reading(path)
+        before = len(self.skipped)
+        for batch in _batches(_read(path, self._labels.label)):
+            self.skipped += [entry for entry in batch if isinstance(entry, Skipped)]
+            self.counts += self._store.put((entry for entry in batch if isinstance(entry, Item)), reading=reading)
+            self._items += len(batch)
+            self._on_progress(ImportProgress(path, self._files_done, self._files, self._items))
+        whole = len(self.skipped) == before  # a broken item may be one that was there before: nothing is removed
+        self.removed += self._store.end_reading(reading, state if whole else "", prune=whole)
+
+
+def _state(path: Path, labels: Labels) -> str:
+    """Changes with the file, the wish for its label, and our way of reading; empty for a file that is not there."""
+    try:
+        now = path.stat()
+    except OSError:
+        return ""
+    return f"{now.st_size} {now.st_mtime_ns} {labels.wish or '-'} {READERS_VERSION}"
+
+
+def _absolute(path: Path) -> Path:
+    return Path(path).expanduser().resolve()
 
 
 def _files(paths: Sequence[Path]) -> tuple[list[Path], int]:
     """Every file to read, once, and how many others lie in the given folders."""
     files: dict[Path, None] = {}
     ignored = 0
-    for path in (Path(given).expanduser().resolve() for given in paths):
+    for path in map(_absolute, paths):
         if path.is_dir():
             inside = [found for found in _walk(path) if found.stem.lower() not in _ABOUT_THE_FOLDER]
             readable = [found for found in inside if found.suffix.lower() in READERS]

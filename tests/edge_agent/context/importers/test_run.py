@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +141,91 @@ def test_progress_counts_files_and_items(store: SqliteContextStore, tmp_path: Pa
     import_paths(store, [tmp_path], on_progress=seen.append)
     assert (seen[-1].files_done, seen[-1].files, seen[-1].items) == (2, 2, 2)
     assert [progress.items for progress in seen] == sorted(progress.items for progress in seen)
+
+
+def test_a_file_as_it_was_is_not_read_again_and_the_wish_for_its_label_counts(
+    store: SqliteContextStore, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.md", "# A\nx")
+    import_paths(store, [file])
+    before = file.stat()
+    write(file, "# A\ny")  # as long as before, and by its date as old
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert counts(import_paths(store, [file])) == (0, 0, 1, 0)
+    assert store.list()[0].body == "x"
+    assert counts(import_paths(store, [file], sensitivity=Sensitivity.PRIVATE)) == (0, 1, 0, 0)
+
+
+def test_what_a_file_holds_no_more_is_removed_unless_another_holds_it(
+    store: SqliteContextStore, tmp_path: Path
+) -> None:
+    lines = [json.dumps({"key": f"k:{name}", "body": f"{name} canary"}) for name in ("one", "two", "three")]
+    both = write(tmp_path / "both.jsonl", "\n".join(lines))
+    write(tmp_path / "other.jsonl", lines[2])
+    import_paths(store, [tmp_path])
+    write(both, lines[0])
+    summary = import_paths(store, [tmp_path])
+    assert (summary.removed, summary.unchanged) == (1, 2)
+    assert {record.body for record in store.list()} == {"one canary", "three canary"}
+    assert b"two canary" not in store.path.read_bytes()
+
+
+def test_a_broken_file_takes_nothing_away(store: SqliteContextStore, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", '{"body": "one"}\n{"body": "two"}')
+    import_paths(store, [file])
+    write(file, '{"body": "one"}\n{"body": "tw')
+    summary = import_paths(store, [file])
+    assert (summary.removed, len(summary.skipped), store.stats().records) == (0, 1, 2)
+    assert len(import_paths(store, [file]).skipped) == 1  # said again until it is whole
+    write(file, '{"body": "one"}')
+    assert import_paths(store, [file]).removed == 1
+
+
+def test_a_file_gone_from_its_folder_is_followed_and_a_folder_gone_empty_is_not(
+    store: SqliteContextStore, tmp_path: Path
+) -> None:
+    vault, beside = tmp_path / "vault", tmp_path / "vault2"
+    notes = [write(vault / f"{name}.md", f"# {name}\nx") for name in "ab"] + [write(beside / "c.md", "# c\nx")]
+    import_paths(store, [vault, beside])
+    notes[0].unlink()
+    assert import_paths(store, [vault]).removed == 1
+    assert {record.title for record in store.list()} == {"b", "c"}
+    notes[1].unlink()
+    assert import_paths(store, [vault]).removed == 0
+    assert {record.title for record in store.list()} == {"b", "c"}
+
+
+def test_what_was_forgotten_stays_so_until_its_file_changes_and_after_all_of_it_can_be_read_again(
+    store: SqliteContextStore, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.md", "# A\nx")
+    import_paths(store, [file])
+    store.forget(store.list()[0].id or 0)
+    assert counts(import_paths(store, [file])) == (0, 0, 0, 0)
+    store.forget_all()
+    assert counts(import_paths(store, [file])) == (1, 0, 0, 0)
+
+
+def test_a_killed_import_goes_on_and_doubles_nothing(tmp_path: Path) -> None:
+    file = write(tmp_path / "many.json", [{"id": number, "body": f"entry {number}"} for number in range(900)])
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from edge_agent.context.importers import import_paths\n"
+        "from edge_agent.context.store import SqliteContextStore\n"
+        "def kill(now):\n"
+        "    print(now.items, flush=True)\n"
+        "    if now.items >= 600: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "import_paths(SqliteContextStore(sys.argv[1]), [Path(sys.argv[2])], on_progress=kill)\n"
+    )
+    path = tmp_path / "context.db"
+    killed = subprocess.run([sys.executable, "-c", script, path, file], capture_output=True, text=True, check=False)
+    acknowledged = int(killed.stdout.split()[-1])
+    assert (killed.returncode, acknowledged) == (-signal.SIGKILL, 600)
+    with SqliteContextStore(path) as store:
+        assert store.stats().records >= acknowledged
+        assert counts(import_paths(store, [file])) == (300, 0, 600, 0)
+        assert sorted(record.body for record in store.list()) == sorted(f"entry {number}" for number in range(900))
 
 
 @pytest.mark.parametrize("suffix", sorted(READERS))
