@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import email
 import mailbox
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import datetime
 from email.errors import MessageError
-from email.message import EmailMessage, MIMEPart
-from email.policy import default
+from email.message import Message
 from pathlib import Path
 
+from edge_agent.context.importers import headers
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.text import decoded, fingerprint, html_to_text, tidied
 from edge_agent.context.items import Item, Label
@@ -22,9 +20,6 @@ _MARKS = {"private": Sensitivity.PRIVATE, "company-confidential": Sensitivity.PR
 """The Sensitivity header of RFC 4021; its "Personal" is the default anyway."""
 _FAULTS = (MessageError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
 """What the email package raises on headers and parts that break its rules in new ways."""
-
-
-_MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
 
 
 class Threads:
@@ -68,26 +63,26 @@ def read_mbox(path: Path, label: Label) -> Iterator[Entry]:
 
 def _entry(data: bytes, where: str, path: Path, label: Label, threads: Threads) -> Entry:
     try:
-        return _item(email.message_from_bytes(data, _class=EmailMessage, policy=default), data, path, label, threads)
+        return _item(email.message_from_bytes(data), data, path, label, threads)
     except _FAULTS:
         return Skipped(where, "the message cannot be read")
 
 
-def _item(message: EmailMessage, data: bytes, path: Path, label: Label, threads: Threads) -> Entry:
-    title = _header(message, "Subject")
-    body = _body(message)
-    names = [name for field in ("From", "To", "Cc") for name in _names(message, field)]
-    if not names and not title:
+def _item(message: Message, data: bytes, path: Path, label: Label, threads: Threads) -> Entry:
+    title = headers.text(message, "Subject")
+    people = [name for field in ("From", "To", "Cc") for name in headers.names(message, field)]
+    if not people and not title:
         raise ValueError("no header says that this is a message")
-    known_as = _header(message, "Message-ID").strip("<>") or fingerprint(decoded(data))
-    thread, depth = threads.place(known_as, _ids(message, "References"), _ids(message, "In-Reply-To"))
-    mark = _MARKS.get(_header(message, "Sensitivity").lower())
+    known_as = headers.text(message, "Message-ID").strip("<>") or fingerprint(decoded(data))
+    answered = headers.ids(message, "In-Reply-To")
+    thread, depth = threads.place(known_as, headers.ids(message, "References"), answered)
+    mark = _MARKS.get(headers.text(message, "Sensitivity").lower())
     record = Record(
         kind="mail",
         title=title or "(no subject)",
-        body=body,
-        people=tuple(dict.fromkeys(names)),
-        time=_sent(message),
+        body=_body(message),
+        people=tuple(dict.fromkeys(people)),
+        time=headers.sent(message),
         source=str(path),
         sensitivity=label("mail", mark),
         thread=f"mail:{thread}",
@@ -96,45 +91,36 @@ def _item(message: EmailMessage, data: bytes, path: Path, label: Label, threads:
     return Item(record, f"mail:{known_as}")
 
 
-def _body(message: EmailMessage) -> str:
+def _body(message: Message) -> str:
     """The text for reading, made from HTML where there is nothing else; then the names of what is attached."""
-    part = message.get_body(preferencelist=("plain", "html"))
-    text = ""
-    if part is not None:
-        text = _content(part)
-        text = html_to_text(text) if part.get_content_subtype() == "html" else tidied(text)
-    files = [name for attachment in message.iter_attachments() if (name := attachment.get_filename())]
+    texts: dict[str, str] = {}
+    files = []
+    for part in _parts(message):
+        name = part.get_filename()
+        if name or part.get_content_disposition() == "attachment":
+            files += [headers.decoded_words(name)] if name else []
+        elif part.get_content_maintype() == "text":
+            texts.setdefault(part.get_content_subtype(), _content(part))
+    text = tidied(texts["plain"]) if "plain" in texts else html_to_text(texts.get("html", ""))
     return "\n".join(part for part in (text, f"Attached: {', '.join(files)}." if files else "") if part)
 
 
-def _content(part: MIMEPart) -> str:
+def _parts(message: Message) -> Iterator[Message]:
+    """The leaves of a message; a forwarded message is one, by its file's name, and not its text."""
+    if not message.is_multipart() or message.get_content_maintype() == "message":
+        yield message
+        return
+    for part in message.get_payload():
+        if isinstance(part, Message):
+            yield from _parts(part)
+
+
+def _content(part: Message) -> str:
     """The part's text; an unknown character set is guessed."""
+    payload = part.get_payload(decode=True)
+    if not isinstance(payload, bytes):
+        return ""
     try:
-        return str(part.get_content())
-    except LookupError:
-        payload = part.get_payload(decode=True)
-        return decoded(payload) if isinstance(payload, bytes) else ""
-
-
-def _names(message: EmailMessage, field: str) -> Iterator[str]:
-    """Display names of an address header, or the addresses themselves; the sender's is the first of a message."""
-    header = message[field]
-    for address in getattr(header, "addresses", ()):
-        name = address.display_name or address.addr_spec
-        if name and name != "<>":
-            yield name
-
-
-def _ids(message: EmailMessage, field: str) -> list[str]:
-    return _MESSAGE_ID.findall(str(message[field] or ""))
-
-
-def _sent(message: EmailMessage) -> datetime | None:
-    moment = getattr(message["Date"], "datetime", None)
-    if not isinstance(moment, datetime):
-        return None
-    return moment if moment.tzinfo else moment.astimezone()
-
-
-def _header(message: EmailMessage, name: str) -> str:
-    return " ".join(str(message[name] or "").split())
+        return payload.decode(part.get_content_charset("utf-8"))
+    except (LookupError, ValueError):
+        return decoded(payload)

@@ -157,3 +157,13 @@ def test_answers_are_one_thread_with_what_they_answer(tmp_path: Path) -> None:
         ("mail:lost@x", 1),
         ("mail:g@x", 0),
     ]
+
+
+def test_a_forwarded_message_is_not_the_text_of_the_one_that_carries_it(tmp_path: Path) -> None:
+    inner = message(Subject="inner")
+    inner.set_content("inner words")
+    made = message()
+    made.set_content("outer words")
+    made.add_attachment(inner)
+    made.add_attachment(b"x", maintype="image", subtype="png", filename="Grüße.png")
+    assert record(tmp_path, made).body == "outer words\nAttached: Grüße.png."
