@@ -27,6 +27,11 @@ class Attention:
     Heads with a sink are computed in one piece instead of block by block ("flash"): quicker as long as the scores of
     one head fit the processor's cache, as those of a decode pass and of a chunk of a prompt do. So heads have a sink
     that changes nothing. What both bring is in docs/profile.md.
+
+    Still the kernels for one query and for several add up in another order, and rounded activations carry that on: a
+    logit may differ by one. So the graph also attends from spare places, behind the last token, and drops what comes of
+    them: as many as the attention mask has columns that no sequence reaches. With one of them no pass has a single
+    query, and a token's logits are the same bits in a prompt, alone, in a batch and in a checked draft.
     """
 
     def __init__(self, config: DecoderConfig, weights: Weights, recipe: Recipe, nodes: Nodes) -> None:
@@ -49,6 +54,7 @@ class Attention:
             if layer.rotary and layer.rotary not in self._tables:
                 self._tables[layer.rotary] = self._rotary_tables(layer.rotary)
         self._sequence_lengths()
+        self._spare_places()
         self._nodes.weight("attention.no_sink", np.full(self._config.heads, _NO_SINK))
 
     def write(self, layer: int, hidden: str) -> str:
@@ -66,16 +72,18 @@ class Attention:
         queries_keys_values = self._queries_keys_values(prefix, hidden)
         if self._config.query_key_norms:
             queries_keys_values = self._normed(prefix, queries_keys_values[0])
-        rotary = [*self._tables[kind.rotary], "position_ids"] if kind.rotary else ["", "", ""]
+        padded = [rows and self._nodes.op("Pad", [rows, "spare.pads"], f"{rows}.pad") for rows in queries_keys_values]
+        rotary = [*self._tables[kind.rotary], "spare.positions"] if kind.rotary else ["", "", ""]
         lengths, bias = ["lengths.last", "lengths.total"], ""
         self._nodes.op(
             "GroupQueryAttention",
-            [*queries_keys_values, f"{past}.key", f"{past}.value", *lengths, *rotary, bias, "attention.no_sink"],
-            *(prefix, f"{present}.key", f"{present}.value"),
+            [*padded, f"{past}.key", f"{past}.value", *lengths, *rotary, bias, "attention.no_sink"],
+            *(f"{prefix}.spared", f"{present}.key", f"{present}.value"),
             domain=MICROSOFT,
             **self._attributes(kind),
         )
-        return self._output(f"{prefix}.o_proj", prefix)
+        tokens = [f"{prefix}.spared", self._nodes.constant("spare.start", [0]), "spare.end", "axis.1"]
+        return self._output(f"{prefix}.o_proj", self._nodes.op("Slice", tokens, prefix))
 
     def _attributes(self, kind: LayerAttention) -> dict[str, Any]:
         cfg = self._config
@@ -154,8 +162,20 @@ class Attention:
 
     def _sequence_lengths(self) -> None:
         """`lengths.last` int32 `[B]`, the index of each sequence's last token, and `lengths.total` int32, T."""
-        op, one, axis = self._nodes.op, self._nodes.constant("one", 1), self._nodes.constant("axis.1", [1])
+        op, constant = self._nodes.op, self._nodes.constant
+        one, axis = constant("one", 1), constant("axis.1", [1])
         each = op("ReduceSum", ["attention_mask", axis], "lengths.each", keepdims=0)
-        op("Cast", [op("Sub", [each, one], "lengths.last64")], "lengths.last", to=TensorProto.INT32)
-        total = op("Gather", [op("Shape", ["attention_mask"], "mask.shape"), one], "lengths.total64", axis=0)
-        op("Cast", [total], "lengths.total", to=TensorProto.INT32)
+        total = op("Gather", [op("Shape", ["attention_mask"], "mask.shape"), axis], "lengths.total64", axis=0)
+        spare = op("Sub", [total, op("ReduceMax", [each], "lengths.longest")], "spare.places")
+        last = op("Sub", [op("Add", [each, spare], "lengths.spared"), one], "lengths.last64")
+        op("Cast", [last], "lengths.last", to=TensorProto.INT32)
+        op("Cast", [op("Squeeze", [total], "lengths.total0")], "lengths.total", to=TensorProto.INT32)
+
+    def _spare_places(self) -> None:
+        """What pads rows `[B, S, ...]` and positions `[B, S]` with spare places, and `spare.end`, S, which cuts them."""
+        op, constant = self._nodes.op, self._nodes.constant
+        before, behind = constant("spare.before", [0, 0, 0, 0]), constant("spare.behind", [0])
+        op("Concat", [before, "spare.places", behind], "spare.pads", axis=0)
+        few = op("Concat", [constant("spare.few", [0, 0, 0]), "spare.places"], "spare.few.pads", axis=0)
+        op("Pad", ["position_ids", few], "spare.positions")
+        op("Gather", [op("Shape", ["position_ids"], "ids.shape"), "axis.1"], "spare.end", axis=0)

@@ -7,6 +7,7 @@ are part of the norms (`SkipSimplifiedLayerNormalization`). What a family has be
 Inputs (B sequences of S new tokens after P cached ones, T = P + S):
 
 - `input_ids`, `position_ids` int64 `[B, S]`; `attention_mask` int64 `[B, T]`, ones, with zeros only at the right end;
+  columns that are zero for all sequences are spare places (`attention.Attention`), for which presents need room;
 - `num_logits_to_keep` int64 scalar: only that many last rows go through the head; 0 means all of them;
 - `past_key_values.N.key|value` float32 `[B, kv_heads, P, stored]`, `stored` being the head size, or the next multiple
   of 16 (`heads.HeadLayout`).
