@@ -44,8 +44,9 @@ class ModelSection(Section):
     """A smaller window than the model's own saves memory."""
     providers: tuple[str | ProviderSection, ...] = ("cpu",)
     """Execution providers, best first; `edgewise doctor` shows those that are there."""
-    speculation: bool = True
-    """Draft tokens ahead, copied from the prompt and the answer: the same answer, sooner."""
+    speculation: bool | None = None
+    """Draft tokens ahead, copied from the prompt and the answer, and check them together. Without it one pass goes over
+    all answers that are being written. By default it is on, but not for `edgewise serve`, which may have several."""
     draft: str | None = None
     """A smaller model with the same vocabulary, by name or folder, which drafts what cannot be copied."""
 

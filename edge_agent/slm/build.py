@@ -18,7 +18,7 @@ from edge_agent.slm.workspace import Workspace
 from orchestrator.errors import ModelUnsupported
 
 #: Raised when the converter makes something better of the same file: an explicit pull then makes the model anew.
-CONVERTER_VERSION = "2"
+CONVERTER_VERSION = "3"
 
 #: What lists the files of a checkpoint's weights, where they are several.
 INDEX = "model.safetensors.index.json"

@@ -29,6 +29,7 @@ class Decoder:
         window: int,
         weight_bytes: int,
         chunk_tokens: int = 128,
+        steady: bool = False,
         clock: Clock | None = None,
     ) -> None:
         """Args:
@@ -37,6 +38,9 @@ class Decoder:
         weight_bytes: size of the weights, for `Step.bytes_moved`.
         chunk_tokens: how much of a prompt goes through the graph at once, at least 3. More needs more memory for
             scores and products, and was not faster beyond 128.
+        steady: have passes over one token round as passes over several, where the graph can: drafts are exact then, and
+            answers are kept for later prompts, too. A long text takes a tenth longer a token, and one pass cannot go
+            over several sequences.
         clock: times the passes of `write`; by default the system's.
         """
         self.costs = PassCosts()
@@ -46,6 +50,7 @@ class Decoder:
         self._window = window
         self._weight_bytes = weight_bytes
         self._chunk_tokens = chunk_tokens
+        self._steady = steady and session.signature.shared_kv and session.signature.spare_place
         self._ones = np.ones((1, window), np.int64)
         self._positions = np.arange(window, dtype=np.int64)[None]
 
@@ -74,8 +79,9 @@ class Decoder:
 
     @property
     def batches(self) -> bool:
-        """Whether one pass can go over several sequences: the graph appends to caches in place."""
-        return self._session.signature.shared_kv
+        """Whether one pass can go over several sequences: the graph appends to caches in place,
+        and attends from no spare place."""
+        return self._session.signature.shared_kv and not self._steady
 
     def read(self, cache: KVCache, text: Tokens[int], interrupt: Interrupt) -> Floats:
         """One pass over the next chunk of `text`, behind what `cache` holds of it.
@@ -121,8 +127,10 @@ class Decoder:
         past, new = len(cache), len(tokens)
         binding = cache.bind(new)
         ids, mask = np.array([tokens], np.int64), self._ones[:, : past + new]
+        if self._steady and new == 1:
+            mask = np.pad(mask, ((0, 0), (0, 1)))  # the spare place: see convert.attention
         logits = self._run(binding, ids, mask, self._positions[:, past : past + new], keep, interrupt)
-        cache.commit(tokens)
+        cache.commit(tokens, as_prefill=new > 1 or self._steady)
         return logits[0, -keep:]
 
     def forward_batch(
@@ -146,7 +154,7 @@ class Decoder:
         mask = (self._positions[:, : lengths.max() + 1] <= lengths).astype(np.int64)
         logits = self._run(binding, np.array(tokens, np.int64)[:, None], mask, lengths, 1, interrupt)
         for cache, token in zip(caches, tokens, strict=True):
-            cache.commit([token])
+            cache.commit([token], as_prefill=False)
         return logits[:, -1]
 
     def bytes_moved(self, cache: KVCache, *, sharing: int = 1) -> int:

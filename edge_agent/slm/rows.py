@@ -126,7 +126,8 @@ class Rows:
         Memory that is all zeros is given when it is first written to, so that old and new never exist all at once.
         """
         signature, used = self._session.signature, self._rows[: self._places]
-        shape = (places, signature.kv_heads, capacity, signature.head_dim)
+        # One more than there may be tokens: where the graph takes one, the spare place.
+        shape = (places, signature.kv_heads, capacity + 1, signature.head_dim)
         buffers = [np.zeros(shape, signature.cache_type) for _ in signature.past]
         self._bindings.clear()  # none may lead to what is gone
         for index, smaller in enumerate(self._buffers):

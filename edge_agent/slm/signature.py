@@ -44,6 +44,8 @@ class Signature:
         cache_type, logits_type: float32 or float16.
         vocabulary: width of a row of logits.
         shared_kv: whether past and present may be bound to one buffer.
+        spare_place: whether the attention mask may have a column more than there are tokens, of zeros. Then a pass over
+            one token rounds as one over several.
     """
 
     inputs: Mapping[str, np.dtype[Any]]
@@ -56,6 +58,7 @@ class Signature:
     logits_type: FloatType
     vocabulary: int
     shared_kv: bool
+    spare_place: bool
 
     @property
     def cache_layout(self) -> CacheLayout:
@@ -109,6 +112,7 @@ def read_signature(inner: onnxruntime.InferenceSession, graph: Path, sizes: Size
     Raises:
         ModelUnsupported: it is no decoder in the hub's layout; the message names what is strange or missing.
     """
+    stated = inner.get_modelmeta().custom_metadata_map
     inputs = {value.name: value for value in inner.get_inputs()}
     outputs = {value.name: value for value in inner.get_outputs()}
     past = sorted((name for name in inputs if _PAST.fullmatch(name)), key=_layer_and_part)
@@ -130,7 +134,8 @@ def read_signature(inner: onnxruntime.InferenceSession, graph: Path, sizes: Size
         cache_type=_FLOATS[cache.type],
         logits_type=_FLOATS[logits.type],
         vocabulary=_size(logits.shape, -1, sizes.vocabulary, "vocabulary", graph),
-        shared_kv=inner.get_modelmeta().custom_metadata_map.get("edgewise.shared_kv") == "1",
+        shared_kv=stated.get("edgewise.shared_kv") == "1",
+        spare_place=stated.get("edgewise.spare_place") == "1",
     )
 
 

@@ -172,10 +172,10 @@ class Attention:
         op("Cast", [op("Squeeze", [total], "lengths.total0")], "lengths.total", to=TensorProto.INT32)
 
     def _spare_places(self) -> None:
-        """What pads rows `[B, S, ...]` and positions `[B, S]` with spare places, and `spare.end`, S, which cuts them."""
+        """What pads rows `[B, S, ...]` and positions with spare places, and `spare.end`, S, which cuts them off."""
         op, constant = self._nodes.op, self._nodes.constant
         before, behind = constant("spare.before", [0, 0, 0, 0]), constant("spare.behind", [0])
         op("Concat", [before, "spare.places", behind], "spare.pads", axis=0)
         few = op("Concat", [constant("spare.few", [0, 0, 0]), "spare.places"], "spare.few.pads", axis=0)
         op("Pad", ["position_ids", few], "spare.positions")
-        op("Gather", [op("Shape", ["position_ids"], "ids.shape"), "axis.1"], "spare.end", axis=0)
+        op("Gather", [op("Shape", ["input_ids"], "ids.shape"), "axis.1"], "spare.end", axis=0)

@@ -13,7 +13,8 @@ Inputs (B sequences of S new tokens after P cached ones, T = P + S):
   of 16 (`heads.HeadLayout`).
 
 Outputs: `logits` float32 `[B, kept, vocab_size]` and `present.N.key|value`. A past and its present may be bound to one
-buffer that is longer than T: the operator then writes in place. The metadata entry `edgewise.shared_kv` says so.
+buffer that is longer than T: the operator then writes in place. The metadata entry `edgewise.shared_kv` says so,
+and `edgewise.spare_place` that the mask may have a spare column.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ class _DecoderGraph:
         graph = self._nodes.graph("decoder", self._inputs(), self._outputs())
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(MICROSOFT, 1)]
         model = helper.make_model(graph, producer_name="edgewise", opset_imports=opsets, ir_version=_IR_VERSION)
-        helper.set_model_props(model, {"edgewise.shared_kv": "1", "edgewise.recipe": self._recipe.name})
+        helper.set_model_props(
+            model, {"edgewise.shared_kv": "1", "edgewise.spare_place": "1", "edgewise.recipe": self._recipe.name}
+        )
         return model
 
     def _inputs(self) -> list[onnx.ValueInfoProto]:

@@ -107,7 +107,8 @@ async def test_an_answer(tiny: OnnxModel) -> None:
     assert end.usage.completion_tokens == 30
     for delta in deltas:
         assert all(score.logprob <= 0 and 0 <= score.entropy <= math.log(300) for score in delta.tokens)
-        assert delta.bytes_moved > 0 or not delta.tokens
+    # A pass that gave several tokens is told once.
+    assert 0 < sum(delta.bytes_moved > 0 for delta in deltas) <= len(deltas)
 
 
 async def test_the_same_seed_gives_the_same_answer(tiny: OnnxModel) -> None:

@@ -39,6 +39,16 @@ def test_a_graph_that_returns_its_cache_is_never_batched(grown: Session) -> None
 
 
 @pytest.mark.model
+def test_with_a_spare_place_drafts_are_exact(smollm2: Path) -> None:
+    files = ModelFolder(smollm2)
+    session = Session.open(files.graph, threads=2, sizes=files.sizes)
+    decoder = Decoder(session, window=512, weight_bytes=0, steady=True)
+    assert draft_difference(decoder) == 0.0
+    assert not Rounding(decoder).batches, "the operator takes several sequences one token at a time"
+    assert batch_difference(Decoder(session, window=512, weight_bytes=0)) == 0.0
+
+
+@pytest.mark.model
 def test_what_the_probe_says_of_a_real_model_holds_for_long_texts(smollm2: Path) -> None:
     """Behind 30, 200 and 700 tokens, where other kernels and other sizes of blocks may come in."""
     files = ModelFolder(smollm2)
@@ -64,3 +74,20 @@ def test_what_the_probe_says_of_a_real_model_holds_for_long_texts(smollm2: Path)
         np.testing.assert_array_equal(batch, alone)
     if rounding.drafts:
         np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.model
+def test_with_a_spare_place_long_texts_are_exact_too(smollm2: Path) -> None:
+    files = ModelFolder(smollm2)
+    session = Session.open(files.graph, threads=2, sizes=files.sizes)
+    decoder, rng = Decoder(session, window=1024, weight_bytes=0, steady=True), np.random.default_rng(1)
+    for length in (30, 200, 700):
+        tokens = rng.integers(100, 40_000, length + 5).tolist()
+        alone, together = decoder.new_cache(), decoder.new_cache()
+        for cache in (alone, together):
+            while len(cache) < length:
+                decoder.read(cache, tokens[:length], Interrupt())
+        rows = decoder.forward(together, tokens[length:], Interrupt(), keep=5)
+        ones = [decoder.forward(alone, [token], Interrupt())[0] for token in tokens[length:]]
+        np.testing.assert_array_equal(rows, ones)
+        assert alone.prefilled == length + 5, "what was written counts as read"

@@ -72,7 +72,9 @@ def genai_graph(path: Path) -> Path:
     model = build_decoder(CONFIG, WEIGHTS, recipe_named("exact"))
     del model.metadata_props[:]
     for node in model.graph.node:
-        node.input[:] = ["" if name == "position_ids" else name for name in node.input]
+        node.input[:] = ["" if name == "spare.positions" else name for name in node.input]
+    padded = next(node for node in model.graph.node if node.output[0] == "spare.positions")
+    model.graph.node.remove(padded)
     kept = [value for value in model.graph.input if value.name not in ("position_ids", "num_logits_to_keep")]
     del model.graph.input[:]
     model.graph.input.extend(kept)

@@ -156,7 +156,7 @@ def test_the_graph_says_that_its_cache_may_be_shared() -> None:
     config = tiny_config()
     model = build_decoder(config, random_weights(config, np.random.default_rng(0)), recipe_named("q8"))
     properties = {entry.key: entry.value for entry in model.metadata_props}
-    assert properties == {"edgewise.shared_kv": "1", "edgewise.recipe": "q8"}
+    assert properties == {"edgewise.shared_kv": "1", "edgewise.spare_place": "1", "edgewise.recipe": "q8"}
 
 
 def test_a_missing_weight_is_named() -> None:
