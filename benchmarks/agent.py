@@ -24,7 +24,7 @@ from typing import cast
 from benchmarks.context import Language
 from edge_agent.agent import AsyncAgent
 from edge_agent.assembly import assemble, open_model
-from edge_agent.config import Config
+from edge_agent.config import Config, PrefixesSection
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.slm.model import OnnxModel
 from edge_agent.slm.progress import Quiet
@@ -104,7 +104,8 @@ async def measure(folder: Path, records: int, questions: int) -> dict[str, float
             store.put(items[start : start + 500])
     asked = [language.question(item.record) for item in random.Random(_SEED).choices(items, k=questions)]
     own_ms = [ms async for ms in _own_work(config, asked)]
-    first_ms = [ms async for ms in _first_tokens(Config(state=folder / "empty", local_only=True))]
+    forgetful = Config(state=folder / "empty", local_only=True, prefixes=PrefixesSection(memory_mb=0))
+    first_ms = [ms async for ms in _first_tokens(forgetful)]
     percentiles = statistics.quantiles(own_ms, n=100)
     return {
         "records": records,
