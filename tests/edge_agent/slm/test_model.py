@@ -356,3 +356,17 @@ async def test_the_real_model_answers_and_ends_by_itself(smollm2: Path) -> None:
     assert "Paris" in text
     assert "<|" not in text
     assert end.finish_reason is FinishReason.STOP
+
+
+@pytest.mark.model
+async def test_the_real_model_says_the_same_wherever_it_takes_up_a_prompt(smollm2: Path) -> None:
+    """To the bit: products with integers and attention round alike, however a prompt was cut into passes."""
+    text = "The keeper of the bees walks to his hive in the morning and counts what they have brought. " * 8
+    whole = (Message("user", text),)
+    with OnnxModel.open(smollm2) as model:
+        cold = await ask(model, Sampling(max_tokens=4), messages=whole)
+        for cut in (15, 387, len(text) - 2):
+            await model.forget()
+            await ask(model, Sampling(max_tokens=1), messages=(Message("user", text[:cut] + " or not?"),))
+            warm = await ask(model, Sampling(max_tokens=4), messages=whole)
+            assert scores(warm) == scores(cold)
