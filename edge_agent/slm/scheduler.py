@@ -302,10 +302,12 @@ class Scheduler:
                     self._remember(job, job.run.cache)
                 job.run.cache.close()
         with self._lock:
-            done = [(future, jobs) for future, jobs in self._forgetting if all(job.over for job in jobs)]
+            # Only those from before: what was asked for since then may be about what has just been kept.
+            done = [entry for entry in forgetting if all(job.over for job in entry[1])]
             self._forgetting = [entry for entry in self._forgetting if entry not in done]
         for future, _ in done:
-            future.set_result(None)
+            if future.set_running_or_notify_cancel():
+                future.set_result(None)
 
     def _remember(self, job: Job, cache: KVCache) -> None:
         if job.failed or not job.remember:  # what failed may hold what is not a number

@@ -410,6 +410,25 @@ def test_what_is_being_written_is_forgotten_too(decoder: Logged, open_scheduler:
     assert sum(passed[0] for passed in decoder.passes if passed[0] > 1) == 200
 
 
+def test_what_is_just_being_kept_is_forgotten_too(decoder: Logged) -> None:
+    """The answer is over by then and no longer among those at work."""
+    forgotten: list[Future[None]] = []
+
+    class Store(PrefixStore):
+        def keep(self, tokens: Tokens[int], buffers: Tokens[NDArray[Any]]) -> None:
+            forgotten.append(ours.forget())
+            super().keep(tokens, buffers)
+
+    store = Store(decoder.cache_layout, max_bytes=10_000_000)
+    ours = Scheduler(decoder, store, Known(decoder, batches=True), name="test")
+    task, tape = job(prompt(0, 200), 3)
+    ours.submit(task)
+    tape.wait()
+    ours.close()
+    forgotten[0].result(60)
+    assert store.bytes == 0
+
+
 @pytest.mark.model
 def test_the_real_model_writes_together_what_it_writes_alone(smollm2: Path) -> None:
     files = ModelFolder(smollm2)
