@@ -112,7 +112,7 @@ class Run:
         return self._accept([], logits, sharing=sharing)
 
     def _accept(self, drafted: list[int], logits: Floats, *, sharing: int = 1) -> list[Step]:
-        moved = self._decoder.bytes_moved(self.cache, sharing=sharing)
+        moved = self._decoder.bytes_moved(self.cache, sharing=sharing) + self.sequence.take_draft_bytes()
         choices = self.sequence.accept(drafted, logits)
         self.cache.truncate(len(self.cache) - (1 + len(drafted) - len(choices)))
         steps = [Step(choice, 0 if at else moved, self._dropped) for at, choice in enumerate(choices)]

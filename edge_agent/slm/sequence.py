@@ -63,6 +63,10 @@ class Sequence:
             drafted = drafted[: self._constraint.accepts(drafted)]
         return drafted
 
+    def take_draft_bytes(self) -> int:
+        """What memory delivered for drafts since this was last asked."""
+        return self._drafter.take_bytes() if self._drafter else 0
+
     def accept(self, drafted: Tokens[int], logits: Floats) -> list[Choice]:
         """Choose from each row up to the first token that was not drafted, and take the tokens over.
 

@@ -47,6 +47,7 @@ class DraftModel:
         self._interrupt = Interrupt()
         self._guess: Guess | None = None
         self._skipped = -1
+        self._bytes = 0
 
     def propose(self, tokens: Sequence[int], most: int) -> list[int]:
         """As `Drafter.propose`."""
@@ -63,6 +64,11 @@ class DraftModel:
         except InferenceFailed:  # a draft that cannot be had costs time, and not the answer
             self._cache.truncate(0)
             return []
+
+    def take_bytes(self) -> int:
+        """As `Drafter.take_bytes`: the weights once a pass, and the keys and values."""
+        taken, self._bytes = self._bytes, 0
+        return taken
 
     @property
     def _token_cost(self) -> float:
@@ -94,6 +100,7 @@ class DraftModel:
         """One pass. After a draft that was right in all it is over two tokens, which counts as one."""
         start = self._clock.monotonic()
         logits: Floats = self._decoder.forward(self._cache, tokens, self._interrupt)[0, : self._vocabulary]
+        self._bytes += self._decoder.bytes_moved(self._cache)
         if len(tokens) <= 2:
             self._decoder.costs.observe(1, self._clock.monotonic() - start)
         return logits

@@ -16,3 +16,7 @@ class Drafter(Protocol):
         seen there, also of guesses that were too unlikely to be proposed.
         """
         ...
+
+    def take_bytes(self) -> int:
+        """What memory delivered for guesses since this was last asked, for the account of energy."""
+        ...

@@ -53,6 +53,10 @@ class PromptLookup:
         self._guess = Guess(len(tokens), copied, levels)
         return copied[: min(most, self._pace.length(levels[:most]))]
 
+    def take_bytes(self) -> int:
+        """A few kilobytes are not worth counting."""
+        return 0
+
     def _take_in(self, tokens: Sequence[int]) -> None:
         if len(tokens) < len(self._tokens):  # the sequence was taken back
             self._tokens.clear()

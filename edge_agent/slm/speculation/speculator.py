@@ -48,3 +48,7 @@ class FirstOf:
     def propose(self, tokens: Sequence[int], most: int) -> list[int]:
         """As `Drafter.propose`."""
         return next((guess for drafter in self._drafters if (guess := drafter.propose(tokens, most))), [])
+
+    def take_bytes(self) -> int:
+        """As `Drafter.take_bytes`, of all of them."""
+        return sum(drafter.take_bytes() for drafter in self._drafters)

@@ -29,6 +29,9 @@ class Oracle:
     def propose(self, tokens: Tokens[int], most: int) -> list[int]:
         return self._whole[len(tokens) : len(tokens) + most]
 
+    def take_bytes(self) -> int:
+        return 0
+
 
 class Letters:
     """Only tokens of a set, and after every 40 the pair 41, 42; done after so many tokens."""

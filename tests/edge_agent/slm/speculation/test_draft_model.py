@@ -55,7 +55,7 @@ def believing(share: float) -> Pace:
 def drafter(
     session: Session, pace: Pace, *, pass_s: float = 0.1, window: int = 512, decoder: Decoder | None = None
 ) -> DraftModel:
-    decoder = decoder or Decoder(session, window=window, weight_bytes=0)
+    decoder = decoder or Decoder(session, window=window, weight_bytes=1000)
     return DraftModel(decoder, pace, target_costs(), Ticking(pass_s), vocabulary=300)
 
 
@@ -73,6 +73,8 @@ def test_it_drafts_what_the_smaller_model_finds_likeliest(shared: Session) -> No
     wanted = [next(best) for _ in range(12)]
     guess = model.propose(PROMPT, 4)
     assert guess == wanted[:4]
+    assert model.take_bytes() >= 4 * 1000  # the weights, once a pass
+    assert model.take_bytes() == 0
     # Half of it came, then something else: what was drafted in vain is taken back.
     other = [*PROMPT, *guess[:2], (guess[2] + 1) % 300]
     best = greedy(shared, other)

@@ -30,7 +30,7 @@ from edge_agent.slm.speculation.speculator import Speculator
 from orchestrator.clock import SystemClock
 from orchestrator.types import Sampling
 
-MOST = 10
+MOST = 8
 
 
 class Fixed:
@@ -41,6 +41,9 @@ class Fixed:
 
     def propose(self, tokens: Tokens[int], most: int) -> list[int]:
         return self._guess[:most]
+
+    def take_bytes(self) -> int:
+        return 0
 
 
 def far_from(counts: Counter[int], probabilities: dict[int, float]) -> float:
@@ -124,7 +127,7 @@ def test_answers_are_the_same_token_by_token(decoder: Decoder, prompts: list[lis
         assert drafted == plain  # their scores, too, bit for bit
         passes, tokens = passes + taken, tokens + len(drafted)
     if Rounding(decoder).drafts and temperature == 0.0:
-        assert passes < 0.8 * tokens
+        assert passes < 0.9 * tokens
 
 
 @pytest.mark.model
