@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_agent.slm.convert.recipe import DEFAULT as DEFAULT_RECIPE
+from edge_agent.slm.tune.target import MAX_KL, Target
 
 if TYPE_CHECKING:
     from edge_agent.slm.catalog import CatalogModel
@@ -91,6 +92,29 @@ def remove(
     if not yes:
         typer.confirm(f"Remove {name}?", abort=True)
     typer.echo(f"removed {name}: {_megabytes(remove_model(name))} are free again")
+
+
+@app.command()
+def tune(
+    name: Annotated[str, typer.Argument(help="An installed model.")],
+    max_kl: Annotated[float, typer.Option(help="Most nats a token from full precision.")] = MAX_KL,
+    target: Annotated[Target, typer.Option(help="What is to be cheap.")] = Target.TURN,
+    origin: Annotated[Path | None, typer.Option("--from", help="What the model was made from.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
+) -> None:
+    """Fit a model to this device: measure each way to store its weights, and install the best.
+
+    It takes minutes, on a machine that should be idle. `pull` puts the usual recipe back.
+    """
+    from edge_agent.cli.progress import shown_progress
+    from edge_agent.cli.tuned import print_report
+    from edge_agent.slm.tune.tuning import tune as tune_model
+
+    model, report = tune_model(name, max_kl=max_kl, target=target, origin=origin, progress=shown_progress())
+    if as_json:
+        typer.echo(report.as_json())
+    else:
+        print_report(report, model.path)
 
 
 @app.command()

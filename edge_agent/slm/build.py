@@ -108,6 +108,16 @@ def install_embedder(
     return _install(target, _manifest(graph, space, recipe, licence), space)
 
 
+def install_made(folder: Path, space: Workspace, manifest: Manifest) -> InstalledModel:
+    """Put a decoder's folder that was made in the workspace in its place.
+
+    Raises:
+        ModelCorrupt, ModelUnsupported: it does not load.
+    """
+    _prove(folder)
+    return _install(folder, manifest, space)
+
+
 def gathered(parts: Sequence[Delivered], space: Workspace) -> Delivered:
     """Files that make one model, in one folder; a GGUF file is whole by itself.
 

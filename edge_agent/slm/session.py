@@ -68,7 +68,7 @@ class Session:
             ModelCorrupt: the file or its external data is damaged or missing.
             ModelUnsupported: a graph that is not a decoder in the hub's layout.
         """
-        options = _options(threads, profile)
+        options = session_options(threads, profile)
         built_in = configure(options, providers)
         alone = all(provider.kind is CPU[0].kind for provider in providers)
         if profile is not None or not alone:
@@ -120,7 +120,8 @@ class Session:
             raise InferenceFailed(f"ONNX Runtime failed: {_first_line(error)}") from error
 
 
-def _options(threads: int, profile: Path | None) -> onnxruntime.SessionOptions:
+def session_options(threads: int, profile: Path | None = None) -> onnxruntime.SessionOptions:
+    """How this package runs graphs: threads of one operator, and how they wait for the next."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -147,3 +147,18 @@ def test_help_is_quick_to_load() -> None:
     )
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class TestTune:
+    def test_shows_what_was_chosen(self, tiny: str) -> None:
+        pull(tiny)
+        result = run("tune", tiny, "--target", "memory")
+        assert result.exit_code == 0
+        assert "before (q8)" in result.stdout
+        assert "feed forward in: " in result.stdout
+        assert "tuning.md" in result.stdout
+
+    def test_json_is_the_report(self, tiny: str) -> None:
+        pull(tiny)
+        told = json.loads(run("tune", tiny, "--json", "--max-kl", "0.05").stdout)
+        assert (told["model"], told["target"], told["max_kl"]) == (tiny, "turn", 0.05)
