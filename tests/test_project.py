@@ -110,7 +110,7 @@ def imported_distributions(folder: str) -> Iterator[tuple[str, Set[str]]]:
                 yield f"{name_of(path)}:{top}", found
 
 
-PACKAGE_EXTRAS = {"orchestrator": ("config",), "cloud_gateway": ("gateway",), "edge_agent": ("models", "serve")}
+PACKAGE_EXTRAS = {"orchestrator": ("config",), "cloud_gateway": ("gateway",), "edge_agent": ("models", "serve", "plot")}
 
 
 @pytest.mark.parametrize(("package", "extras"), PACKAGE_EXTRAS.items())
