@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -126,15 +127,8 @@ def _context_tokens(model: InstalledModel) -> int:
 
 def _room(checkpoint: Checkpoint) -> int:
     """Bytes for two graphs in full precision at once, and what the matrices are multiplied with."""
-    weights = sum(_count(shape) for shape in checkpoint.config.weight_shapes().values())
+    weights = sum(map(math.prod, checkpoint.config.weight_shapes().values()))
     return 2 * 4 * weights + 500_000_000
-
-
-def _count(shape: Sequence[int]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count
 
 
 def _journal(model: InstalledModel, space: Workspace, threads: int) -> Journal:
