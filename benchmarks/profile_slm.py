@@ -3,7 +3,8 @@
 `python -m benchmarks.profile_slm [--model NAME] [--threads N] [--passes N] [--json]` prints a table for decoding behind
 16, 512 and 1536 tokens, and for reading 128 tokens behind 384 and 1408. The bytes are those of the weights as the graph
 stores them, once a pass, and of the keys and values. From them and from the bandwidth, measured here with as many
-threads, follows how fast decoding could be at most. The machine should do nothing else meanwhile.
+threads, follows how fast decoding could be at most. Times are those of the quickest pass, and of each operator's
+quickest run: other work on the machine disturbs these least.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import onnx
@@ -46,7 +46,7 @@ class Share:
     """What a group of operators takes of one pass: the products with one kind of matrix, or all of another type.
 
     Attributes:
-        ms: in the profile, which slows small operators down somewhat.
+        ms: the quickest of each operator's runs, added up; the profile slows small operators down somewhat.
         megabytes: of weights, keys and values read.
     """
 
@@ -66,7 +66,7 @@ class Pass:
     """A pass over `new` tokens behind `past` others.
 
     Attributes:
-        ms: without a profile, the median.
+        ms: without a profile, the quickest.
         bandwidth_ms: what reading its bytes takes at least.
         dispatch_ms: what as many operators take that compute nothing.
     """
@@ -110,7 +110,7 @@ def profile(
     operator_us = least_operator_us(plain.signature.head_dim * plain.signature.kv_heads)
     found = []
     for past, new in passes:
-        ms = median(_run(plain, past, new, rounds))
+        ms = min(_run(plain, past, new, rounds))
         shares = _shares(files, threads, past, new, rounds, weights)
         megabytes, operators = sum(share.megabytes for share in shares), sum(share.operators for share in shares)
         found.append(Pass(past, new, ms, megabytes / bandwidth, operators * operator_us / 1000, shares))
@@ -137,23 +137,22 @@ def _timed(decoder: Decoder, cache: KVCache, past: int, tokens: list[int]) -> fl
 def _shares(
     files: ModelFolder, threads: int, past: int, new: int, rounds: int, weights: Mapping[str, int]
 ) -> tuple[Share, ...]:
-    """The groups of a pass, the longest first: means over `rounds`."""
+    """The groups of a pass, the longest first."""
     with tempfile.TemporaryDirectory() as beside:
         session = Session.open(files.graph, threads=threads, sizes=files.sizes, profile=Path(beside, "pass"))
         _run(session, past, new, rounds)
         events = json.loads(session.end_profile().read_text(encoding="utf-8"))
     starts = sorted(event["ts"] for event in events if event["name"] == "model_run")
-    taken_us, operators = defaultdict[str, float](float), defaultdict[str, set[str]](set)
+    taken_us = defaultdict[tuple[str, str], list[int]](list)
     for event in events:
         if event["name"].endswith("_kernel_time") and event["ts"] >= starts[-rounds]:
-            group = _group(event["args"]["op_name"], event["name"].removesuffix("_kernel_time"))
-            taken_us[group] += event["dur"]
-            operators[group].add(event["name"])
+            taken_us[event["args"]["op_name"], event["name"].removesuffix("_kernel_time")].append(event["dur"])
+    groups = defaultdict[str, list[int]](list)
+    for (operator, name), each_us in taken_us.items():
+        groups[_group(operator, name)].append(min(each_us))
     kept = (past + new) * session.signature.cache_layout.bytes_per_token
-    read = {group: weights.get(group, 0) + kept * (_ATTENTION in group) for group in taken_us}
-    shares = (
-        Share(group, len(operators[group]), us / 1000 / rounds, read[group] / 1e6) for group, us in taken_us.items()
-    )
+    read = {group: weights.get(group, 0) + kept * (_ATTENTION in group) for group in groups}
+    shares = (Share(group, len(us), sum(us) / 1000, read[group] / 1e6) for group, us in groups.items())
     return tuple(sorted(shares, key=lambda share: -share.ms))
 
 
@@ -213,7 +212,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profile_slm", description=__doc__)
     parser.add_argument("--model", default="smollm2-135m-instruct", help="a catalog name, pulled where it is missing")
     parser.add_argument("--threads", type=int, default=usable_cores())
-    parser.add_argument("--passes", type=int, default=12, help="of each kind")
+    parser.add_argument("--passes", type=int, default=24, help="of each kind")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(argv)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
+import sys
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 import onnxruntime
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_agent.slm.cache import Held, KVCache
 from edge_agent.slm.session import Session
+from edge_agent.slm.signature import FloatType
 from orchestrator.errors import InferenceFailed
 
 _FIRST = 256
@@ -123,12 +127,12 @@ class Rows:
     def _grow(self, places: int, capacity: int) -> None:
         """Move to larger buffers, or raise MemoryError and stay.
 
-        Memory that is all zeros is given when it is first written to, so that old and new never exist all at once.
+        Old and new never exist all at once: see `_zeros`.
         """
         signature, used = self._session.signature, self._rows[: self._places]
         # One more than there may be tokens: where the graph takes one, the spare place.
         shape = (places, signature.kv_heads, capacity + 1, signature.head_dim)
-        buffers = [np.zeros(shape, signature.cache_type) for _ in signature.past]
+        buffers = [_zeros(shape, signature.cache_type) for _ in signature.past]
         self._bindings.clear()  # none may lead to what is gone
         for index, smaller in enumerate(self._buffers):
             for at, cache in enumerate(used):
@@ -181,3 +185,23 @@ class SharedCache(KVCache):
 
     def close(self) -> None:
         self._rows.close(self)
+
+
+def _zeros(shape: tuple[int, ...], kind: FloatType) -> NDArray[np.floating]:
+    """Zeros that take memory when they are first written to, and give it back with the array.
+
+    What the C library hands out does neither any more, once a large piece was freed: it then keeps pieces of up to 32
+    megabytes for later, and clears them beforehand (glibc's M_MMAP_THRESHOLD moves). A model's loading frees such ones.
+
+    Raises:
+        MemoryError: the system has no more to promise.
+    """
+    size = prod(shape) * kind.itemsize
+    try:
+        if sys.platform == "win32":
+            pages = mmap.mmap(-1, size)
+        else:
+            pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError(f"{size} bytes") from error
+    return np.ndarray(shape, kind, pages)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
 from typing import Any
 
 import numpy as np
@@ -107,15 +109,15 @@ def test_without_memory_a_row_fails_typed_and_the_others_go_on(
     read(decoder, first, some(0, 10))
     read(decoder, second, some(1, 10))
     read(decoder, alone, some(0, 10))
-    zeros, made, more = np.zeros, iter(range(100)), some(2, 300)
+    pages, made, more = mmap.mmap, iter(range(100)), some(2, 300)
 
-    def short(*args: Any) -> Any:
+    def short(*args: Any, **options: Any) -> Any:
         if next(made) == after:
-            raise MemoryError
-        return zeros(*args)
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return pages(*args, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(np, "zeros", short)
+        patched.setattr(mmap, "mmap", short)
         with pytest.raises(InferenceFailed, match="no memory for 310 tokens of 2 answers at once"):
             decoder.forward(second, more, Interrupt())
     assert second.tokens == some(1, 10)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
 import threading
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Tokens
@@ -363,14 +365,15 @@ def test_without_memory_the_one_that_wants_to_grow_fails(
 ) -> None:
     """The first buffers hold 256 tokens and a spare place; the second question wants more."""
     good, bad = job(prompt(0, 10), 60), job(prompt(1, 300), 20)
-    zeros = np.zeros
+    first, pages = [], mmap.mmap
 
-    def short(shape: Any, *args: Any, **more: Any) -> Any:
-        if isinstance(shape, tuple) and len(shape) == 4 and shape[2] > 257:
-            raise MemoryError
-        return zeros(shape, *args, **more)
+    def short(number: int, size: int, **options: Any) -> Any:
+        first.append(size)
+        if size > 2 * first[0]:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return pages(number, size, **options)
 
-    monkeypatch.setattr(np, "zeros", short)
+    monkeypatch.setattr(mmap, "mmap", short)
     decoder.at[5] = lambda: scheduler.submit(bad[0])
     scheduler.submit(good[0])
     with pytest.raises(InferenceFailed, match="no memory"):
