@@ -7,6 +7,7 @@ from functools import cached_property
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.sampling import Floats
+from orchestrator.errors import InferenceFailed
 
 _READ, _CHECKED, _ROWS = 17, 3, 2
 
@@ -44,10 +45,14 @@ class Rounding:
     def batches(self) -> bool:
         """Whether a pass over one token each of several sequences rounds as passes over each alone.
 
-        Raises:
-            InferenceFailed: the runtime failed.
+        Not where a graph takes no more than one sequence.
         """
-        return self._decoder.batches and batch_difference(self._decoder) == 0.0
+        if not self._decoder.batches:
+            return False
+        try:
+            return batch_difference(self._decoder) == 0.0
+        except InferenceFailed:
+            return False
 
 
 def draft_difference(decoder: Decoder) -> float:

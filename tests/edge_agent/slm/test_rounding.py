@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from edge_agent.slm.decoder import Decoder
@@ -36,6 +37,17 @@ def test_a_batch_is_used_where_it_rounds_as_each_alone(shared: Session) -> None:
 
 def test_a_graph_that_returns_its_cache_is_never_batched(grown: Session) -> None:
     assert not Rounding(Decoder(grown, window=512, weight_bytes=0)).batches
+
+
+def test_a_graph_that_takes_one_sequence_is_never_batched(tiny_folder: Path, tmp_path: Path) -> None:
+    graph = onnx.load(tiny_folder / "model.onnx")
+    for value in graph.graph.input:
+        if value.name == "input_ids":
+            value.type.tensor_type.shape.dim[0].dim_value = 1
+    onnx.save(graph, tmp_path / "model.onnx")
+    decoder = Decoder(Session.open(tmp_path / "model.onnx", threads=1), window=512, weight_bytes=0)
+    assert decoder.batches
+    assert not Rounding(decoder).batches
 
 
 @pytest.mark.model
