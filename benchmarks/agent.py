@@ -65,6 +65,10 @@ class InstantModel:
     def context_tokens(self) -> int:
         return self.real.context_tokens
 
+    @property
+    def rolling(self) -> bool:
+        return self.real.rolling
+
     def count_tokens(self, messages: Sequence[Message], *, prefix: str = "") -> int:
         return self.real.count_tokens(messages, prefix=prefix)
 

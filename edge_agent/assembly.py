@@ -145,6 +145,7 @@ def open_model(config: Config, progress: Progress) -> OnnxModel:
         _model_folder(section.name, config, progress),
         threads=section.threads,
         context_tokens=section.context_tokens,
+        rolling=section.rolling,
         providers=providers_of(section),
         prefixes=PrefixRoom(
             memory_bytes=int(config.prefixes.memory_mb * 1e6),

@@ -42,6 +42,9 @@ class ModelSection(Section):
     """Threads of a forward pass; by default as many as there are usable cores."""
     context_tokens: int | None = Field(default=None, ge=64)
     """A smaller window than the model's own saves memory."""
+    rolling: bool = False
+    """Whether an answer may outgrow the window: the model then sees the first and the latest tokens, and the receipt
+    says how many it no longer saw."""
     providers: tuple[str | ProviderSection, ...] = ("cpu",)
     """Execution providers, best first; `edgewise doctor` shows those that are there."""
     speculation: bool | None = None

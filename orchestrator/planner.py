@@ -152,7 +152,7 @@ class Planner:
         own = RouteEstimate.of(
             Route.LOCAL,
             self._costs.of(Route.LOCAL),
-            terms=Terms(self._local.context_tokens),
+            terms=Terms(self._local.context_tokens, rolling=self._local.rolling),
             prompt_tokens=local.tokens + behind,
             quality=predict_quality(Route.LOCAL, features, read=evidence, withheld=()),
         )

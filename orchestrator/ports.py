@@ -41,7 +41,12 @@ class LocalModel(Protocol):
 
     @property
     def context_tokens(self) -> int:
-        """Prompt and answer together may not exceed this."""
+        """Prompt and answer together may not exceed this; of a `rolling` model, the prompt."""
+        ...
+
+    @property
+    def rolling(self) -> bool:
+        """Whether an answer may outgrow the window, without the middle of the text then."""
         ...
 
     def count_tokens(self, messages: Sequence[Message], *, prefix: str = "") -> int:

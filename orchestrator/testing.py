@@ -200,6 +200,11 @@ class ScriptedModel(_Scripted):
         """Prompt and answer together may not exceed this."""
         return self._context_tokens
 
+    @property
+    def rolling(self) -> bool:
+        """Never: its answers end at the window."""
+        return False
+
     def count_tokens(self, messages: Sequence[Message], *, prefix: str = "") -> int:
         """The words: one token each."""
         return count_words(messages, prefix)

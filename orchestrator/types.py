@@ -184,6 +184,8 @@ class Terms:
     context_tokens: int
     prompt_usd: float = 0.0
     completion_usd: float = 0.0
+    rolling: bool = False
+    """Whether an answer may outgrow the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,11 @@ def as_line(answer: Answer) -> str:
         joules(answer.device_energy),
         f"{answer.usd:.6f} USD",
         left_the_device(answer),
+        *(
+            [f"{dropped:,} tokens of the text out of its sight at the end"]
+            if (dropped := answer.usage.dropped_tokens)
+            else []
+        ),
         f"edgewise why {answer.decision_id}",
     ]
     return " · ".join(parts)

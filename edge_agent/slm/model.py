@@ -153,8 +153,13 @@ class OnnxModel:
 
     @property
     def context_tokens(self) -> int:
-        """Prompt and answer together may not exceed this."""
+        """Prompt and answer together may not exceed this; of a `rolling` model, the prompt."""
         return self._context_tokens
+
+    @property
+    def rolling(self) -> bool:
+        """Whether an answer may outgrow the window, without the middle of the text then."""
+        return self._rolling
 
     def count_tokens(self, messages: Several[Message], *, prefix: str = "") -> int:
         """Tokens of the rendered prompt, chat template included.

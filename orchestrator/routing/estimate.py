@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 from orchestrator.routing.costs import RouteCosts
@@ -56,8 +57,9 @@ class RouteEstimate:
 
     @property
     def room_tokens(self) -> int:
-        """Tokens of answer that the model's window has room for."""
-        return self.terms.context_tokens - self.prompt_tokens
+        """Tokens of answer that the model's window has room for; a rolling one, for any number behind its prompt."""
+        room = self.terms.context_tokens - self.prompt_tokens
+        return sys.maxsize if self.terms.rolling and room > 0 else room
 
     def predict(self, max_tokens: int) -> Prediction:
         """The prediction for an answer of at most `max_tokens`. An answer cut short is worth its share."""

@@ -236,6 +236,16 @@ async def test_the_window_caps_the_answer(tiny: OnnxModel, tiny_folder: Path) ->
         assert wide.context_tokens == 512
 
 
+async def test_a_rolling_answer_outgrows_the_window_and_says_so(tiny: OnnxModel, tiny_folder: Path) -> None:
+    prompt = tiny.count_tokens(QUESTION)
+    with OnnxModel.open(tiny_folder, threads=1, context_tokens=prompt + 30, rolling=True) as narrow:
+        _, _, within = await ask(narrow, Sampling(max_tokens=31))
+        _, _, beyond = await ask(narrow, Sampling(max_tokens=200))
+    assert (within.usage.completion_tokens, within.usage.dropped_tokens) == (31, 0)
+    assert (beyond.finish_reason, beyond.usage.completion_tokens) == (FinishReason.LENGTH, 200)
+    assert 170 <= beyond.usage.dropped_tokens < 200 + prompt
+
+
 async def test_a_prompt_beyond_the_window_names_both_numbers(tiny_folder: Path) -> None:
     with OnnxModel.open(tiny_folder, threads=1, context_tokens=20) as narrow:
         tokens = narrow.count_tokens(QUESTION)

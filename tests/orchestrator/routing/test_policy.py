@@ -104,6 +104,16 @@ def test_a_prompt_too_long_for_the_device_goes_to_the_cloud() -> None:
         decide(replace(long, local_only=True), REQUEST, "d")
 
 
+def test_a_rolling_model_has_room_for_any_answer_behind_a_prompt_that_fits() -> None:
+    tight = estimate(Route.LOCAL, prompt_tokens=2000)
+    rolling = replace(tight, terms=replace(tight.terms, rolling=True))
+    asked = replace(SITUATION, local_only=True, max_tokens=4000)
+    assert decide(replace(asked, local=tight), REQUEST, "d").max_tokens == 48
+    assert decide(replace(asked, local=rolling), REQUEST, "d").max_tokens == 4000
+    with pytest.raises(ContextWindowExceeded):
+        decide(replace(asked, local=replace(rolling, prompt_tokens=2048)), REQUEST, "d")
+
+
 def test_a_refusal_says_when_the_window_opens_again() -> None:
     opens = datetime(2026, 1, 5, 10, tzinfo=UTC)
     headroom = Headroom(device_joules=0.1, usd=None, cloud_requests=None, reopens_at=opens)

@@ -1,0 +1,36 @@
+"""A receipt in one line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.cli.receipt import as_line
+from orchestrator.types import Answer, Egress, FinishReason, Latency, Route, Usage
+from orchestrator.units import NO_ENERGY, Energy, EnergySource
+
+ANSWER = Answer(
+    text="honey",
+    route=Route.LOCAL,
+    reason="easy",
+    finish_reason=FinishReason.STOP,
+    decision_id="d1",
+    model="little",
+    usage=Usage(3, 4),
+    latency=Latency(first_token_ms=12.3, total_ms=1500),
+    device_energy=Energy(1.5, 0.2, EnergySource.RAPL),
+    cloud_energy=NO_ENERGY,
+    usd=0.0,
+    egress=Egress(),
+)
+
+
+def test_what_an_answer_took() -> None:
+    assert as_line(ANSWER) == (
+        "local · little · first token 12 ms, all 1.5 s · 1.5 ± 0.2 J rapl · 0.000000 USD · nothing left the device · "
+        "edgewise why d1"
+    )
+
+
+def test_what_the_model_no_longer_saw_is_said() -> None:
+    outgrown = replace(ANSWER, usage=Usage(3, 4000, dropped_tokens=1234))
+    assert "1,234 tokens of the text out of its sight at the end" in as_line(outgrown)
