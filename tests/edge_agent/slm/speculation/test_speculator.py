@@ -93,9 +93,9 @@ def prompts(smollm2: Path) -> list[list[int]]:
 
 @pytest.fixture(scope="module")
 def pruned_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SmolLM2 with a third of its layers."""
+    """SmolLM2 without three of its thirty layers."""
     folder = tmp_path_factory.mktemp("models") / "pruned"
-    convert(original_file("smollm2-135m-instruct"), folder, recipe="q8", layers=[*range(0, 28, 3), 29])
+    convert(original_file("smollm2-135m-instruct"), folder, recipe="q8", layers=[*range(24), 27, 28, 29])
     return folder
 
 
@@ -164,7 +164,7 @@ def test_a_pruned_model_drafts_for_the_whole_one(
         wanted = prompt + [choice.token for choice in plain]
         drafter = DraftModel(draft, draft_pace(costs), costs, SystemClock(), vocabulary=decoder.vocabulary)
         right = sum(drafter.propose(wanted[:at], 1) == wanted[at : at + 1] for at in range(len(prompt), len(wanted)))
-        assert 0 <= right <= len(plain)
+        assert 0 < right <= len(plain)
         speculator = Speculator(decoder, draft=draft)
         drafted, _ = answer(decoder, cache, Sequence(prompt, Sampler(Sampling()), drafter=speculator.drafter()), MOST)
         assert drafted == plain
