@@ -140,7 +140,6 @@ def open_model(config: Config, progress: Progress) -> OnnxModel:
         ModelError: it cannot be had or loaded.
     """
     section = config.model
-    speculates = section.speculation is not False
     return OnnxModel.open(
         _model_folder(section.name, config, progress),
         threads=section.threads,
@@ -152,10 +151,9 @@ def open_model(config: Config, progress: Progress) -> OnnxModel:
             folder=config.prefixes_path if config.prefixes.disk_mb else None,
             disk_bytes=int(config.prefixes.disk_mb * 1e6),
         ),
-        speculation=speculates,
-        draft=_model_folder(section.draft, config, progress)
-        if section.speculation is not False and section.draft
-        else None,
+        speculation=section.speculation,
+        draft=_model_folder(section.draft, config, progress) if section.speculation and section.draft else None,
+        batching=bool(section.batching),
     )
 
 

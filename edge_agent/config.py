@@ -47,11 +47,13 @@ class ModelSection(Section):
     says how many it no longer saw."""
     providers: tuple[str | ProviderSection, ...] = ("cpu",)
     """Execution providers, best first; `edgewise doctor` shows those that are there."""
-    speculation: bool | None = None
-    """Draft tokens ahead, copied from the prompt and the answer, and check them together. Without it one pass goes over
-    all answers that are being written. By default it is on, but not for `edgewise serve`, which may have several."""
+    speculation: bool = True
+    """Draft tokens ahead, copied from the prompt and the answer, and check them together: the same answer, sooner."""
     draft: str | None = None
     """A smaller model with the same vocabulary, by name or folder, which drafts what cannot be copied."""
+    batching: bool | None = None
+    """Have one pass go over all answers that are being written. Nothing is drafted then. By default it is on for
+    `edgewise serve`, which may have several, and off for one question at a time."""
 
 
 class PrefixesSection(Section):

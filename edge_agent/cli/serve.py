@@ -41,7 +41,7 @@ def serve(
     bare = model is not None and route is RouteOption.LOCAL
     chosen = chosen.model_copy(
         update={
-            "model": chosen.model.model_copy(update={"speculation": bool(chosen.model.speculation)}),
+            "model": chosen.model.model_copy(update={"batching": chosen.model.batching is not False}),
             "serve": chosen.serve.model_copy(update=given),
             "route": chosen.route if route is None else type(chosen.route)(route.value),
             "context": chosen.context.model_copy(update={"enabled": chosen.context.enabled and not bare}),

@@ -95,6 +95,7 @@ class OnnxModel:
         prefixes: PrefixRoom | None = None,
         speculation: bool = True,
         draft: Path | None = None,
+        batching: bool = False,
         rolling: bool = False,
     ) -> OnnxModel:
         """Load an installed model, or any decoder in the hub's ONNX layout.
@@ -105,10 +106,11 @@ class OnnxModel:
             context_tokens: prompt and answer together; by default, and at most, what the model was trained for.
             providers: execution providers, the preferred one first; what none of them runs, the CPU does.
             prefixes: how much may be kept of what was read; by default 128 MB in memory, and nothing on disk.
-            speculation: draft tokens ahead, copied from the prompt and the answer, where that changes no token; without
-                it, one pass goes over all answers that are being written. The two round differently (`Rounding`), so an
-                answer may be another one with it than without, but is always the same with it.
+            speculation: draft tokens ahead, copied from the prompt and the answer, where that changes no token.
             draft: the folder of a smaller model with the same vocabulary, to draft also what cannot be copied.
+            batching: one pass goes over all answers that are being written. With most graphs nothing is drafted then,
+                and passes round differently (`Rounding`): an answer may be another one with it than without, but is
+                always the same with it, and the same alone.
             rolling: an answer may outgrow the window: the model then goes on behind the first tokens and the latest
                 ones, and `Usage.dropped_tokens` says how many it no longer saw.
 
@@ -127,7 +129,7 @@ class OnnxModel:
             files.graph, threads=threads, providers=providers, sizes=files.sizes, remedy=files.remedy
         )
         identity = identity_of(folder, threads=threads, providers=providers)
-        decoder = Decoder(session, window=window, weight_bytes=files.weight_bytes, steady=speculation)
+        decoder = Decoder(session, window=window, weight_bytes=files.weight_bytes, steady=not batching)
         drafting = open_draft(draft, folder, threads=threads, providers=providers) if speculation and draft else None
         return cls(
             files.name,
