@@ -43,10 +43,13 @@ async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
 
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
-    """The folder of the real SmolLM2-135M, pulled once into the model cache. Tests that use it are marked `model`."""
-    from edge_agent.slm.pull import ensure
+    """The folder of the real SmolLM2-135M, pulled once into the model cache, and anew when the converter has changed.
 
-    return ensure("smollm2-135m-instruct")
+    Tests that use it are marked `model`.
+    """
+    from edge_agent.slm.pull import pull
+
+    return pull("smollm2-135m-instruct").path
 
 
 @pytest.fixture(scope="session")
