@@ -168,6 +168,7 @@ class EndlessModel:
 
     name = "endless"
     context_tokens = 2048
+    rolling = False
 
     def __init__(self, *, silent: bool = False) -> None:
         self.silent = silent
