@@ -1,7 +1,6 @@
 """How far a contestant is from full precision, by teacher forcing: both read the same tokens, and say what comes next.
 
-Agreement is the share of positions where both find the same token likeliest. Divergence is the mean over positions of
-KL(p || q) = sum(p · (log p - log q)), p being full precision, in nats (Kullback and Leibler 1951).
+Agreement is the share of positions where both find the same token likeliest, divergence the mean over positions.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.slm.closeness import agrees, kl_nats
 from edge_agent.slm.sampling import Floats
 
 
@@ -46,7 +46,7 @@ def compare(pages: list[Page], folder: Path, logits: Callable[[list[int]], Float
     apart: dict[str, list[NDArray[np.float64]]] = {}
     for page in pages:
         exact, own = np.load(folder / f"{page.name}.npy"), logits(list(page.tokens))[page.start :]
-        same.setdefault(page.kind, []).append(exact.argmax(axis=-1) == own.argmax(axis=-1))
+        same.setdefault(page.kind, []).append(agrees(exact, own))
         apart.setdefault(page.kind, []).append(kl_nats(exact, own))
     return {
         kind: Divergence(
@@ -56,17 +56,3 @@ def compare(pages: list[Page], folder: Path, logits: Callable[[list[int]], Float
         )
         for kind in same
     }
-
-
-def kl_nats(exact: Floats, other: Floats) -> NDArray[np.float64]:
-    """KL(softmax(exact) || softmax(other)) of each row of two [S, V] arrays of logits: [S], in nats."""
-    return np.array([_kl(p, q) for p, q in zip(_log_softmax(exact), _log_softmax(other), strict=True)])
-
-
-def _kl(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
-    return float(np.dot(np.exp(p), p - q))
-
-
-def _log_softmax(rows: Floats) -> NDArray[np.float64]:
-    shifted = rows.astype(np.float64) - rows.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))

@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edge_agent.slm.closeness import agrees, kl_nats
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
 from edge_agent.slm.sampling import Floats
@@ -56,12 +56,11 @@ class Reading:
         Raises:
             ModelError: it cannot be loaded, or fails.
         """
-        kl, agrees = [], []
+        kl, same = [], []
         for ours, exact in zip(self._logits(graph), self._wanted, strict=True):
-            theirs = _log_softmax(exact)
-            kl.append((np.exp(theirs) * (theirs - _log_softmax(ours))).sum(axis=-1))
-            agrees.append(ours.argmax(axis=-1) == exact.argmax(axis=-1))
-        return Divergence(float(np.concatenate(kl).mean()), float(np.concatenate(agrees).mean()))
+            kl.append(kl_nats(exact, ours))
+            same.append(agrees(exact, ours))
+        return Divergence(float(np.concatenate(kl).mean()), float(np.concatenate(same).mean()))
 
     def _logits(self, graph: Path) -> list[Floats]:
         """What the graph says behind each token: [S, V] for each piece of each text."""
@@ -79,9 +78,3 @@ def _pieces(text: Sequence[int]) -> list[Sequence[int]]:
     """A single token alone would go through other kernels."""
     cuts = [*range(0, len(text) - 1, _CHUNK), len(text)]
     return [text[start:end] for start, end in pairwise(cuts)]
-
-
-def _log_softmax(rows: Floats) -> NDArray[np.float64]:
-    shifted: NDArray[np.float64] = rows.astype(np.float64) - rows.max(axis=-1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return shifted

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from edge_agent.slm.closeness import log_softmax
 from edge_agent.slm.convert.pipeline import convert
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
@@ -121,8 +122,3 @@ def test_eight_bits_agree_with_full_precision(decoders: dict[str, Decoder], toke
 
 def logits(decoder: Decoder, tokens: Several[int]) -> Floats:
     return decoder.forward(decoder.new_cache(), tokens, Interrupt(), keep=len(tokens))
-
-
-def log_softmax(values: Floats) -> Any:
-    shifted = values.astype(np.float64) - values.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
