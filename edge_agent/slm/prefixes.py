@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.slm.beginning import common
 from edge_agent.slm.cache_layout import CacheLayout
 from edge_agent.slm.prefix_files import PrefixFiles
 from edge_agent.slm.system_prompt import SystemPrompt
@@ -70,7 +71,7 @@ class _Block:
 
     def nearest(self, tokens: Ids) -> tuple[int, _Block]:
         """The child that begins most like `tokens`, and in how many tokens it does."""
-        return max(((_common(child.tokens, tokens), child) for child in self.children), key=lambda pair: pair[0])
+        return max(((common(child.tokens, tokens), child) for child in self.children), key=lambda pair: pair[0])
 
 
 class PrefixStore:
@@ -170,13 +171,13 @@ class PrefixStore:
         ids = ids[: self._max_bytes // self._layout.bytes_per_token]
         path, _ = self._walk(ids)
         known = [
-            block for at, block in enumerate(path) if len(_chunk(ids, at)) == _common(block.tokens, _chunk(ids, at))
+            block for at, block in enumerate(path) if len(_chunk(ids, at)) == common(block.tokens, _chunk(ids, at))
         ]
         self._touch(known)
         parent = known[-1] if known else self._root
         for at in range(len(known), -(-len(ids) // BLOCK_TOKENS)):
             tokens = _chunk(ids, at)
-            for shorter in [child for child in parent.children if _common(child.tokens, tokens) == len(child.tokens)]:
+            for shorter in [child for child in parent.children if common(child.tokens, tokens) == len(child.tokens)]:
                 self._drop(shorter)
             start = at * BLOCK_TOKENS
             self._make_room(len(tokens) * self._layout.bytes_per_token)
@@ -210,13 +211,6 @@ class PrefixStore:
 def _chunk(ids: Ids, block: int) -> Ids:
     """What the block number `block` of `ids` holds."""
     return ids[block * BLOCK_TOKENS : (block + 1) * BLOCK_TOKENS]
-
-
-def _common(one: Ids, other: Ids) -> int:
-    """With how many equal tokens two sequences begin."""
-    n = min(len(one), len(other))
-    different = np.flatnonzero(one[:n] != other[:n])
-    return int(different[0]) if different.size else n
 
 
 def _cut(buffers: Buffers, start: int, stop: int) -> NDArray[np.floating]:

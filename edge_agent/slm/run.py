@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edge_agent.slm.beginning import common
 from edge_agent.slm.cache import KVCache
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt
@@ -158,9 +159,3 @@ def steps_of(
 def reusable(cache: KVCache, prompt: list[int]) -> int:
     """How much of `cache` a prefill of `prompt` would make again, bit for bit: two tokens at least are left to it."""
     return min(cache.prefilled, common(cache.tokens, prompt), max(0, len(prompt) - 2))
-
-
-def common(one: list[int], other: list[int]) -> int:
-    """With how many equal tokens two lists begin."""
-    most = min(len(one), len(other))
-    return next((at for at in range(most) if one[at] != other[at]), most)

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
+from edge_agent.slm.beginning import common
 from edge_agent.slm.cache import KVCache
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt, Interrupted
@@ -15,7 +16,7 @@ from edge_agent.slm.job import Job
 from edge_agent.slm.prefixes import PrefixStore
 from edge_agent.slm.rounding import Rounding
 from edge_agent.slm.rows import SharedCache
-from edge_agent.slm.run import Run, Step, common
+from edge_agent.slm.run import Run, Step
 from orchestrator.errors import InferenceFailed
 
 R = TypeVar("R")

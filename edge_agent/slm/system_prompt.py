@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from edge_agent.slm.beginning import common
 from orchestrator.errors import InvalidRequest
 from orchestrator.types import Message, Sensitivity
 
@@ -54,6 +55,5 @@ def system_prompt(
         empty = encode([*system, Message("user", "")])
     except InvalidRequest:
         return None
-    most = min(len(empty), len(tokens))
-    length = next((at for at in range(most) if empty[at] != tokens[at]), most)
+    length = common(empty, tokens)
     return SystemPrompt(tuple(empty[:length]), _DOOR) if length else None
