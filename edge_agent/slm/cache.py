@@ -51,7 +51,9 @@ class KVCache(ABC):
         self._session = session
         self.tokens: list[int] = []
         self.prefilled = 0
-        """How many of the first tokens are bit for bit what any prefill makes of them."""
+        """How many of the first tokens are bit for bit what any prefill makes of them: those that came in passes of
+        two or more. A pass over a single token may go through other kernels, which round differently; `Rounding`
+        tells where it does not."""
 
     def __len__(self) -> int:
         """Number of tokens held."""
@@ -61,14 +63,9 @@ class KVCache(ABC):
     def bind(self, new: int) -> onnxruntime.IOBinding:
         """The binding for a pass over `new` more tokens, with keys and values in place."""
 
-    def commit(self, tokens: Sequence[int], *, as_prefill: bool) -> None:
-        """Take over what the run has just computed for `tokens`.
-
-        Args:
-            tokens: what the pass was over.
-            as_prefill: whether it rounded as any prefill does.
-        """
-        if self.prefilled == len(self) and as_prefill:
+    def commit(self, tokens: Sequence[int]) -> None:
+        """Take over what the run has just computed for `tokens`."""
+        if self.prefilled == len(self) and len(tokens) > 1:
             self.prefilled += len(tokens)
         self.tokens.extend(tokens)
 
@@ -124,8 +121,8 @@ class GrownCache(KVCache):
             self._binding.bind_output(present, self._session.memory)
         return self._binding
 
-    def commit(self, tokens: Sequence[int], *, as_prefill: bool) -> None:
-        super().commit(tokens, as_prefill=as_prefill)
+    def commit(self, tokens: Sequence[int]) -> None:
+        super().commit(tokens)
         # Outputs come in the order in which they were first bound: the logits behind these.
         self._values = self._binding.get_outputs()[: len(self._values)]
 

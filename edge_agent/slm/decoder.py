@@ -130,7 +130,7 @@ class Decoder:
         if self._steady and new == 1:
             mask = np.pad(mask, ((0, 0), (0, 1)))  # the spare place: see convert.attention
         logits = self._run(binding, ids, mask, self._positions[:, past : past + new], keep, interrupt)
-        cache.commit(tokens, as_prefill=new > 1 or self._steady)
+        cache.commit(tokens)
         return logits[0, -keep:]
 
     def forward_batch(
@@ -154,7 +154,7 @@ class Decoder:
         mask = (self._positions[:, : lengths.max() + 1] <= lengths).astype(np.int64)
         logits = self._run(binding, np.array(tokens, np.int64)[:, None], mask, lengths, 1, interrupt)
         for cache, token in zip(caches, tokens, strict=True):
-            cache.commit([token], as_prefill=False)
+            cache.commit([token])
         return logits[:, -1]
 
     def bytes_moved(self, cache: KVCache, *, sharing: int = 1) -> int:

@@ -52,7 +52,7 @@ def test_a_fork_goes_its_own_way(decoder: Decoder, common: list[int], left: list
 def test_prefilled_counts_up_to_the_first_single_token(decoder: Decoder, parts: list[int], cut: int) -> None:
     cache = decoder.new_cache()
     for part in parts:
-        cache.commit([5] * part, as_prefill=part > 1)
+        cache.commit([5] * part)
     singles = [at for at, part in enumerate(parts) if part == 1]
     expected = sum(parts[: singles[0]] if singles else parts)
     assert cache.prefilled == expected

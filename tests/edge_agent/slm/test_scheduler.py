@@ -99,9 +99,9 @@ class Logged(Decoder):
 class Known(Rounding):
     """Says what it is told."""
 
-    def __init__(self, decoder: Decoder, *, batches: bool) -> None:
+    def __init__(self, decoder: Decoder, *, batches: bool, drafts: bool = False) -> None:
         super().__init__(decoder)
-        self.__dict__.update(batches=batches, drafts=False)
+        self.__dict__.update(batches=batches, drafts=drafts)
 
 
 class Nothing:
@@ -358,6 +358,20 @@ def test_a_failure_of_the_runtime_is_that_of_the_one_it_happened_to(shared: Sess
         bad[1].wait()
     assert good[1].wait() == alone(shared, prompt(0, 10), 20)
     scheduler.close()
+
+
+@pytest.mark.parametrize("drafts", [False, True])
+def test_what_was_written_is_kept_where_it_counts_as_read(decoder: Logged, drafts: bool) -> None:
+    """Where passes of every length round alike, the next turn need not read the last answer."""
+    prefixes = PrefixStore(decoder.cache_layout, max_bytes=10**8)
+    scheduler = Scheduler(decoder, prefixes, Known(decoder, batches=False, drafts=drafts), name="test")
+    asked = job(prompt(0, 40), 12)
+    scheduler.submit(asked[0])
+    answer = asked[1].wait()
+    scheduler.close()
+    kept = prefixes.match([*prompt(0, 40), *answer, 5, 6, 7])
+    assert kept is not None
+    assert kept.length == (40 + 11 if drafts else 40), "no pass went over the last token"
 
 
 def test_without_memory_the_one_that_wants_to_grow_fails(
