@@ -44,11 +44,15 @@ class Backfill:
             await self._task
 
     async def _work(self) -> None:
+        while True:
+            await self._clock.sleep(await self._embed_some())
+
+    async def _embed_some(self) -> float:
+        """Embed a few records; how long to rest behind that, in seconds."""
+        started = self._clock.monotonic()
         try:
-            while True:
-                started = self._clock.monotonic()
-                embedded = await asyncio.to_thread(self._store.embed_missing, limit=_AT_ONCE)
-                spent_s = self._clock.monotonic() - started
-                await self._clock.sleep(_REST * spent_s if embedded else _LOOK_S)
-        except EdgewiseError as error:
-            _log.warning("embedding stops: %s", error.message)
+            embedded = await asyncio.to_thread(self._store.embed_missing, limit=_AT_ONCE)
+        except EdgewiseError as error:  # the store may be locked, or the disk full: not for ever
+            _log.warning("embedding waits: %s", error.message)
+            return _LOOK_S
+        return _REST * (self._clock.monotonic() - started) if embedded else _LOOK_S

@@ -7,7 +7,8 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import islice
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,16 @@ _PIECE: Final = 800
 """Characters: about 180 tokens, of the 256 that the model reads."""
 _END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 _RECORDS = "SELECT id, kind, title, body, place FROM records WHERE id IN (SELECT value FROM json_each(?))"
+
+
+class Text(NamedTuple):
+    """What is embedded of a record."""
+
+    id: int
+    kind: str
+    title: str
+    body: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,39 +69,43 @@ class Meaning:
         """How many records have no vector of this model."""
         return vectors.count_without(connection, self.embedder.name)
 
-    def embed_missing(self, connection: sqlite3.Connection, *, limit: int) -> int:
-        """Embed up to `limit` records that have no vector yet, the newest first, inside the caller's transaction.
+    def missing(self, connection: sqlite3.Connection, *, limit: int) -> list[Text]:
+        """Up to `limit` records that have no vector of this model yet, the newest first."""
+        return _texts(connection, vectors.without(connection, self.embedder.name, limit=limit))
 
-        Returns:
-            How many records were embedded; 0 when all have their vectors.
+    def embed(self, texts: Sequence[Text]) -> list[tuple[Text, NDArray[np.float32]]]:
+        """Each with its vectors, [passages, dimensions]. It takes a while and needs no database.
 
         Raises:
             InferenceFailed: the model failed.
         """
-        ids = vectors.without(connection, self.embedder.name, limit=limit)
-        parts = [(record_id, text) for record_id, texts in _texts(connection, ids) for text in texts]
-        made = self._vectors([text for _, text in parts])
-        vectors.keep(connection, self.embedder.name, zip((record_id for record_id, _ in parts), made, strict=True))
-        return len(ids)
+        parts = [passages(text) for text in texts]
+        made = iter(self._vectors([part for pieces in parts for part in pieces]))
+        return [(text, np.stack(list(islice(made, len(pieces))))) for text, pieces in zip(texts, parts, strict=True)]
+
+    def keep(self, connection: sqlite3.Connection, made: Sequence[tuple[Text, NDArray[np.float32]]]) -> None:
+        """Keep the vectors of the records that still read as they did, and that nobody else has embedded since."""
+        ids = vectors.lacking(connection, self.embedder.name, [text.id for text, _ in made])
+        still = set(_texts(connection, ids))
+        kept = [(text.id, vector) for text, rows in made if text in still for vector in rows]
+        vectors.keep(connection, self.embedder.name, kept)
 
     def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.asarray(self.embedder.embed(texts), dtype=np.float32)
 
 
-def _texts(connection: sqlite3.Connection, ids: Sequence[int]) -> Iterator[tuple[int, list[str]]]:
-    rows = connection.execute(_RECORDS, (json.dumps(list(ids)),))
-    return ((record_id, passages(kind, title, body, place)) for record_id, kind, title, body, place in rows)
+def _texts(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Text]:
+    return [Text(*row) for row in connection.execute(_RECORDS, (json.dumps(list(ids)),))]
 
 
-def passages(kind: str, title: str, body: str, place: str) -> list[str]:
+def passages(text: Text) -> list[str]:
     """The texts that stand for a record: one, or for a long one several that overlap by a sentence.
 
     People are left out: who wrote a record is compared apart.
     """
-    if kind == "chat" and body:
-        title = ""
-    heading = ", ".join(part for part in (title, place) if part)
-    pieces = _pieces(body) or [""]
+    title = "" if text.kind == "chat" and text.body else text.title
+    heading = ", ".join(part for part in (title, text.place) if part)
+    pieces = _pieces(text.body) or [""]
     return [f"{heading}. {piece}" if heading and piece else heading or piece for piece in pieces]
 
 

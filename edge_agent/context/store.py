@@ -131,16 +131,23 @@ class SqliteContextStore:
         return [Recalled(found[hit.record_id], hit.relevance) for hit in hits if hit.record_id in found]
 
     def embed_missing(self, *, limit: int = 64) -> int:
-        """Give up to `limit` records that have none yet their vectors; how many got them.
+        """Give up to `limit` records that have none yet their vectors; how many it took on, 0 when all have theirs.
+
+        The store is free for others while the model computes. A record that changes meanwhile is taken on again.
 
         Raises:
             InferenceFailed: the embedding model failed.
-            StoreError: the store cannot be written.
+            StoreError: the store cannot be read or written.
         """
         if self._meaning is None:
             return 0
-        with self._database.write(durable=False) as db:
-            return self._meaning.embed_missing(db.conn, limit=limit)
+        with self._database.lend() as db:
+            texts = self._meaning.missing(db.conn, limit=limit)
+        if texts:
+            made = self._meaning.embed(texts)
+            with self._database.write(durable=False) as db:
+                self._meaning.keep(db.conn, made)
+        return len(texts)
 
     def count_missing(self) -> int:
         """How many records have no vector yet; 0 without an embedder.

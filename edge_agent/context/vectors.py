@@ -36,6 +36,7 @@ FROM records WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.record_id = r
 """
 _COUNT_WITHOUT = f"SELECT count(*) {_LACKING}"
 _WITHOUT = f"SELECT id {_LACKING} ORDER BY id DESC LIMIT ?"
+_WITHOUT_OF = f"SELECT id {_LACKING} AND id IN (SELECT value FROM json_each(?))"
 
 
 def pack(vector: Vector) -> tuple[bytes, bytes]:
@@ -52,6 +53,11 @@ def keep(connection: sqlite3.Connection, model: str, vectors: Iterable[tuple[int
 def without(connection: sqlite3.Connection, model: str, *, limit: int) -> list[int]:
     """Ids of records that have no vector of `model` yet, the newest first."""
     return [row[0] for row in connection.execute(_WITHOUT, (model, limit))]
+
+
+def lacking(connection: sqlite3.Connection, model: str, ids: Sequence[int]) -> list[int]:
+    """Which of `ids` are of records that have no vector of `model`."""
+    return [row[0] for row in connection.execute(_WITHOUT_OF, (model, json.dumps(list(ids))))]
 
 
 def count_without(connection: sqlite3.Connection, model: str) -> int:

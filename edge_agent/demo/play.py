@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from edge_agent.agent import AsyncAgent
-from edge_agent.config import CloudSection, Config, ModelSection
+from edge_agent.config import CloudSection, Config, ContextSection, ModelSection
 from edge_agent.context.importers.run import import_paths
 from edge_agent.demo.scenes import Scene, scenes
 from edge_agent.demo.show import Act, Show
@@ -33,6 +33,7 @@ def play(console: Console, progress: Progress) -> None:
         EdgewiseError: a model could not be had, or a process did not start.
     """
     ensure(ModelSection().name, progress=progress)
+    ensure(ContextSection().embedding, progress=progress)
     if not os.environ.get("CLOUD_BASE_URL"):
         ensure(CLOUD_MODEL, progress=progress)
     show = Show(console)

@@ -80,11 +80,7 @@ def install_onnx(folder: Path, files: Sequence[str], space: Workspace, manifest:
     """
     target = space.scratch / space.name
     for file in files:
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        if folder.is_relative_to(space.root):
-            (folder / file).replace(target / file)
-        else:
-            shutil.copyfile(folder / file, target / file)
+        _take(folder / file, target / file, space)
     _prove(target)
     return _install(target, manifest, space)
 
@@ -98,12 +94,8 @@ def install_embedder(
         ModelCorrupt: a file is damaged, or is no such model.
     """
     target = space.scratch / space.name
-    target.mkdir(parents=True, exist_ok=True)
     for delivered in (graph, *beside):
-        if delivered.path.is_relative_to(space.root):
-            delivered.path.replace(target / delivered.path.name)
-        else:
-            shutil.copyfile(delivered.path, target / delivered.path.name)
+        _take(delivered.path, target / delivered.path.name, space)
     SentenceEmbedder.open(target).embed(["It loads."])
     return _install(target, _manifest(graph, space, recipe, licence), space)
 
@@ -169,6 +161,15 @@ def main_graph(files: Sequence[str], where: str) -> str:
     raise ModelUnsupported(
         f"{where} has no model.onnx", remedy=remedy or "Only ONNX, safetensors and GGUF models can be used"
     )
+
+
+def _take(file: Path, target: Path, space: Workspace) -> None:
+    """Move a file of the workspace to `target`; copy any other."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if file.is_relative_to(space.root):
+        file.replace(target)
+    else:
+        shutil.copyfile(file, target)
 
 
 def _manifest(delivered: Delivered, space: Workspace, recipe: str, licence: str) -> Manifest:

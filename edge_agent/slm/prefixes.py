@@ -108,6 +108,11 @@ class PrefixStore:
         """What the keys and values take in memory."""
         return self._bytes
 
+    @property
+    def most_tokens(self) -> int:
+        """How many tokens there is room for."""
+        return self._max_bytes // self._layout.bytes_per_token
+
     def clear(self) -> None:
         """Forget all prompts in memory, with whatever records were in them. Saved system prompts hold none."""
         nothing = np.empty(self._layout.shape(0), self._layout.dtype)
@@ -168,7 +173,7 @@ class PrefixStore:
 
     def _insert(self, ids: Ids, read: Callable[[int, int], NDArray[np.floating]]) -> None:
         """Add what is missing of `ids`, as much of its beginning as the bound allows. `read` gives copies."""
-        ids = ids[: self._max_bytes // self._layout.bytes_per_token]
+        ids = ids[: self.most_tokens]
         path, _ = self._walk(ids)
         known = [
             block for at, block in enumerate(path) if len(_chunk(ids, at)) == common(block.tokens, _chunk(ids, at))

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from edge_agent.slm.beginning import common
 from edge_agent.slm.cache import KVCache
+from edge_agent.slm.caches import Caches
 from edge_agent.slm.decoder import Decoder
 from edge_agent.slm.interrupt import Interrupt, Interrupted
 from edge_agent.slm.job import Job
@@ -35,7 +36,7 @@ class Scheduler:
     take turns. One that is alone writes as many tokens a pass as were rightly drafted.
 
     A prompt that begins like one that is just being read waits and copies: several samples of one prompt cost one
-    prefill. What was read before comes from the prefix store, and goes there when an answer is over.
+    prefill. What was read before is not read again: see `Caches`.
     """
 
     def __init__(
@@ -49,10 +50,10 @@ class Scheduler:
         most: answers at once. Further ones wait, in order.
         """
         self._decoder = decoder
-        self._prefixes = prefixes
         self._rounding = rounding
         self._most = most
         self._rows = decoder.new_rows(most) if decoder.batches else None
+        self._caches = Caches(decoder, prefixes, rounding, self._rows)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._lock = threading.Lock()
         # Under the lock: who waits, whether the thread is at work, what its pass is over, what is to be forgotten, and
@@ -108,12 +109,22 @@ class Scheduler:
             try:
                 self._tidy()
                 with self._lock:
-                    if not (self._waiting or self._active or self._forgetting):
-                        self._working = False
-                        return
-                self._turn()
+                    idle = not (self._waiting or self._active or self._forgetting)
+                if not idle:
+                    self._turn()
+                elif not self._settle():
+                    return
             except Exception as error:  # a thread that died would leave everybody waiting
                 self._drop_all(error)
+
+    def _settle(self) -> bool:
+        """With nobody to answer, do what may be done later; False, and the thread's work ends, when all is done."""
+        with suppress(MemoryError):  # then it is read anew the next time
+            if self._caches.settle():
+                return True
+        with self._lock:
+            self._working = bool(self._waiting or self._active or self._forgetting)
+            return self._working
 
     def _turn(self) -> None:
         self._admit()
@@ -267,22 +278,13 @@ class Scheduler:
         held = max((length for length, unread in there if not unread), default=0)
         if coming - held < _WORTH_WAITING:
             return False
-        kept = self._prefixes.match(tokens, job.system)
-        return coming - (kept.length if kept else 0) >= _WORTH_WAITING
+        return coming - self._caches.known(tokens, job.system) >= _WORTH_WAITING
 
     def _begin(self, job: Job) -> None:
         """Give a job its cache, with what is known of its prompt."""
-        tokens = job.sequence.tokens
-        cache: KVCache = self._rows.open() if self._rows is not None else self._decoder.new_cache()
+        others = [other.run.cache for other in self._active if other.run]
+        cache = self._caches.open(job.sequence.tokens, job.system, others)
         try:
-            kept = self._prefixes.match(tokens, job.system)
-            others = [other.run.cache for other in self._active if other.run]
-            lengths = [min(common(other.tokens, tokens), other.prefilled) for other in others]
-            longest = min(max(lengths, default=0), len(tokens) - 2)
-            if longest > (kept.length if kept else 0):
-                cache.fork(others[lengths.index(max(lengths))], longest)
-            elif kept is not None:
-                cache.restore(tokens, kept)
             job.run = Run(self._decoder, cache, job.sequence, rolling=job.rolling)
         except BaseException:
             cache.close()
@@ -293,15 +295,13 @@ class Scheduler:
         with self._lock:
             forgetting = self._forgetting.copy()
         for _, jobs in forgetting:
-            self._prefixes.clear()
+            self._caches.forget()
             for job in jobs:
                 job.remember = False
         for job in [job for job in self._active if job.over]:
             self._active.remove(job)
             if job.run is not None:
-                with suppress(MemoryError, InferenceFailed):  # then it is read anew the next time
-                    self._remember(job, job.run.cache)
-                job.run.cache.close()
+                self._give_back(job, job.run.cache)
         with self._lock:
             # Only those from before: what was asked for since then may be about what has just been kept.
             done = [entry for entry in forgetting if all(job.over for job in entry[1])]
@@ -310,13 +310,9 @@ class Scheduler:
             if future.set_running_or_notify_cancel():
                 future.set_result(None)
 
-    def _remember(self, job: Job, cache: KVCache) -> None:
+    def _give_back(self, job: Job, cache: KVCache) -> None:
         if job.failed or not job.remember:  # what failed may hold what is not a number
+            cache.close()
             return
-        if self._rounding.drafts:  # then what was written is also what a prefill would make of it
-            cache.prefilled = len(cache)
-        known = cache.tokens[: cache.prefilled]
-        if known:
-            self._prefixes.keep(known, cache.buffers)
-            if job.system is not None:
-                self._prefixes.save(job.system, known, cache.buffers)
+        with suppress(MemoryError, InferenceFailed):  # then it is read anew the next time
+            self._caches.close(cache, job.system)
