@@ -22,6 +22,7 @@ async def until_none_is_missing(store: SqliteContextStore, clock: ManualClock) -
         await asyncio.sleep(0)
 
 
+@pytest.mark.anyio
 async def test_all_records_get_their_vectors(tmp_path: Path) -> None:
     clock = ManualClock()
     with SqliteContextStore(tmp_path / "context.db", embedder=Letters()) as store:
@@ -32,6 +33,7 @@ async def test_all_records_get_their_vectors(tmp_path: Path) -> None:
         assert store.stats().embedded == 9
 
 
+@pytest.mark.anyio
 async def test_a_locked_store_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     clock = ManualClock()
     path = tmp_path / "context.db"

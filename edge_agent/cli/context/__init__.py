@@ -1,0 +1,16 @@
+"""`edgewise context`: what the device knows about its user; one module a command, or a few that belong together."""
+
+from __future__ import annotations
+
+import typer
+
+from edge_agent.cli.context import adding, exporting, forgetting, importing, looking
+
+app = typer.Typer(help="Import, add, search, list, forget and export personal records.", no_args_is_help=True)
+app.command("import")(importing.import_)
+app.command("add")(adding.add)
+app.command("search")(looking.search)
+app.command("list")(looking.list_)
+app.command("forget")(forgetting.forget)
+app.command("export")(exporting.export)
+app.command("stats")(looking.stats)

@@ -1,0 +1,104 @@
+"""`edgewise context import`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from edge_agent.cli.context.opening import LabelOption, open_store
+from edge_agent.cli.context.shown import counted, print_json, printable
+from edge_agent.cli.terminal import ConfigOption, JsonOption, console
+from orchestrator.errors import ImportFailed
+
+if TYPE_CHECKING:
+    from edge_agent.context.importers import ImportProgress, ImportSummary
+    from edge_agent.context.store import SqliteContextStore
+
+_SHOWN_SKIPPED: Final = 20
+
+
+def import_(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files (.ics .vcf .eml .mbox .md .txt .json .jsonl) and folders.")
+    ],
+    sensitivity: LabelOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Bring in calendars, contacts, mail, chats and notes. Again is fine: what is known is updated, never doubled."""
+    from edge_agent.context.importers import import_paths
+
+    with open_store(config, embedding=True) as store:
+        with _progress() as show:
+            summary = import_paths(store, paths, sensitivity=sensitivity, on_progress=show)
+        _embed(store)
+    if as_json:
+        print_json(
+            {
+                "added": summary.added,
+                "updated": summary.updated,
+                "unchanged": summary.unchanged,
+                "removed": summary.removed,
+                "skipped": [{"source": entry.source, "reason": entry.reason} for entry in summary.skipped],
+                "ignored_files": summary.ignored,
+            }
+        )
+    else:
+        _print_summary(summary)
+    if summary.skipped and not (summary.added or summary.updated or summary.unchanged):
+        raise ImportFailed("nothing could be imported", remedy="the reasons are above")
+
+
+def _embed(store: SqliteContextStore) -> None:
+    """Embed what is not embedded yet. Stopped in between, it goes on with the next import, or in an open agent."""
+    from edge_agent.cli.progress import shown_progress
+
+    missing = store.count_missing()
+    if not missing:
+        return
+    with shown_progress().task(f"embedding {counted(missing, 'record')}", missing, in_bytes=False) as advance:
+        done = 0
+        while embedded := store.embed_missing():
+            done += embedded
+            advance(done)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[ImportProgress], None]]:
+    """A bar of the files on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich import progress
+
+    columns = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.TextColumn("{task.fields[items]:,} items"),
+    )
+    with progress.Progress(*columns, console=console(stderr=True), transient=True) as bars:
+        task = bars.add_task("reading", total=None, items=0)
+
+        def show(now: ImportProgress) -> None:
+            name = printable(now.file.name)
+            bars.update(task, description=name, completed=now.files_done, total=now.files, items=now.items)
+
+        yield show
+
+
+def _print_summary(summary: ImportSummary) -> None:
+    out = console()
+    out.print(f"{summary.added} new, {summary.updated} updated, {summary.unchanged} as before.")
+    if summary.removed:
+        out.print(f"Removed, since their files hold them no more: {counted(summary.removed, 'record')}.")
+    if summary.ignored:
+        out.print(f"Left alone, of other kinds: {counted(summary.ignored, 'file')}.")
+    for entry in summary.skipped[:_SHOWN_SKIPPED]:
+        out.print(f"skipped {printable(entry.source)}: {entry.reason}", style="yellow", markup=False)
+    if len(summary.skipped) > _SHOWN_SKIPPED:
+        out.print(f"and {len(summary.skipped) - _SHOWN_SKIPPED} more; --json lists them all", style="yellow")

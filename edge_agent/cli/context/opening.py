@@ -1,0 +1,32 @@
+"""The store that a command is about, and the options that several share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.types import Sensitivity
+
+if TYPE_CHECKING:
+    from edge_agent.context.store import SqliteContextStore
+
+LabelOption = Annotated[
+    Sensitivity | None,
+    typer.Option("--sensitivity", help="How far it may travel; private never leaves this device.", show_default=False),
+]
+
+
+def open_store(config: Path | None = None, *, embedding: bool = False) -> SqliteContextStore:
+    """The store that the configuration names; `embedding`: with the model that compares meanings."""
+    from edge_agent.config import Config
+    from edge_agent.context.store import SqliteContextStore
+
+    chosen = Config.load(config)
+    if not embedding:
+        return SqliteContextStore(chosen.context_path)
+    from edge_agent.assembly import open_embedder
+    from edge_agent.cli.progress import shown_progress
+
+    return SqliteContextStore(chosen.context_path, embedder=open_embedder(chosen, shown_progress()))
