@@ -55,6 +55,8 @@ async def _perform(show: Show, cloud: Cloud, folder: Path) -> tuple[list[Act], l
     acts = []
     async with await AsyncAgent.open(config) as agent:
         summary = import_paths(agent.parts.context, [household()])
+        while await asyncio.to_thread(agent.parts.context.embed_missing):
+            pass  # as `edgewise context import` does, so that no question shares the processor with it
         show.opening(config.model.name, cloud.upstream, summary.added)
         for number, scene in enumerate(scenes(), 1):
             show.scene(number, scene)

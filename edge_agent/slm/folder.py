@@ -13,6 +13,7 @@ from orchestrator.errors import ModelCorrupt, ModelNotFound, ModelUnsupported
 # What onnxruntime-genai's builder calls what config.json says: in `model`, and in its `decoder`.
 _GENAI = {"max_position_embeddings": "context_length", "eos_token_id": "eos_token_id", "vocab_size": "vocab_size"}
 _GENAI_DECODER = {"num_key_value_heads": "num_key_value_heads", "head_dim": "head_size"}
+_SETTINGS = ("config.json", "genai_config.json", "tokenizer_config.json")
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 
@@ -37,6 +38,19 @@ class ModelFolder:
         if not path.is_dir():
             raise ModelNotFound(f"no model at {path}", remedy=f"pull it: edgewise models pull {path.name}")
         self.graph = self._find_graph()
+
+    def require_language_model(self) -> ModelFolder:
+        """Itself.
+
+        Raises:
+            ModelUnsupported: nothing here says how to write: the folder of an embedding model, for instance.
+        """
+        if any((self.path / name).exists() for name in _SETTINGS):
+            return self
+        raise ModelUnsupported(
+            f"{self.name} is no language model: {self.path} has neither {' nor '.join(_SETTINGS)}",
+            remedy="name a model that writes; see `edgewise models list`",
+        )
 
     @property
     def name(self) -> str:

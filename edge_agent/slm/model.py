@@ -120,7 +120,7 @@ class OnnxModel:
             ModelUnsupported: the graph is no decoder that we know, or the model cannot chat.
             ConfigError: a provider is not installed or cannot load the graph, or the draft model's vocabulary differs.
         """
-        files = ModelFolder(folder)
+        files = ModelFolder(folder).require_language_model()
         tokenizer = Tokenizer.open(files.tokenizer)
         special = files.special_tokens
         window = min(files.context_tokens, context_tokens or files.context_tokens)

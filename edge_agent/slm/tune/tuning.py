@@ -18,6 +18,7 @@ from edge_agent.slm.convert.calibration import calibration_text
 from edge_agent.slm.convert.checkpoint import Checkpoint, open_checkpoint
 from edge_agent.slm.convert.pipeline import observed
 from edge_agent.slm.cores import usable_cores
+from edge_agent.slm.folder import ModelFolder
 from edge_agent.slm.installed import InstalledModel, verify
 from edge_agent.slm.progress import Progress, Quiet
 from edge_agent.slm.pull import original_file
@@ -68,6 +69,7 @@ def tune(
         )
     progress, threads = progress or Quiet(), threads or usable_cores()
     model = verify(name)
+    ModelFolder(model.path).require_language_model()
     path = _checkpoint(model, origin, progress)
     with workspace(name, progress) as space:
         checkpoint = open_checkpoint(path, context_tokens=_context_tokens(model))

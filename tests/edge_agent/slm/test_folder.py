@@ -110,3 +110,12 @@ def test_a_base_model_cannot_chat(folder: Path) -> None:
     write(folder / "tokenizer_config.json", bos_token="<s>")
     with pytest.raises(ModelUnsupported, match="no chat template"):
         _ = ModelFolder(folder).chat_template
+
+
+def test_the_folder_of_an_embedding_model_writes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "minilm"
+    folder.mkdir()
+    (folder / "model.onnx").touch()
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelUnsupported, match="minilm is no language model"):
+        ModelFolder(folder).require_language_model()
