@@ -77,8 +77,8 @@ def test_token_by_token_it_agrees_too(smollm2: Path, prose: list[list[int]], ref
         cache = shipped.new_cache()
         chosen = [int(shipped.forward(cache, [token], Interrupt())[-1].argmax()) for token in ids[:150]]
         agrees.append(np.array(chosen) == theirs[:150].argmax(-1))
-    # Of some 370 tokens: a standard error of .01 around .96.
-    assert np.concatenate(agrees).mean() >= 0.94
+    # Some 300 tokens, .96 on AVX-512: one standard error below.
+    assert np.concatenate(agrees).mean() >= 0.95
 
 
 def test_in_full_precision_cached_decoding_is_uncached_decoding(
