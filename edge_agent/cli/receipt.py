@@ -20,6 +20,8 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "usage": {
             "prompt_tokens": answer.usage.prompt_tokens,
             "completion_tokens": answer.usage.completion_tokens,
+            # Only of an answer that outgrew the window.
+            **({"dropped_tokens": dropped} if (dropped := answer.usage.dropped_tokens) else {}),
         },
         "latency": {
             "first_token_ms": round(answer.latency.first_token_ms, 1),

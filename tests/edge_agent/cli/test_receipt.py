@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.cli.receipt import as_line
+from edge_agent.cli.receipt import as_json, as_line
 from orchestrator.types import Answer, Egress, FinishReason, Latency, Route, Usage
 from orchestrator.units import NO_ENERGY, Energy, EnergySource
 
@@ -33,4 +33,6 @@ def test_what_an_answer_took() -> None:
 
 def test_what_the_model_no_longer_saw_is_said() -> None:
     outgrown = replace(ANSWER, usage=Usage(3, 4000, dropped_tokens=1234))
+    assert as_json(outgrown)["usage"] == {"prompt_tokens": 3, "completion_tokens": 4000, "dropped_tokens": 1234}
+    assert "dropped_tokens" not in as_json(ANSWER)["usage"]
     assert "1,234 tokens of the text out of its sight at the end" in as_line(outgrown)
