@@ -13,6 +13,8 @@ from typing import Self, TypedDict, TypeVar, Unpack
 
 from edge_agent.assembly import Parts, assemble
 from edge_agent.config import Config
+from edge_agent.context.forgetting import Forgotten
+from edge_agent.context.selection import Which
 from edge_agent.slm.progress import Progress, Quiet
 from orchestrator.blocking import BlockingStream, EventLoopThread
 from orchestrator.budget import WindowState
@@ -176,15 +178,40 @@ class AsyncAgent:
         record = Record(kind=kind, title=title, body=text, source="user", sensitivity=label)
         return self.parts.context.add(record)
 
-    async def forget(self, record_id: int) -> None:
-        """Remove a record from the store, and what the model keeps of prompts that may have held it.
+    async def records(self, *, limit: int | None = None, **which: Unpack[Which]) -> Sequence[Record]:
+        """The records for which all of `which` holds, the newest first: what `forget` of the same would remove.
 
         Raises:
-            RecordNotFound: there is none.
-            StoreError: the store cannot be written.
+            InvalidRequest: something of `which` selects by nothing; see `Selection`.
+            StoreError: the store cannot be read.
         """
-        self.parts.context.forget(record_id)
+        return self.parts.context.list(limit=limit, **which)
+
+    async def forget(self, *record_ids: int, **which: Unpack[Which]) -> Forgotten:
+        """Remove records from the store's files, and what the model keeps of prompts that may have held them.
+
+        Args:
+            record_ids: which ones; without any, all for which `which` holds.
+            which: what they have in common: `source`, `person`, `since`, `until`, `query`, `kind`, `sensitivity`.
+
+        Raises:
+            InvalidRequest: nothing is named, or something of `which` selects by nothing.
+            RecordNotFound: no record has one of the ids; nothing was removed.
+            StoreError: the store cannot be written; nothing was removed.
+        """
+        forgotten = self.parts.context.forget(*record_ids, **which)
         await self.parts.local.forget()
+        return forgotten
+
+    async def forget_all(self) -> Forgotten:
+        """Remove every record, and what the model keeps of earlier prompts.
+
+        Raises:
+            StoreError: the store cannot be written; nothing was removed.
+        """
+        forgotten = self.parts.context.forget_all()
+        await self.parts.local.forget()
+        return forgotten
 
     async def windows(self) -> list[WindowState]:
         """What was spent, is reserved and is left, for each budget window."""
@@ -267,9 +294,17 @@ class Agent:
         """Add a record; its id. See `AsyncAgent.remember`."""
         return self._loop.run(lambda: self._agent.remember(text, sensitivity=sensitivity, kind=kind, title=title))
 
-    def forget(self, record_id: int) -> None:
-        """Remove a record, also from what the model keeps. See `AsyncAgent.forget`."""
-        self._loop.run(lambda: self._agent.forget(record_id))
+    def records(self, *, limit: int | None = None, **which: Unpack[Which]) -> Sequence[Record]:
+        """The records that `forget` of the same would remove. See `AsyncAgent.records`."""
+        return self._loop.run(lambda: self._agent.records(limit=limit, **which))
+
+    def forget(self, *record_ids: int, **which: Unpack[Which]) -> Forgotten:
+        """Remove records, also from what the model keeps. See `AsyncAgent.forget`."""
+        return self._loop.run(lambda: self._agent.forget(*record_ids, **which))
+
+    def forget_all(self) -> Forgotten:
+        """Remove every record, also from what the model keeps. See `AsyncAgent.forget_all`."""
+        return self._loop.run(self._agent.forget_all)
 
     def windows(self) -> list[WindowState]:
         """What was spent, is reserved and is left, for each budget window."""

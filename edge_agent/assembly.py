@@ -17,6 +17,7 @@ from edge_agent.context.wording import sentence
 from edge_agent.energy import Profile, meter_for
 from edge_agent.journal import Journal
 from edge_agent.ledger import SqliteLedgerStore
+from edge_agent.removals import RemovalWatch
 from edge_agent.slm.installed import installed
 from edge_agent.slm.model import OnnxModel
 from edge_agent.slm.prefixes import PrefixRoom
@@ -76,6 +77,7 @@ async def assemble(
     journal = resources.enter_context(Journal.open(config.journal_path))
     meter = meter_for(config.energy.meter, Profile.load(config.energy.profile))
     model = resources.enter_context(await asyncio.to_thread(open_model, config, progress) if local is None else local)
+    watch = await resources.enter_async_context(RemovalWatch(context, model.forget_soon, clock))
     cloud = _cloud(config)
     if cloud is not None:
         resources.push_async_callback(cloud.aclose)
@@ -86,7 +88,7 @@ async def assemble(
     planner = Planner(
         local=model,
         link=link,
-        context=context if config.context.enabled else _NoRecords(),
+        context=watch if config.context.enabled else _NoRecords(),
         ledger=ledger,
         composer=Composer(
             wording=sentence,

@@ -159,6 +159,7 @@ class Database:
         try:
             self._use_write_ahead_log(connection)
             connection.execute("PRAGMA foreign_keys = on")
+            connection.execute("PRAGMA secure_delete = on")  # what is removed is overwritten with zeros
             if self._prepare is not None:
                 self._prepare(connection)
             return sqlite_utils.Database(connection, execute_plugins=False)

@@ -106,7 +106,16 @@ def add_sources(db: Database) -> None:
     )
 
 
+def count_removals(db: Database) -> None:
+    """One row: how many records were ever removed, by whatever program, and up to which the files are wiped of them."""
+    db.execute("CREATE TABLE removals (count INTEGER NOT NULL, wiped INTEGER NOT NULL)")
+    db.execute("INSERT INTO removals VALUES (0, 0)")
+    db.execute(
+        "CREATE TRIGGER records_removed AFTER DELETE ON records BEGIN UPDATE removals SET count = count + 1; END"
+    )
+
+
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
 """Smaller is better: the weights are of title, body, people and place."""
 
-SCHEMA: Final = Schema("context store", (create_records, add_threads, create_vectors, add_sources))
+SCHEMA: Final = Schema("context store", (create_records, add_threads, create_vectors, add_sources, count_removals))

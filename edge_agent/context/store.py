@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -11,15 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
-from edge_agent.context import candidates, items, recall, sources
+from edge_agent.context import candidates, forgetting, items, recall, sources
+from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.items import Item
 from edge_agent.context.schema import SCHEMA
 from edge_agent.context.search import matching
+from edge_agent.context.selection import Selection, Which, selected
 from edge_agent.context.sources import Reading
 from edge_agent.database import Database
-from orchestrator.errors import RecordNotFound
+from orchestrator.errors import InvalidRequest, RecordNotFound, StoreError
 from orchestrator.types import Recalled, Record
 
 if TYPE_CHECKING:
@@ -84,6 +87,7 @@ class SqliteContextStore:
         """
         self.path = Path(path)
         self._database = Database(self.path, SCHEMA, busy_timeout_s=busy_timeout_s, prepare=_prepare)
+        self._finish_wiping()
         self._meaning = None
         if embedder is not None:
             from edge_agent.context.meaning import Meaning  # numpy: a store without an embedder needs none
@@ -232,9 +236,9 @@ class SqliteContextStore:
         with self._database.write() as db:
             removed = sources.end(db.conn, reading, state, prune=prune)
             if removed:
-                _purge_index(db)
+                forgetting.merge_index(db.conn)
         if removed:
-            self._empty_log()
+            self._wipe()
         return removed
 
     def drop_missing(self, folder: Path, present: Iterable[Path]) -> int:
@@ -247,9 +251,9 @@ class SqliteContextStore:
             gone = sources.missing(db.conn, os.path.join(folder, ""), map(str, present))
             removed = sum(sources.drop(db.conn, path) for path in gone)
             if removed:
-                _purge_index(db)
+                forgetting.merge_index(db.conn)
         if removed:
-            self._empty_log()
+            self._wipe()
         return removed
 
     def get(self, record_id: int) -> Record:
@@ -265,42 +269,57 @@ class SqliteContextStore:
             raise _missing(record_id)
         return found[record_id]
 
-    def list(self, *, kind: str | None = None, limit: int | None = None) -> Sequence[Record]:
-        """Records, the newest id first; of one `kind` only, where it is given.
+    def list(self, *, limit: int | None = None, **which: Unpack[Which]) -> Sequence[Record]:
+        """The records for which all of `which` holds, the newest id first; see `Selection`.
+
+        Raises:
+            InvalidRequest: something of `which` selects by nothing.
+            StoreError: the store cannot be read.
+        """
+        chosen = Selection(**which)
+        with self._database.lend() as db:
+            ids = selected(db.conn, chosen, limit=limit)
+            found = _by_id(db, ids)
+        return [found[record_id] for record_id in ids if record_id in found]
+
+    def forget(self, *record_ids: int, **which: Unpack[Which]) -> Forgotten:
+        """Remove records from the files: those with the ids, or of them, or of all, those for which `which` holds.
+
+        What else was made of them is the caller's to drop; in other processes `removals` tells.
+
+        Raises:
+            InvalidRequest: nothing is named.
+            RecordNotFound: no record has one of the ids; nothing was removed.
+            StoreError: the store cannot be written; nothing was removed.
+        """
+        chosen = Selection(ids=record_ids or None, **which)
+        if chosen == Selection():
+            raise InvalidRequest("no record is named", remedy="name ids, or what the records have in common")
+        with self._database.write() as db:
+            if absent := forgetting.missing(db.conn, record_ids):
+                raise _missing(absent[0])
+            ids = selected(db.conn, chosen)
+            forgetting.remove(db.conn, ids)
+        return Forgotten(len(ids), not ids or self._wipe())
+
+    def forget_all(self) -> Forgotten:
+        """Remove every record. Ids are not given again.
+
+        Raises:
+            StoreError: the store cannot be written; nothing was removed.
+        """
+        with self._database.write() as db:
+            count = forgetting.remove_all(db.conn)
+        return Forgotten(count, self._wipe())
+
+    def removals(self) -> int:
+        """How many records were ever removed. When it has changed, what was made of records is to be dropped.
 
         Raises:
             StoreError: the store cannot be read.
         """
         with self._database.lend() as db:
-            where, values = ("kind = ?", [kind]) if kind else (None, None)
-            rows = db.table("records").rows_where(where, values, order_by="id desc", limit=limit)
-            return [items.from_row(row).record for row in rows]
-
-    def forget(self, record_id: int) -> None:
-        """Remove a record from the file, not only from its index.
-
-        Raises:
-            RecordNotFound: there is none.
-            StoreError: the store cannot be written.
-        """
-        with self._database.write() as db:
-            if not db.execute(f"DELETE FROM records WHERE id IN {_IDS}", [json.dumps([record_id])]).rowcount:
-                raise _missing(record_id)
-            _purge_index(db)
-        self._empty_log()
-
-    def forget_all(self) -> int:
-        """Remove every record; how many there were. Ids are not given again.
-
-        Raises:
-            StoreError: the store cannot be written.
-        """
-        with self._database.write() as db:
-            count = db.execute("DELETE FROM records").rowcount
-            db.execute("DELETE FROM sources")
-            _purge_index(db)
-        self._empty_log()
-        return count
+            return forgetting.removals(db.conn)
 
     def export(self) -> Iterator[str]:
         """Every record as a line of JSON, in the order of ids. `import` of these lines gives the same records back.
@@ -335,17 +354,22 @@ class SqliteContextStore:
                 file_bytes=sum(file.stat().st_size for file in files if file.exists()),
             )
 
-    def _empty_log(self) -> None:
-        """Move the write-ahead log into the file and cut it to nothing; a reader in between only delays that."""
+    def _wipe(self) -> bool:
+        """What was removed leaves the files. False: others read all the time, so that happens at the next opening."""
         with self._database.lend() as db:
-            db.execute("PRAGMA wal_checkpoint(truncate)").fetchall()
+            return forgetting.wipe(db.conn)
+
+    def _finish_wiping(self) -> None:
+        """What a killed process, or a reader, kept from being wiped. It is no reason not to open."""
+        with contextlib.suppress(StoreError), self._database.lend() as db:
+            if not forgetting.is_wiped(db.conn):
+                forgetting.wipe(db.conn, wait=False)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
     """What each connection needs beyond the usual."""
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute("PRAGMA temp_store = memory")  # the words of a question never reach the disk
-    connection.execute("PRAGMA secure_delete = on")  # what is forgotten is overwritten with zeros
     candidates.prepare(connection)
 
 
@@ -372,11 +396,6 @@ def _free_id(connection: sqlite3.Connection, wanted: int | None) -> int | None:
         return None
     (last,) = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'records'").fetchone()
     return wanted if wanted > (last or 0) else None
-
-
-def _purge_index(db: sqlite_utils.Database) -> None:
-    """Rewrite the full-text index: FTS5 otherwise keeps the words of removed records until segments happen to merge."""
-    db.execute("INSERT INTO records_fts (records_fts) VALUES ('optimize')")
 
 
 def _by_id(db: sqlite_utils.Database, ids: Sequence[int]) -> dict[int, Record]:

@@ -229,6 +229,10 @@ class OnnxModel:
         """
         await asyncio.wrap_future(self._scheduler.forget())
 
+    def forget_soon(self) -> None:
+        """Begin to `forget`, from any thread; what is asked from now on finds nothing of earlier prompts."""
+        self._scheduler.forget()
+
     def close(self) -> None:
         """Let go of the thread, after the answers in progress. The model cannot be used afterwards."""
         self._scheduler.close()

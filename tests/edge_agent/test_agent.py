@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,13 @@ import pytest
 import edge_agent
 from edge_agent import Agent, AsyncAgent, Budget, Config, Format, Message, Sampling
 from edge_agent.config import ModelSection
+from edge_agent.context.forgetting import Forgotten
+from edge_agent.context.store import SqliteContextStore
+from edge_agent.journal import Journal
 from edge_agent.slm.convert.synthetic import write_synthetic_model
 from orchestrator.errors import InvalidRequest, ModelNotFound, RecordNotFound
 from orchestrator.types import FinishReason, Route, Sensitivity
+from tests.edge_agent.context.test_forgetting import traces
 
 SHORT = Sampling(max_tokens=8)
 
@@ -72,6 +77,37 @@ def test_what_is_forgotten_is_not_recalled(agent: Agent) -> None:
     assert agent.ask("When do I see the dentist?", sampling=SHORT).record_ids == ()
     with pytest.raises(RecordNotFound):
         agent.forget(record)
+
+
+def test_what_is_forgotten_is_in_no_file_of_the_home_folder(config: Config, tmp_path: Path) -> None:
+    with Agent.open(config) as agent:
+        for sensitivity in Sensitivity:
+            agent.remember(f"The Xylocarpous tree is {sensitivity.value}, says Anna", sensitivity=sensitivity)
+        asked = agent.ask("What is the xylocarpous tree?", sampling=SHORT)
+        assert len(asked.record_ids) == 3
+        assert len(agent.records(query="xylocarpous tree", sensitivity="public")) == 1
+        assert agent.forget(query="xylocarpous") == Forgotten(3, wiped=True)
+        assert agent.records() == []
+        assert traces(tmp_path) == []
+        assert agent.ask("What is the xylocarpous tree?", sampling=SHORT).record_ids == ()
+        assert agent.forget_all().records == 0
+    assert traces(tmp_path) == []
+    with Journal.open(config.journal_path) as journal:
+        (stored,) = (stored for stored in journal.recent(9) if stored.id == asked.decision_id)
+        assert stored.answer == replace(asked, text="")
+
+
+def test_what_another_process_forgets_is_dropped_before_the_next_question(agent: Agent) -> None:
+    agent.remember("Dentist on Tuesday at 9:30")
+    agent.ask("When do I see the dentist?", sampling=SHORT)
+    kept = agent._agent.parts.local._scheduler._caches
+    assert kept._left
+    with SqliteContextStore(agent.config.context_path) as other:
+        other.forget_all()
+    held = [left.cache for left in kept._left]
+    agent.ask("hello", sampling=SHORT)
+    assert not any(left.cache in held for left in kept._left)
+    assert kept._prefixes.bytes == 0
 
 
 def test_leaving_a_stream_early_settles_it(agent: Agent) -> None:

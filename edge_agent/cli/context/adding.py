@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from edge_agent.cli.context.opening import LabelOption, open_store
+from edge_agent.cli.context.selecting import moment
 from edge_agent.cli.context.shown import print_json
 from edge_agent.cli.terminal import ConfigOption, JsonOption, console
-from orchestrator.errors import InvalidRequest
 from orchestrator.types import Record
 
 
@@ -29,20 +28,17 @@ def add(
     from edge_agent.context.labels import Labels
 
     label = Labels(sensitivity).label(kind)
-    record = Record(kind=kind, title=title, body=text, time=_moment(time), source="user", sensitivity=label)
+    record = Record(
+        kind=kind,
+        title=title,
+        body=text,
+        time=moment("--time", time) if time else None,
+        source="user",
+        sensitivity=label,
+    )
     with open_store(config) as store:
         record_id = store.add(record)
     if as_json:
         print_json({"id": record_id})
     else:
         console().print(f"Remembered as record {record_id} ({label.value}).")
-
-
-def _moment(text: str) -> datetime | None:
-    """The time of `--time`, in this device's zone where it names none."""
-    from edge_agent.context.items import local_moment
-
-    try:
-        return local_moment(text) if text else None
-    except ValueError:
-        raise InvalidRequest("--time is no date or time", remedy="write it as 2026-11-24 or 2026-11-24T09:30") from None

@@ -7,26 +7,67 @@ from typing import Annotated
 import typer
 
 from edge_agent.cli.context.opening import open_store
-from edge_agent.cli.context.shown import counted
-from edge_agent.cli.terminal import ConfigOption, console
+from edge_agent.cli.context.selecting import (
+    KindOption,
+    OfLabelOption,
+    PersonOption,
+    QueryOption,
+    SinceOption,
+    SourceOption,
+    UntilOption,
+    which,
+)
+from edge_agent.cli.context.shown import counted, print_json, print_records
+from edge_agent.cli.terminal import ConfigOption, JsonOption, console
 from orchestrator.errors import InvalidRequest
 
 
 def forget(
-    record_id: Annotated[int | None, typer.Argument(metavar="ID", help="The record.", show_default=False)] = None,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID...", help="Records.", show_default=False)] = None,
+    kind: KindOption = None,
+    source: SourceOption = None,
+    person: PersonOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    query: QueryOption = None,
+    sensitivity: OfLabelOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Every record.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Remove a record, or all of them, from the file itself."""
-    if (record_id is None) == (not everything):
-        raise InvalidRequest("no record is named", remedy="name one ID, or --all")
+    """Remove records from the files themselves: those with the IDs, or those for which all that is given holds.
+
+    Asks first, unless each is named by its ID. Words, vectors, places in sources and what open agents keep of them go,
+    too.
+
+    \b
+      edgewise context forget 12 13
+      edgewise context forget --person "Dr. Weber" --since 2026-01-01 --dry-run
+      edgewise context forget --source ~/exports/inbox.mbox --yes
+    """
+    given = which(
+        kind=kind, source=source, person=person, since=since, until=until, query=query, sensitivity=sensitivity
+    )
+    in_common = any(value is not None for value in given.values())
+    if bool(ids) + in_common + everything != 1:
+        raise InvalidRequest("which records?", remedy="name IDs, or what they have in common, or --all")
     with open_store(config) as store:
-        if record_id is not None:
-            store.forget(record_id)
-            console().print(f"Forgot record {record_id}.")
-            return
-        count = store.stats().records
-        if not yes:
-            typer.confirm(f"Forget {counted(count, 'record')}?", abort=True)
-        console().print(f"Forgot {counted(store.forget_all(), 'record')}.")
+        if dry_run or not (ids or yes):
+            records = [store.get(record_id) for record_id in ids] if ids else store.list(**given)
+            if dry_run:
+                print_records(records, as_json=as_json, empty="No record is meant.")
+                return
+            if records:
+                typer.confirm(f"Forget {counted(len(records), 'record')}?", abort=True, err=as_json)
+        forgotten = store.forget_all() if everything else store.forget(*(ids or ()), **given)
+    if as_json:
+        print_json({"forgotten": forgotten.records, "wiped": forgotten.wiped})
+        return
+    console().print(f"Forgot {counted(forgotten.records, 'record')}.")
+    if not forgotten.wiped:
+        console(stderr=True).print(
+            "Another program reads the store all the time: the files are rid of them when it is opened next.",
+            style="yellow",
+        )

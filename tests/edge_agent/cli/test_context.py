@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -93,12 +95,20 @@ def test_adding_listing_and_forgetting_one() -> None:
     newest, oldest = as_json("list")
     assert datetime.fromisoformat(newest["time"]) == datetime(2026, 11, 24, 9, 30).astimezone()
     assert (oldest["title"], oldest["sensitivity"], oldest["source"]) == ("Teeth", "private", "user")
-    assert "Forgot record 1." in done("forget", "1")
+    assert "Forgot 1 record." in done("forget", "1")
     assert isinstance(error("forget", "1"), RecordNotFound)
 
 
 @pytest.mark.parametrize(
-    "words", [("forget",), ("forget", "1", "--all"), ("add", "x", "--time", "tomorrow"), ("add", "", "--kind", "")]
+    "words",
+    [
+        ("forget",),
+        ("forget", "1", "--all"),
+        ("forget", "--all", "--kind", "note"),
+        ("forget", "--since", "soon"),
+        ("add", "x", "--time", "tomorrow"),
+        ("add", "", "--kind", ""),
+    ],
 )
 def test_what_makes_no_sense_is_refused(words: tuple[str, ...]) -> None:
     assert isinstance(error(*words), InvalidRequest)
@@ -111,6 +121,30 @@ def test_forgetting_everything_asks_first() -> None:
     assert "Forgot 1 record." in done("forget", "--all", typed="y\n")
     done("add", "y")
     assert "Forgot 1 record." in done("forget", "--all", "--yes")
+
+
+def test_forgetting_what_has_something_in_common_lists_it_first_if_asked() -> None:
+    done("import", str(HOUSEHOLD))
+    given = ("--person", "Dr. Weber", "--since", "2026-11-24", "--until", "2026-11-24")
+    assert [record["title"] for record in as_json("forget", *given, "--dry-run")] == ["Dentist"]
+    assert "Dentist" in done("forget", "--query", "dentist", "--dry-run")
+    assert run("forget", *given, typed="n\n").exit_code != 0
+    assert as_json("stats")["records"] == 81
+    assert "Forget 1 record?" in done("forget", *given, typed="y\n")
+    assert as_json("forget", *given, "--yes") == {"forgotten": 0, "wiped": True}
+    ids = [str(record["id"]) for record in as_json("list", "--limit", "2")]
+    assert as_json("forget", *ids) == {"forgotten": 2, "wiped": True}
+    assert as_json("stats")["records"] == 78
+
+
+def test_it_says_where_somebody_reads_all_the_time(own_home: Path) -> None:
+    done("add", "x")
+    with closing(sqlite3.connect(own_home / "context.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM records").fetchone()
+        result = run("forget", "1")
+    assert result.exit_code == 0
+    assert "rid of them when it is opened next" in result.stderr
 
 
 def test_an_export_is_imported_by_another_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,9 @@ def test_a_record_that_changes_while_the_model_computes_is_taken_on_again(tmp_pa
     class Slow(Letters):
         def embed(self, texts: Sequence[str]) -> np.ndarray:
             if "old" in texts[0]:
-                store.put([Item(Record(kind="note", body="new"), key="k"), Item(Record(kind="note", body="x"), key="l")])
+                store.put(
+                    [Item(Record(kind="note", body="new"), key="k"), Item(Record(kind="note", body="x"), key="l")]
+                )
             return super().embed(texts)
 
     with SqliteContextStore(tmp_path / "context.db", embedder=Slow()) as store:

@@ -1,0 +1,80 @@
+"""Records are removed, here or by another process: what the model keeps of the prompts that held them goes, too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Final, Self
+
+from edge_agent.context.store import SqliteContextStore
+from orchestrator.errors import StoreError
+from orchestrator.ports import Clock
+from orchestrator.types import Recalled
+
+_LOOK_S: Final = 60.0
+"""How often to look where nothing is asked."""
+
+_log = logging.getLogger(__name__)
+
+
+class RemovalWatch:
+    """A context store that looks, before each recall and once a minute while its block runs, for removed records.
+
+    A prompt that held one is then used no more: what the model read of it is dropped when the answers that are being
+    written have ended.
+    """
+
+    def __init__(self, store: SqliteContextStore, drop: Callable[[], None], clock: Clock) -> None:
+        """Args:
+        store: whose records.
+        drop: begins to drop what was made of earlier prompts; any thread calls it.
+        clock: tells the minute.
+        """
+        self._store = store
+        self._drop = drop
+        self._clock = clock
+        self._seen = store.removals()
+        self._lock = threading.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+        """What the store recalls; see `SqliteContextStore.recall`."""
+        self.look()
+        return self._store.recall(question, limit=limit, now=now)
+
+    def look(self) -> None:
+        """Drop what was read, if records were removed since the last look.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        count = self._store.removals()
+        with self._lock:
+            changed, self._seen = count != self._seen, count
+        if changed:
+            self._drop()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._keep_looking())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await self._clock.sleep(_LOOK_S)
+            try:
+                await asyncio.to_thread(self.look)
+            except StoreError as error:  # locked, or its disk is away: not for ever
+                _log.warning("looking for removed records waits: %s", error.message)

@@ -1,0 +1,167 @@
+"""What is forgotten is gone from every file: while others read, after a kill, and whatever the store went through."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.context.forgetting import Forgotten
+from edge_agent.context.items import Item
+from edge_agent.context.store import SqliteContextStore
+from orchestrator.errors import InvalidRequest, RecordNotFound
+from orchestrator.types import Record
+
+CANARY = "Xylocarpous"
+STEM = b"xylocarp"
+
+
+def canary() -> Item:
+    text = f"{CANARY} {CANARY.lower()} " * 200
+    record = Record(kind="note", title=CANARY, body=text, people=(CANARY,), place=CANARY, source=CANARY, thread=CANARY)
+    return Item(record, f"key of {CANARY}")
+
+
+def traces(folder: Path, words: bytes = STEM) -> list[str]:
+    """The files in which a word is left, in any case."""
+    return [file.name for file in sorted(folder.rglob("*")) if file.is_file() and words in file.read_bytes().lower()]
+
+
+def fill(store: SqliteContextStore) -> int:
+    """Put the canary among ordinary notes; its id."""
+    for number in range(50):
+        store.add(Record(kind="note", body=f"ordinary words, number {number}"))
+    store.put([canary()])
+    return store.list(limit=1)[0].id or 0
+
+
+@contextmanager
+def another_process(path: Path, work: str) -> Iterator[None]:
+    """Another process that has done `work` with `store`, and waits."""
+    script = (
+        "import sys\nfrom edge_agent.context.store import SqliteContextStore\n"
+        f"with SqliteContextStore(sys.argv[1]) as store:\n    {work}\n    print(1, flush=True)\n    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"1\n"
+        yield
+        other.stdin.close()
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_the_bytes_are_gone_from_every_file(store: SqliteContextStore, everything: bool) -> None:
+    record_id = fill(store)
+    assert traces(store.path.parent)
+    assert (store.forget_all() if everything else store.forget(record_id)) == Forgotten(51 if everything else 1, True)
+    assert traces(store.path.parent) == []
+
+
+def test_so_they_are_while_another_process_has_it_open(store: SqliteContextStore) -> None:
+    record_id = fill(store)
+    with another_process(store.path, "store.search('ordinary')"):
+        assert store.forget(record_id).wiped
+        assert traces(store.path.parent) == []
+
+
+def test_a_reader_that_does_not_end_delays_it_until_the_next_opening(tmp_path: Path) -> None:
+    path = tmp_path / "context.db"
+    with SqliteContextStore(path, busy_timeout_s=0.01) as store:
+        record_id = fill(store)
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM records").fetchone()
+            assert store.forget(record_id) == Forgotten(1, wiped=False)
+            assert traces(tmp_path)
+            SqliteContextStore(path).close()  # opens all the same
+            assert traces(tmp_path)
+        SqliteContextStore(path).close()
+        assert traces(tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_so_they_are_after_a_kill_right_behind_the_removal(tmp_path: Path) -> None:
+    path = tmp_path / "context.db"
+    with SqliteContextStore(path) as store:
+        record_id = fill(store)
+    script = (
+        "import os, signal, sys\n"
+        "from edge_agent.context import forgetting\n"
+        "from edge_agent.context.store import SqliteContextStore\n"
+        "store = SqliteContextStore(sys.argv[1])\n"
+        "forgetting.wipe = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "store.forget(int(sys.argv[2]))\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(path), str(record_id)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert traces(tmp_path)
+    with SqliteContextStore(path) as store:
+        assert store.stats().records == 50
+        assert traces(tmp_path) == []
+
+
+def test_what_a_file_holds_no_more_is_gone_too(store: SqliteContextStore, tmp_path: Path) -> None:
+    reading = store.begin_reading(tmp_path / "notes.json")
+    store.put([canary()], reading=reading)
+    store.end_reading(reading, "as it was", prune=True)
+    reading = store.begin_reading(tmp_path / "notes.json")
+    assert store.end_reading(reading, "as it is", prune=True) == 1
+    assert traces(store.path.parent) == []
+
+
+def test_a_store_that_is_mostly_empty_then_gives_back_its_room(store: SqliteContextStore) -> None:
+    store.put(Item(Record(kind="note", body=f"{number} " * 500), f"k{number}") for number in range(300))
+    before = store.stats().file_bytes
+    store.forget_all()
+    assert store.stats().file_bytes < before / 4
+
+
+def test_what_is_not_there_cannot_be_forgotten_and_then_nothing_is(store: SqliteContextStore) -> None:
+    store.put([canary()])
+    with pytest.raises(RecordNotFound, match="17"):
+        store.forget(1, 17)
+    with pytest.raises(InvalidRequest):
+        store.forget()
+    assert store.stats().records == 1
+    assert store.forget(query="nothing has this") == Forgotten(0, wiped=True)
+
+
+def test_every_removal_counts_also_that_of_another_program(store: SqliteContextStore) -> None:
+    fill(store)
+    assert store.removals() == 0
+    store.forget(1, 2)
+    with closing(sqlite3.connect(store.path)) as other, other:
+        other.execute("DELETE FROM records WHERE id = 3")
+    assert store.removals() == 3
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 60), st.sampled_from([1, 3, 40, 300, 900])), min_size=60, max_size=160),
+    gone=st.sets(st.integers(0, 60)),
+)
+def test_no_history_leaves_a_trace(
+    steps: list[tuple[int, int]], gone: set[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Texts of all lengths come and change, so that pages split, merge and overflow; then some are forgotten."""
+    folder = tmp_path_factory.mktemp("history")
+    with SqliteContextStore(folder / "context.db") as store:
+        for number, (key, length) in enumerate(steps):
+            word = f"canary{number:04d}x{key:02d}end"
+            store.put([Item(Record(kind="note", title=word, body=f"{word} " * length, people=(word,)), f"{word[-5:]}")])
+        doomed = [record for record in store.list() if int(record.title[-5:-3]) in gone]
+        if doomed:
+            store.forget(*(record.id or 0 for record in doomed))
+        content = b"".join(file.read_bytes() for file in folder.iterdir())
+    assert [record.title for record in doomed if record.title.encode() in content] == []
