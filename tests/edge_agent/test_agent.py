@@ -17,6 +17,7 @@ from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.journal import Journal
 from edge_agent.slm.convert.synthetic import write_synthetic_model
+from edge_agent.slm.model import OnnxModel
 from orchestrator.errors import InvalidRequest, ModelNotFound, RecordNotFound
 from orchestrator.types import FinishReason, Route, Sensitivity
 from tests.edge_agent.context.test_forgetting import traces
@@ -97,17 +98,25 @@ def test_what_is_forgotten_is_in_no_file_of_the_home_folder(config: Config, tmp_
         assert stored.answer == replace(asked, text="")
 
 
-def test_what_another_process_forgets_is_dropped_before_the_next_question(agent: Agent) -> None:
-    agent.remember("Dentist on Tuesday at 9:30")
-    agent.ask("When do I see the dentist?", sampling=SHORT)
-    kept = agent._agent.parts.local._scheduler._caches
-    assert kept._left
-    with SqliteContextStore(agent.config.context_path) as other:
-        other.forget_all()
-    held = [left.cache for left in kept._left]
-    agent.ask("hello", sampling=SHORT)
-    assert not any(left.cache in held for left in kept._left)
-    assert kept._prefixes.bytes == 0
+def test_what_others_forget_is_dropped_before_the_next_question(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[OnnxModel] = []
+    forget_soon = OnnxModel.forget_soon
+
+    def noted(model: OnnxModel) -> None:
+        dropped.append(model)
+        forget_soon(model)
+
+    monkeypatch.setattr(OnnxModel, "forget_soon", noted)
+    with Agent.open(config) as agent:
+        agent.remember("Dentist on Tuesday at 9:30")
+        agent.ask("When do I see the dentist?", sampling=SHORT)
+        with SqliteContextStore(config.context_path) as other:
+            other.forget_all()
+        assert dropped == []
+        assert agent.ask("When do I see the dentist?", sampling=SHORT).record_ids == ()
+        assert len(dropped) == 1
 
 
 def test_leaving_a_stream_early_settles_it(agent: Agent) -> None:

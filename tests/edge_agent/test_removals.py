@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -36,11 +37,10 @@ async def test_they_are_noticed_without_a_question_and_a_store_in_trouble_does_n
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "context.db"
-    dropped, clock = asyncio.Event(), ManualClock()
-    loop = asyncio.get_running_loop()
+    dropped, clock = threading.Event(), ManualClock()
     with SqliteContextStore(path) as store:
         store.add(Record(kind="note", title="x"))
-        async with RemovalWatch(store, lambda: loop.call_soon_threadsafe(dropped.set), clock), asyncio.timeout(60):
+        async with RemovalWatch(store, dropped.set, clock), asyncio.timeout(60):
             with closing(sqlite3.connect(path)) as other, other:
                 other.execute("ALTER TABLE removals RENAME TO away")
             while "removed records waits" not in caplog.text:

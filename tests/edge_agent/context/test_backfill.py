@@ -42,6 +42,6 @@ async def test_a_locked_store_is_tried_again(tmp_path: Path, caplog: pytest.LogC
         async with Backfill(store, clock), asyncio.timeout(60):
             with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
-                while "embedding waits" not in caplog.text:
+                while "embedding waits" not in caplog.text:  # noqa: ASYNC110
                     await asyncio.sleep(0)
             await until_none_is_missing(store, clock)

@@ -110,7 +110,7 @@ def test_without_room_nothing_stays(decoder: Decoder) -> None:
 def test_whatever_was_asked_before_a_cache_holds_what_a_prefill_makes(
     shared: Session, asked: list[tuple[int, int, int]], room_tokens: int
 ) -> None:
-    """`asked`: from which earlier prompt a prompt goes on, with how many tokens, and how often there was time between."""
+    """`asked`: from which earlier prompt a prompt goes on, with how many tokens, and how often there was time."""
     decoder = Decoder(shared, window=512, weight_bytes=0)
     caches = caches_of(decoder, memory_bytes=room_tokens * decoder.cache_layout.bytes_per_token)
     prompts: list[list[int]] = [[]]
