@@ -321,21 +321,23 @@ class SqliteContextStore:
         with self._database.lend() as db:
             return forgetting.removals(db.conn)
 
-    def export(self) -> Iterator[str]:
-        """Every record as a line of JSON, in the order of ids. `import` of these lines gives the same records back.
+    def export(self, **which: Unpack[Which]) -> Iterator[str]:
+        """The records for which all of `which` holds, each as a line of JSON, the oldest id first.
+
+        `import` of these lines gives the same records back.
 
         Raises:
+            InvalidRequest: something of `which` selects by nothing.
             StoreError: the store cannot be read.
         """
-        last = 0
-        while True:
+        chosen = Selection(**which)
+        with self._database.lend() as db:
+            ids = selected(db.conn, chosen)[::-1]
+        for start in range(0, len(ids), _EXPORT_PAGE):
+            page = json.dumps(ids[start : start + _EXPORT_PAGE])
             with self._database.lend() as db:
-                page = list(db.table("records").rows_where("id > ?", [last], order_by="id", limit=_EXPORT_PAGE))
-            for row in page:
-                yield items.to_json(items.from_row(row))
-            if len(page) < _EXPORT_PAGE:
-                return
-            last = page[-1]["id"]
+                rows = list(db.query(f"SELECT * FROM records WHERE id IN {_IDS} ORDER BY id", [page]))
+            yield from (items.to_json(items.from_row(row)) for row in rows)
 
     def stats(self) -> StoreStats:
         """Counts and size.

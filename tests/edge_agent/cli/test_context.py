@@ -150,17 +150,27 @@ def test_it_says_where_somebody_reads_all_the_time(own_home: Path) -> None:
 def test_an_export_is_imported_by_another_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done("import", str(HOUSEHOLD))
     file = tmp_path / "export.jsonl"
-    assert "Wrote 81 records" in done("export", str(file))
+    assert "Wrote 81 records" in done("export", "--out", str(file))
     assert file.stat().st_mode & 0o777 == 0o600
     monkeypatch.setenv("EDGEWISE_HOME", str(tmp_path / "other"))
     done("import", str(file))
-    assert done("export") == done("export", "-") == file.read_text(encoding="utf-8")
+    assert done("export") == file.read_text(encoding="utf-8")
+
+
+def test_an_export_may_be_of_some_records() -> None:
+    done("import", str(HOUSEHOLD))
+    given = ("--kind", "event", "--since", "2026-11-24", "--until", "2026-11-24", "--sensitivity", "personal")
+    lines = [json.loads(line) for line in done("export", *given).splitlines()]
+    assert {(line["kind"], line["time"][:10]) for line in lines} == {("event", "2026-11-24")}
+    assert "Dentist" in [line["title"] for line in lines]
+    assert done("export", "--query", "nothing has this") == ""
+    assert isinstance(error("export", "--person", "?"), InvalidRequest)
 
 
 def test_an_export_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     done("add", "x")
-    assert isinstance(error("export", str(tmp_path / "no" / "such" / "folder.jsonl")), InvalidRequest)
-    assert isinstance(error("export", str(tmp_path)), InvalidRequest)
+    assert isinstance(error("export", "--out", str(tmp_path / "no" / "such" / "folder.jsonl")), InvalidRequest)
+    assert isinstance(error("export", "--out", str(tmp_path)), InvalidRequest)
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 

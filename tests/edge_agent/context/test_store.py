@@ -152,10 +152,18 @@ RECORDS = st.builds(
     place=TEXTS,
     source=TEXTS,
     sensitivity=st.sampled_from(Sensitivity),
+    thread=TEXTS,
+    position=st.integers(0, 2**53 - 1),
 )
 
 
-@settings(max_examples=15, deadline=None)
+def rows(store: SqliteContextStore) -> list[dict[str, object]]:
+    """All that the table of records holds."""
+    with store._database.lend() as db:
+        return list(db.table("records").rows)
+
+
+@settings(max_examples=25, deadline=None)
 @given(
     items=st.lists(st.builds(Item, record=RECORDS, key=st.none() | TEXTS.filter(bool), recurrence=TEXTS), max_size=5)
 )
@@ -173,6 +181,7 @@ def test_export_and_import_give_the_same_store(items: list[Item], tmp_path_facto
         summary = import_paths(two, [file])
         assert (summary.added, summary.skipped) == (len(lines), ())
         assert list(two.export()) == lines
+        assert rows(one) == rows(two)
         assert list(two.list()) == list(one.list())
         assert import_paths(two, [file]).unchanged == len(lines)
 
