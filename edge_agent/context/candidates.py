@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from edge_agent.context import occurrences
 from edge_agent.context.question import Question
 from edge_agent.context.relevance import PEOPLE, TITLE, Match
 from edge_agent.context.schema import RANK
@@ -32,9 +33,11 @@ CREATE VIRTUAL TABLE temp.asked_stems USING fts5vocab (temp, asked, instance);
 """
 _RANKED = f"SELECT rowid, -{RANK} AS score FROM records_fts WHERE records_fts MATCH ? ORDER BY score DESC LIMIT ?"
 _HAPPENING = """
-SELECT id FROM records
-WHERE kind = 'event' AND starts_at >= ? AND starts_at < ? AND max(starts_at, coalesce(ends_at - 1, starts_at)) >= ?
-ORDER BY starts_at LIMIT ?
+SELECT id, starts_at FROM records
+WHERE kind = 'event' AND starts_at >= ?1 AND starts_at < ?2 AND max(starts_at, coalesce(ends_at - 1, starts_at)) >= ?3
+UNION SELECT record_id, starts_at FROM occurrences
+WHERE starts_at >= ?1 AND starts_at < ?2 AND max(starts_at, ends_at - 1) >= ?3
+ORDER BY starts_at LIMIT ?4
 """
 _BESIDE = """
 SELECT beside.id FROM records JOIN records AS beside
@@ -82,6 +85,8 @@ class Candidate:
     position: int = 0
     words: float = 0.0
     """BM25, larger is better."""
+    repeats: bool = False
+    """It starts and ends as the one occurrence that the question is nearest to."""
 
     def within(self, window: Window) -> bool:
         """Whether it happens, in part at least, in the window."""
@@ -161,6 +166,7 @@ def propose(
         names = tuple(json.loads(people))
         score = scores.get(record_id, 0.0)
         found[record_id] = Candidate(record_id, kind, starts_at, ends_at, match, names, thread, position, score)
+    _note_occurrences(connection, question, found, now)
     _note_words(connection, question, vocabulary.words, found)
     _note_nature(question, found)
     return found
@@ -195,6 +201,17 @@ def _happening(connection: sqlite3.Connection, question: Question, now: datetime
     end = question.window.end if question.window else now + _AHEAD
     bounds = (int(moment.timestamp()) for moment in (start - _LONGEST_EVENT, end, start))
     return [row[0] for row in connection.execute(_HAPPENING, (*bounds, _CANDIDATES))]
+
+
+def _note_occurrences(
+    connection: sqlite3.Connection, question: Question, candidates: Mapping[int, Candidate], now: datetime
+) -> None:
+    """Take each candidate that repeats as its occurrence in the question's window, or else as the next one."""
+    moment = question.window.start if question.window else now
+    for record_id, times in occurrences.nearest(connection, json.dumps(list(candidates)), moment).items():
+        candidate = candidates[record_id]
+        candidate.starts_at, candidate.ends_at = times
+        candidate.repeats = True
 
 
 def _note_words(

@@ -21,6 +21,9 @@ COLUMNS = (
 _MAX_ID = 2**53
 """Ids stay exact in every JSON reader, and leave the store room to count on."""
 
+CANCELLED = "Cancelled."
+"""How the body of an event begins that will not be."""
+
 Label = Callable[[str, Sensitivity | None], Sensitivity]
 """From a kind and the item's own mark, if it has one, to its sensitivity."""
 
@@ -33,7 +36,7 @@ class Item:
     key: str | None = None
     """The same for the same thing at its next import: a UID, a Message-ID, a path. None: the store makes one up."""
     recurrence: str = ""
-    """An iCalendar RRULE, where the event repeats."""
+    """Where the event repeats: lines of iCalendar, as `occurrences` reads them."""
 
 
 def to_row(item: Item) -> tuple[object, ...]:

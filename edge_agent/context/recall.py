@@ -37,6 +37,8 @@ class Hit:
 
     record_id: int
     relevance: float
+    occurs_at: int | None = None
+    """Of an event that repeats: when the occurrence starts that is meant, in Unix seconds."""
 
 
 def find(
@@ -112,7 +114,11 @@ def _judged(
     weights = _weights(connection, question, vocabulary)
     somebody = names_somebody(candidate.match for candidate in candidates.values())
     return [
-        Hit(number, relevance(question, weights, candidate.match, somebody=somebody))
+        Hit(
+            number,
+            relevance(question, weights, candidate.match, somebody=somebody),
+            candidate.starts_at if candidate.repeats else None,
+        )
         for number, candidate in candidates.items()
     ]
 
@@ -128,11 +134,14 @@ def _weights(connection: sqlite3.Connection, question: Question, vocabulary: Voc
     return weights
 
 
-def _order(question: Question, score: float, candidate: Candidate, *, now: int) -> tuple[float, int]:
-    """Sort key: the highest score first; among near equals what the question expects, and of that the next to come."""
+def _order(question: Question, score: float, candidate: Candidate, *, now: int) -> tuple[float, bool, int]:
+    """Sort key: the highest score first; among near equals what the question expects, and of that the next to come.
+
+    What happens once comes before what happens again and again, which its owner knows.
+    """
     starts_at = candidate.starts_at
     if starts_at is None or not (candidate.match.expected or question.window):
-        return -score, 0
+        return -score, False, 0
     digits = 1 if question.has_content else 3
     score = round(score + (_EXPECTED_BONUS if candidate.match.expected else 0.0), digits)
-    return -score - (_AHEAD_BONUS if starts_at >= now else 0.0), starts_at
+    return -score - (_AHEAD_BONUS if starts_at >= now else 0.0), candidate.repeats, starts_at

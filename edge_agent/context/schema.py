@@ -115,7 +115,38 @@ def count_removals(db: Database) -> None:
     )
 
 
+def add_occurrences(db: Database) -> None:
+    """When events that repeat happen, in Unix seconds, and up to when each has been spread out.
+
+    They go with their record, and when it changes: then its new ones are still to be found.
+    """
+    db.execute("""
+        CREATE TABLE occurrences (
+            record_id INTEGER NOT NULL REFERENCES records (id) ON DELETE CASCADE,
+            starts_at INTEGER NOT NULL,
+            ends_at INTEGER NOT NULL,
+            PRIMARY KEY (record_id, starts_at)
+        ) WITHOUT ROWID
+    """)
+    db.table("occurrences").create_index(["starts_at", "ends_at"])
+    db.execute("""
+        CREATE TABLE series (
+            record_id INTEGER PRIMARY KEY REFERENCES records (id) ON DELETE CASCADE,
+            spread_until INTEGER NOT NULL
+        )
+    """)
+    db.execute("CREATE INDEX idx_records_repeating ON records (id) WHERE recurrence != ''")
+    db.execute(
+        "CREATE TRIGGER occurrences_changed AFTER UPDATE OF recurrence, time, end_time ON records "
+        "WHEN old.recurrence != '' BEGIN DELETE FROM occurrences WHERE record_id = old.id; "
+        "DELETE FROM series WHERE record_id = old.id; END"
+    )
+
+
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
 """Smaller is better: the weights are of title, body, people and place."""
 
-SCHEMA: Final = Schema("context store", (create_records, add_threads, create_vectors, add_sources, count_removals))
+SCHEMA: Final = Schema(
+    "context store",
+    (create_records, add_threads, create_vectors, add_sources, count_removals, add_occurrences),
+)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from edge_agent.context import candidates, forgetting, items, recall, sources
+from edge_agent.context import candidates, forgetting, items, occurrences, recall, sources
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.items import Item
 from edge_agent.context.schema import SCHEMA
@@ -108,7 +108,8 @@ class SqliteContextStore:
         """The at most `limit` records that matter for `question`, best first; empty where nothing fits.
 
         Relevance is what `relevance` measures; nothing below `recall.FLOOR` comes back. A private record among them
-        keeps the question on the device, so a question about the world must bring none.
+        keeps the question on the device, so a question about the world must bring none. An event that repeats has the
+        time of the occurrence that is asked for, or else of the next one.
 
         Args:
             question: any text.
@@ -120,8 +121,7 @@ class SqliteContextStore:
         """
         with self._database.lend() as db:
             hits = recall.find(db.conn, question, limit=limit, now=now, meaning=self._meaning)
-            found = _by_id(db, [hit.record_id for hit in hits])
-        return [Recalled(found[hit.record_id], hit.relevance) for hit in hits if hit.record_id in found]
+            return _recalled(db, hits)
 
     def ranked(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
         """The `limit` most relevant records, best first, however little they fit: for measuring the order of recall.
@@ -131,8 +131,7 @@ class SqliteContextStore:
         """
         with self._database.lend() as db:
             hits = recall.rank(db.conn, question, now=now, meaning=self._meaning)[:limit]
-            found = _by_id(db, [hit.record_id for hit in hits])
-        return [Recalled(found[hit.record_id], hit.relevance) for hit in hits if hit.record_id in found]
+            return _recalled(db, hits)
 
     def embed_missing(self, *, limit: int = 64) -> int:
         """Give up to `limit` records that have none yet their vectors; how many it took on, 0 when all have theirs.
@@ -255,6 +254,22 @@ class SqliteContextStore:
         if removed:
             self._wipe()
         return removed
+
+    def spread_repetitions(self, now: datetime, *, limit: int = 100) -> int:
+        """Find out when up to `limit` events that repeat happen, as far as that is not known yet; how many, 0 for none.
+
+        What was put is found at its further times only after this. As years go by, it is to be done again.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
+        with self._database.lend() as db:
+            stale = occurrences.stale(db.conn, now, limit=limit)
+        if stale:
+            found = [(series, occurrences.times(series, now)) for series in stale]
+            with self._database.write(durable=False) as db:
+                occurrences.keep(db.conn, found, now)
+        return len(stale)
 
     def get(self, record_id: int) -> Record:
         """The record with that id.
@@ -401,8 +416,22 @@ def _free_id(connection: sqlite3.Connection, wanted: int | None) -> int | None:
 
 
 def _by_id(db: sqlite_utils.Database, ids: Sequence[int]) -> dict[int, Record]:
+    return {record_id: item.record for record_id, item in _items_by_id(db, ids).items()}
+
+
+def _items_by_id(db: sqlite_utils.Database, ids: Sequence[int]) -> dict[int, Item]:
     rows = db.query(f"SELECT * FROM records WHERE id IN {_IDS}", [json.dumps(ids)])
-    return {row["id"]: items.from_row(row).record for row in rows}
+    return {row["id"]: items.from_row(row) for row in rows}
+
+
+def _recalled(db: sqlite_utils.Database, hits: Sequence[recall.Hit]) -> list[Recalled]:
+    """The hits with their records; one that was forgotten in between is left out."""
+    found = _items_by_id(db, [hit.record_id for hit in hits])
+    return [
+        Recalled(occurrences.told_of(item, hit.occurs_at), hit.relevance)
+        for hit in hits
+        if (item := found.get(hit.record_id)) is not None
+    ]
 
 
 def _counts(db: sqlite_utils.Database, column: str) -> dict[str, int]:

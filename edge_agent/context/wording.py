@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 
+from edge_agent.context.items import CANCELLED
 from orchestrator.types import Record
 
 _LONGEST = 480
@@ -39,8 +40,11 @@ def sentence(record: Record, now: datetime) -> str:
 def _event(record: Record, now: datetime) -> str:
     others = tuple(person for person in record.people if not _named(person, record.title))
     with_people = f" with {_listed(others)}" if others else ""
-    when = f" is {_span(record, now)}" if record.time else ""
     at_place = f", at {record.place}" if record.place else ""
+    if record.body.startswith(CANCELLED):  # "is on Tuesday" is what a small model would repeat
+        what = f"{record.title or 'Event'}{with_people}{_when(record, now)}{at_place}"
+        return f"{what} is cancelled. {record.body.removeprefix(CANCELLED).strip()}".strip()
+    when = f" is {_span(record, now)}" if record.time else ""
     return f"{record.title or 'Event'}{with_people}{when}{at_place}. {record.body}".strip()
 
 

@@ -46,7 +46,7 @@ READERS: dict[str, Reader] = {
 """By the end of a file's name, in small letters."""
 
 
-READERS_VERSION: Final = 1
+READERS_VERSION: Final = 2
 """Counted up when a reader learns to read more, so that files that are as they were are read again."""
 
 

@@ -1,9 +1,14 @@
-"""iCalendar files (RFC 5545): events, through icalendar."""
+"""iCalendar files (RFC 5545): events, through icalendar.
+
+An event that repeats is one record. An occurrence that was moved, changed or cancelled is a record of its own, and
+stands in place of that occurrence of the series.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -12,12 +17,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from icalendar import Calendar, Component
 
 from edge_agent.context.importers.reading import Entry, Skipped
-from edge_agent.context.importers.recurrence import in_words
-from edge_agent.context.items import Item, Label
+from edge_agent.context.importers.recurrence import every, in_lines, in_words, repeats
+from edge_agent.context.items import CANCELLED, Item, Label
 from orchestrator.types import Record, Sensitivity
 
 _MARKS = {"PRIVATE": Sensitivity.PRIVATE, "CONFIDENTIAL": Sensitivity.PRIVATE}
 """CLASS:PUBLIC is what calendars write when nobody chose, so it says nothing."""
+_INHERITED = ("SUMMARY", "DESCRIPTION", "LOCATION", "ATTENDEE", "CLASS", "DURATION")
+"""What an occurrence has of its series, unless it says otherwise. Its end it has itself, or by the duration."""
 _BLOCK = re.compile(rb"^BEGIN:VEVENT\b.*?^END:VEVENT\b[^\n]*", re.DOTALL | re.MULTILINE | re.IGNORECASE)
 _ZONES = re.compile(rb"^BEGIN:VTIMEZONE\b.*?^END:VTIMEZONE\b[^\n]*", re.DOTALL | re.MULTILINE | re.IGNORECASE)
 
@@ -29,20 +36,49 @@ def read(path: Path, label: Label) -> Iterator[Entry]:
     if not calendars or not data.rstrip().upper().endswith(b"END:VCALENDAR"):
         yield Skipped(str(path), "the calendar is broken or cut off; only its whole events are read")
         calendars = _salvaged(data)
+    series = _Series(calendars)
     number = 0
     for calendar in calendars:
         zone = _zone(calendar)
         for event in calendar.walk("VEVENT"):
             number += 1
             try:
-                yield _item(event, zone, path, label)
-            except (ValueError, TypeError, AttributeError, OverflowError) as error:
+                yield _item(series.completed(event), series.replaced(event), zone, path, label)
+            except (ValueError, TypeError, AttributeError, LookupError, OverflowError, OSError) as error:
                 reason = str(error) if type(error) is _Unreadable else "it cannot be read"
                 yield Skipped(f"{path}, event {number}", reason)
 
 
 class _Unreadable(ValueError):
     """An event lacks what a record needs; the message is ours."""
+
+
+class _Series:
+    """The events of a file that repeat, and those that stand for single occurrences of them."""
+
+    def __init__(self, calendars: Sequence[Calendar]) -> None:
+        self._whole: dict[str, Component] = {}
+        self._replaced: dict[str, list[date]] = defaultdict(list)
+        for event in (event for calendar in calendars for event in calendar.walk("VEVENT")):
+            uid = _text(event, "UID")
+            occurrence = getattr(event.get("RECURRENCE-ID"), "dt", None)
+            if isinstance(occurrence, date):
+                self._replaced[uid].append(occurrence)
+            elif uid and repeats(event):
+                self._whole[uid] = event
+
+    def completed(self, event: Component) -> Mapping[str, Any]:
+        """The event's properties; one that stands for an occurrence takes from its series what it does not say."""
+        whole = self._whole.get(_text(event, "UID")) if "RECURRENCE-ID" in event else None
+        if whole is None:
+            return event
+        inherited = {name: whole[name] for name in _INHERITED if name in whole}
+        start = {} if "DTSTART" in event else {"DTSTART": event["RECURRENCE-ID"]}
+        return {**inherited, **start, **event}
+
+    def replaced(self, event: Component) -> Sequence[date]:
+        """The occurrences of a series that other events stand for."""
+        return () if "RECURRENCE-ID" in event else self._replaced.get(_text(event, "UID"), ())
 
 
 def _calendars(data: bytes) -> list[Calendar]:
@@ -62,50 +98,50 @@ def _salvaged(data: bytes) -> list[Calendar]:
     return calendars
 
 
-def _item(event: Component, zone: tzinfo | None, path: Path, label: Label) -> Item:
+def _item(event: Mapping[str, Any], replaced: Sequence[date], zone: tzinfo | None, path: Path, label: Label) -> Item:
     start = _moment(event.get("DTSTART"), zone)
     title = _text(event, "SUMMARY")
     if start is None:
         raise _Unreadable("it has no readable start")
     if not title:
         raise _Unreadable("it has no title")
-    rule = event.get("RRULE")
+    repeating = repeats(event) and "RECURRENCE-ID" not in event
     body = [
-        "Cancelled." if _text(event, "STATUS").upper() == "CANCELLED" else "",
+        CANCELLED if _text(event, "STATUS").upper() == "CANCELLED" else "",
         _text(event, "DESCRIPTION"),
-        in_words(rule) if rule is not None else "",
+        in_words(event) if repeating else "",
     ]
     record = Record(
         kind="event",
         title=title,
         body="\n".join(part for part in body if part),
-        people=tuple(dict.fromkeys(name for name in map(_name, _all(event, "ATTENDEE")) if name)),
+        people=tuple(dict.fromkeys(name for name in map(_name, every(event, "ATTENDEE")) if name)),
         time=start,
         end=_end(event, start, zone),
         place=_text(event, "LOCATION"),
         source=str(path),
         sensitivity=label("event", _MARKS.get(_text(event, "CLASS").upper())),
     )
-    return Item(record, _key(event, path), rule.to_ical().decode() if rule is not None else "")
+    return Item(record, _key(event, path), in_lines(event, start, replaced) if repeating else "")
 
 
-def _key(event: Component, path: Path) -> str:
+def _key(event: Mapping[str, Any], path: Path) -> str:
     """The UID, and for one changed occurrence of a repeating event also which one."""
     uid = _text(event, "UID")
     if not uid:
         return f"ics:{path}#{_text(event, 'SUMMARY')}@{event.get('DTSTART').to_ical().decode()}"
     occurrence = event.get("RECURRENCE-ID")
-    return f"ics:{uid}" + (f"@{occurrence.to_ical().decode()}" if occurrence is not None else "")
+    return f"ics:{uid}@{occurrence.to_ical().decode()}" if occurrence is not None else f"ics:{uid}"
 
 
-def _end(event: Component, start: datetime, zone: tzinfo | None) -> datetime | None:
+def _end(event: Mapping[str, Any], start: datetime, zone: tzinfo | None) -> datetime | None:
     """DTEND, or DTSTART and DURATION; an all-day event without either lasts that day."""
     if "DTEND" in event:
         return _moment(event.get("DTEND"), zone)
     if "DURATION" in event:
-        duration = event.get("DURATION").dt
+        duration = event["DURATION"].dt
         return start + duration if isinstance(duration, timedelta) else None
-    return None if isinstance(event.get("DTSTART").dt, datetime) else start + timedelta(days=1)
+    return None if isinstance(event["DTSTART"].dt, datetime) else start + timedelta(days=1)
 
 
 def _moment(value: Any, zone: tzinfo | None) -> datetime | None:
@@ -132,14 +168,7 @@ def _name(attendee: Any) -> str:
     return str(parameters.get("CN") or attendee).removeprefix("mailto:").removeprefix("MAILTO:").strip()
 
 
-def _all(component: Any, name: str) -> list[Any]:
-    value = component.get(name)
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
 def _text(component: Any, name: str) -> str:
     """The first value of a property, or an empty string."""
-    values = _all(component, name)
+    values = every(component, name)
     return str(values[0]).strip() if values else ""

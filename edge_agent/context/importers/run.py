@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def import_paths(
     paths: Sequence[Path],
     *,
     sensitivity: Sensitivity | None = None,
+    now: datetime | None = None,
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
 ) -> ImportSummary:
     """Read files and folders, folders with all that is in them, into `store`.
@@ -65,6 +67,7 @@ def import_paths(
         store: where the records go.
         paths: files and folders.
         sensitivity: instead of the defaults by kind; an item's own mark may still be higher.
+        now: the present; events that repeat are found at their times some years around it. This device's, if left out.
         on_progress: called after each file, and in large files after each batch.
 
     Raises:
@@ -77,6 +80,8 @@ def import_paths(
         importing.read(file)
     for folder in (path for path in map(_absolute, paths) if path.is_dir()):
         importing.follow_deletions(folder, files)
+    while store.spread_repetitions(now or datetime.now(UTC)):
+        pass  # what an import that was killed had put is among them
     return ImportSummary(
         added=importing.counts.added,
         updated=importing.counts.updated,

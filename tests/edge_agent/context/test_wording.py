@@ -61,3 +61,9 @@ def test_a_long_record_is_cut_at_a_word() -> None:
     told = sentence(Record(kind="note", title="Long", body="word " * 1000), NOW)
     assert len(told) <= 482
     assert told.endswith("word …")
+
+
+def test_a_cancelled_event_is_never_told_as_one_that_will_be() -> None:
+    cancelled = replace(DENTIST, body="Cancelled.\nCall for another day.")
+    told = "Dentist with Dr. Weber on Tuesday 24 November 2026 at 09:30, at Lindenstraße 4 is cancelled."
+    assert sentence(cancelled, NOW) == f"{told} Call for another day."
