@@ -6,8 +6,9 @@ import typer
 
 from edge_agent.cli.context import adding, exporting, forgetting, importing, looking
 
-app = typer.Typer(help="Import, add, search, list, forget and export personal records.", no_args_is_help=True)
+app = typer.Typer(help="Import, watch, add, search, list, forget and export personal records.", no_args_is_help=True)
 app.command("import")(importing.import_)
+app.command("watch")(importing.watch)
 app.command("add")(adding.add)
 app.command("search")(looking.search)
 app.command("list")(looking.list_)

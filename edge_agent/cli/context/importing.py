@@ -1,10 +1,11 @@
-"""`edgewise context import`."""
+"""`edgewise context import` and `watch`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -52,6 +53,34 @@ def import_(
         _print_summary(summary)
     if summary.skipped and not (summary.added or summary.updated or summary.unchanged):
         raise ImportFailed("nothing could be imported", remedy="the reasons are above")
+
+
+def watch(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders whose files are brought in, now and whenever they change.")
+    ],
+    sensitivity: LabelOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Follow folders: what changes is imported, what is gone is removed. Ctrl-C ends it."""
+    from edge_agent.context.importers.watch import watch as imports
+
+    out = console()
+    before: ImportSummary | None = None
+    with open_store(config, embedding=True) as store, suppress(KeyboardInterrupt):
+        for summary in imports(store, folders, sensitivity=sensitivity):
+            if before is None or summary.changed or summary.skipped != before.skipped:
+                out.print(f"{datetime.now().astimezone():%H:%M:%S}", end="  ")
+                _print_summary(summary)
+            _embed(store)
+            if before is None:
+                out.print(f"Watching {_listed(folders)}; Ctrl-C ends it.", markup=False)
+            before = summary
+    out.print("Stopped. What was read is kept.")
+
+
+def _listed(folders: Sequence[Path]) -> str:
+    return ", ".join(printable(str(folder)) for folder in folders)
 
 
 def _embed(store: SqliteContextStore) -> None:

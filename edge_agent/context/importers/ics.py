@@ -129,7 +129,7 @@ def _key(event: Mapping[str, Any], path: Path) -> str:
     """The UID, and for one changed occurrence of a repeating event also which one."""
     uid = _text(event, "UID")
     if not uid:
-        return f"ics:{path}#{_text(event, 'SUMMARY')}@{event.get('DTSTART').to_ical().decode()}"
+        return f"ics:{path}#{_text(event, 'SUMMARY')}@{event['DTSTART'].to_ical().decode()}"
     occurrence = event.get("RECURRENCE-ID")
     return f"ics:{uid}@{occurrence.to_ical().decode()}" if occurrence is not None else f"ics:{uid}"
 

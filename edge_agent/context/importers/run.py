@@ -47,6 +47,11 @@ class ImportSummary:
     ignored: int
     """Files in the given folders that no reader takes."""
 
+    @property
+    def changed(self) -> int:
+        """Records that are not as they were before."""
+        return self.added + self.updated + self.removed
+
 
 def import_paths(
     store: SqliteContextStore,

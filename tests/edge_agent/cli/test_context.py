@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -186,3 +190,21 @@ def test_an_empty_store_says_so() -> None:
     assert "No records yet." in done("list")
     assert "Nothing has these words." in done("search", "anything")
     assert as_json("list") == []
+
+
+def test_a_watched_folder_is_followed_until_ctrl_c(tmp_path: Path) -> None:
+    folder = tmp_path / "life"
+    folder.mkdir()
+    (folder / "a.md").write_text("# A\nfirst")
+    command = [sys.executable, "-c", "from edge_agent.cli import main; main()", "context", "watch", str(folder)]
+    environment = {**os.environ, "EDGEWISE_CONTEXT__EMBEDDING": ""}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as watching:
+        assert watching.stdout is not None
+        assert "1 new, 0 updated, 0 as before." in watching.stdout.readline()
+        assert "Ctrl-C ends it" in watching.stdout.readline()
+        (folder / "b.md").write_text("# B\nsecond")
+        assert "1 new, 0 updated, 1 as before." in watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        assert watching.stdout.read() == "Stopped. What was read is kept.\n"
+    assert watching.returncode == 0
+    assert as_json("stats")["records"] == 2
