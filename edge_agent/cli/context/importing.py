@@ -25,13 +25,13 @@ _SHOWN_SKIPPED: Final = 20
 
 def import_(
     paths: Annotated[
-        list[Path], typer.Argument(help="Files (.ics .vcf .eml .mbox .md .txt .json .jsonl) and folders.")
+        list[Path], typer.Argument(help="Files (.ics .vcf .eml .mbox .md .txt .html .json .jsonl) and folders.")
     ],
     sensitivity: LabelOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Bring in calendars, contacts, mail, chats and notes. Again is fine: what is known is updated, never doubled."""
+    """Bring in calendars, contacts, mail, chats, notes, bookmarks. Again is fine: what is known is updated."""
     from edge_agent.context.importers import import_paths
 
     with open_store(config, embedding=True) as store:

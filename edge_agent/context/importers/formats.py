@@ -6,7 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from edge_agent.context.importers import chat_text, ics, json_records, mail, notes, slack, telegram, vcf
+from edge_agent.context.importers import (
+    bookmarks,
+    chat_text,
+    google_chat,
+    ics,
+    json_records,
+    keep,
+    mail,
+    notes,
+    pages,
+    slack,
+    takeout,
+    telegram,
+    vcf,
+)
 from edge_agent.context.importers.reading import Entry, Reader
 from edge_agent.context.importers.text import decoded
 from edge_agent.context.items import Label
@@ -22,15 +36,30 @@ def _text(path: Path, label: Label) -> Iterator[Entry]:
 
 
 def _json(path: Path, label: Label) -> Iterator[Entry]:
-    """A workspace of Slack, an export of Telegram, or else records."""
-    if slack.is_about(path) or chat_text.is_told_twice(path):
+    """A chat's export, a note of Keep, bookmarks, or else records."""
+    if slack.is_about(path) or google_chat.is_about(path) or chat_text.is_told_twice(path):
         return
+    head = _head(path)
     if slack.recognises(path):
         yield from slack.read(path, label)
-    elif telegram.recognises(_head(path)):
+    elif google_chat.recognises(path):
+        yield from google_chat.read(path, label)
+    elif telegram.recognises(head):
         yield from telegram.read(path, label)
-    else:
+    elif keep.recognises(head):
+        yield from keep.read(path, label)
+    elif bookmarks.recognises(head):
+        yield from bookmarks.read_json(path, label)
+    elif not takeout.is_inside(path):
         yield from json_records.read_list(path, label)
+
+
+def _html(path: Path, label: Label) -> Iterator[Entry]:
+    """Bookmarks, or else a note; Takeout's other pages tell what its other files tell."""
+    if bookmarks.is_page(_head(path)):
+        yield from bookmarks.read_page(path, label)
+    elif not keep.is_told_twice(path) and not takeout.is_inside(path):
+        yield from pages.read(path, label)
 
 
 READERS: dict[str, Reader] = {
@@ -42,12 +71,21 @@ READERS: dict[str, Reader] = {
     ".txt": _text,
     ".json": _json,
     ".jsonl": json_records.read_lines,
+    ".html": _html,
+    ".htm": _html,
 }
 """By the end of a file's name, in small letters."""
 
+_CHROMES: Final = "Bookmarks"
+"""Chrome and its kin give their bookmarks' file no ending."""
 
-READERS_VERSION: Final = 2
+READERS_VERSION: Final = 3
 """Counted up when a reader learns to read more, so that files that are as they were are read again."""
+
+
+def reader_of(path: Path) -> Reader | None:
+    """The reader of a file; None where there is none for its kind."""
+    return bookmarks.read_json if path.name == _CHROMES else READERS.get(path.suffix.lower())
 
 
 def _head(path: Path) -> str:

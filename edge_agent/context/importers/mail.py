@@ -18,6 +18,8 @@ from orchestrator.types import Record, Sensitivity
 
 _MARKS = {"private": Sensitivity.PRIVATE, "company-confidential": Sensitivity.PRIVATE}
 """The Sensitivity header of RFC 4021; its "Personal" is the default anyway."""
+_UNWANTED = frozenset({"spam", "trash"})
+"""Google's labels of what its owner has thrown away; Takeout exports it all the same."""
 _FAULTS = (MessageError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
 """What the email package raises on headers and parts that break its rules in new ways."""
 
@@ -47,7 +49,9 @@ class Threads:
 
 def read_eml(path: Path, label: Label) -> Iterator[Entry]:
     """The one message of a file."""
-    yield _entry(path.read_bytes(), str(path), path, label, Threads())
+    entry = _entry(path.read_bytes(), str(path), path, label, Threads())
+    if entry is not None:
+        yield entry
 
 
 def read_mbox(path: Path, label: Label) -> Iterator[Entry]:
@@ -56,14 +60,19 @@ def read_mbox(path: Path, label: Label) -> Iterator[Entry]:
         threads = Threads()
         number = 0
         for number, key in enumerate(box.iterkeys(), start=1):
-            yield _entry(box.get_bytes(key), f"{path}, message {number}", path, label, threads)
+            entry = _entry(box.get_bytes(key), f"{path}, message {number}", path, label, threads)
+            if entry is not None:
+                yield entry
         if not number and path.stat().st_size:
             yield Skipped(str(path), "there is no message in it")
 
 
-def _entry(data: bytes, where: str, path: Path, label: Label, threads: Threads) -> Entry:
+def _entry(data: bytes, where: str, path: Path, label: Label, threads: Threads) -> Entry | None:
+    """One message; None for one that was thrown away."""
     try:
-        return _item(email.message_from_bytes(data), data, path, label, threads)
+        message = email.message_from_bytes(data)
+        thrown_away = {name.strip().lower() for name in headers.text(message, "X-Gmail-Labels").split(",")} & _UNWANTED
+        return None if thrown_away else _item(message, data, path, label, threads)
     except _FAULTS:
         return Skipped(where, "the message cannot be read")
 

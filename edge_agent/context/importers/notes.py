@@ -1,4 +1,4 @@
-"""Notes: Markdown with or without front matter, and plain text."""
+"""Notes: Markdown with or without front matter, vaults of linked notes, and plain text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -16,28 +16,34 @@ from edge_agent.context.items import Item, Label, from_json
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
 _HEADING = re.compile(r"\A#[ \t]+(.+?)[ \t#]*(?:\n|\Z)")
+_DAILY: Final = re.compile(r"\A\d{4}-\d{2}-\d{2}\Z")
+"""A vault's note of a day is named after it."""
 
-_KNOWN = frozenset({"title", "kind", "people", "time", "date", "end", "place", "sensitivity"})
+_EMBEDDED: Final = re.compile(r"!\[\[([^\[\]|#\n]+\.\w{2,5})(?:[|#][^\[\]\n]*)?\]\]")
+_LINK: Final = re.compile(r"!?\[\[([^\[\]|#\n]*)(?:#\^?([^\[\]|\n]*))?(?:\|([^\[\]\n]*))?\]\]")
+_UNSEEN: Final = re.compile(r"%%.*?%%|<!--.*?-->|[ \t]\^[\w-]+$", re.DOTALL | re.MULTILINE)
+"""Comments, and the names of blocks, which only links use."""
+
+_KNOWN = frozenset({"title", "kind", "people", "time", "date", "end", "place", "sensitivity", "tags", "aliases"})
+_IN_WORDS: Final = {"aliases": "Also called", "tags": "Tags:"}
 
 
 def read(path: Path, label: Label) -> Iterator[Entry]:
     """One file is one note, known by its path.
 
-    Front matter may give `title`, `kind`, `people`, `time` (or `date`), `end`, `place` and `sensitivity`. Without a
-    title, a first heading is it, or else the file's name.
+    Front matter may give `title`, `kind`, `people`, `time` (or `date`), `end`, `place` and `sensitivity`, and as vaults
+    have it `tags` and `aliases`. Without a title, a first heading is it, or else the file's name. A note that is named
+    after a day is of that day.
     """
     text = decoded(path.read_bytes()).replace("\r\n", "\n")
     if "\0" in text:
         yield Skipped(str(path), "it is not a text")
         return
-    fields: Mapping[str, Any] = {}
-    if (front := _FRONT_MATTER.match(text)) and path.suffix.lower() != ".txt":
-        try:
-            fields = _front_matter(front[1] or "")
-        except ValueError as error:
-            yield Skipped(str(path), str(error))
-            return
-        text = text[front.end() :]
+    try:
+        fields, text = _parted(text) if path.suffix.lower() != ".txt" else ({}, text)
+    except ValueError as error:
+        yield Skipped(str(path), str(error))
+        return
     text = tidied(text)
     heading = _HEADING.match(text)
     if heading and not fields.get("title"):
@@ -46,6 +52,13 @@ def read(path: Path, label: Label) -> Iterator[Entry]:
     if not text and not heading and not fields:
         yield Skipped(str(path), "it is empty")
         return
+    if _DAILY.match(path.stem) and not heading:
+        fields = {"time": path.stem, "title": path.stem, **fields}
+        title = fields["title"]
+    if path.suffix.lower() == ".txt":
+        text = without_title(text, str(title))
+    else:
+        title, text = _plain_links(title) if isinstance(title, str) else title, _told(text, fields)
     try:
         item = from_json({**fields, "title": title, "body": text, "source": str(path)}, kind="note", label=label)
     except ValueError as error:
@@ -54,12 +67,29 @@ def read(path: Path, label: Label) -> Iterator[Entry]:
     yield Item(item.record, f"file:{path}")
 
 
-def _front_matter(text: str) -> dict[str, Any]:
-    """The fields of a note's YAML head, dates as ISO texts; what is unknown is left out.
+def without_title(text: str, title: str) -> str:
+    """A text without its first line where that only repeats the title, as exports of notes have it."""
+    first, _, rest = text.partition("\n")
+    return rest.strip() if _letters(first) == _letters(title) else text
+
+
+def _letters(text: str) -> str:
+    """What is left of a title in the name of a file."""
+    return "".join(filter(str.isalnum, text)).lower()
+
+
+def _parted(text: str) -> tuple[dict[str, Any], str]:
+    """Front matter, and the text behind it.
 
     Raises:
-        ValueError: it is no YAML mapping. A label that cannot be read must not be passed over.
+        ValueError: the front matter is no YAML mapping. A label that cannot be read must not be passed over.
     """
+    front = _FRONT_MATTER.match(text)
+    return (_front_matter(front[1] or ""), text[front.end() :]) if front else ({}, text)
+
+
+def _front_matter(text: str) -> dict[str, Any]:
+    """The fields of a note's YAML head, dates as ISO texts; what is unknown is left out."""
     try:
         loaded = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):
@@ -71,6 +101,8 @@ def _front_matter(text: str) -> dict[str, Any]:
     fields = {name: _plain(value) for name, value in loaded.items() if name in _KNOWN}
     if "date" in fields:
         fields.setdefault("time", fields.pop("date"))
+    if "people" in fields:
+        fields["people"] = _unlinked(fields["people"])
     return fields
 
 
@@ -79,3 +111,46 @@ def _plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     return str(value) if isinstance(value, int | float) else value
+
+
+def _told(text: str, fields: Mapping[str, Any]) -> str:
+    """A note as its reader sees it: links as their words, then what is embedded, and its tags and other names."""
+    text = _UNSEEN.sub("", text)
+    files = [name.rsplit("/", 1)[-1] for name in _EMBEDDED.findall(text)]
+    parts = [_plain_links(_EMBEDDED.sub("", text)), f"Attached: {', '.join(files)}." if files else ""]
+    for field, words in _IN_WORDS.items():
+        if names := _names(fields.get(field)):
+            parts.append(f"{words} {', '.join(str(name).lstrip('#') for name in names)}.")
+    return tidied("\n".join(part for part in parts if part))
+
+
+def _plain_links(text: str) -> str:
+    """ "[[Keys|the spare key]]" as "the spare key (Keys)": both are words that a question may have."""
+
+    def shown(found: re.Match[str]) -> str:
+        target, section, words = (part.strip() for part in found.groups(default=""))
+        target = target.rsplit("/", 1)[-1] or section
+        return f"{words} ({target})" if words and target and words.lower() != target.lower() else words or target
+
+    return _LINK.sub(shown, text)
+
+
+def _unlinked(people: Any) -> Any:
+    """People who may be linked notes; YAML takes a link without quotes for a list in a list."""
+    if isinstance(people, str):
+        return _plain_links(people)
+    if not isinstance(people, list):
+        return people
+    flat = [person[0][0] if _is_link(person) else person for person in people]
+    return [_plain_links(person) if isinstance(person, str) else person for person in flat]
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 1 and isinstance(value[0], list) and len(value[0]) == 1
+
+
+def _names(value: Any) -> list[Any]:
+    """A list of YAML, or a text with commas."""
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    return [name for name in value if name is not None] if isinstance(value, list) else []

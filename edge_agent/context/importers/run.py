@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from edge_agent.context.importers.formats import READERS, READERS_VERSION
+from edge_agent.context.importers.formats import READERS_VERSION, reader_of
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.items import Item, Label
 from edge_agent.context.labels import Labels
@@ -157,7 +157,7 @@ def _files(paths: Sequence[Path]) -> tuple[list[Path], int]:
     for path in map(_absolute, paths):
         if path.is_dir():
             inside = [found for found in _walk(path) if found.stem.lower() not in _ABOUT_THE_FOLDER]
-            readable = [found for found in inside if found.suffix.lower() in READERS]
+            readable = [found for found in inside if reader_of(found)]
             files |= dict.fromkeys(readable)
             ignored += len(inside) - len(readable)
         elif path.exists():
@@ -176,7 +176,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _read(path: Path, label: Label) -> Iterator[Entry]:
     """The entries of one file; a file that cannot be read at all is one that is skipped."""
-    reader = READERS.get(path.suffix.lower())
+    reader = reader_of(path)
     if reader is None:
         yield Skipped(str(path), f"files that end in {path.suffix or 'nothing'} cannot be imported")
         return

@@ -13,6 +13,7 @@ from vobject.base import VObjectError  # type: ignore[import-untyped]
 from vobject.vcard import Address  # type: ignore[import-untyped]
 
 from edge_agent.context.importers.reading import Entry, Skipped
+from edge_agent.context.importers.takeout import home_of_contacts
 from edge_agent.context.importers.text import decoded, fingerprint
 from edge_agent.context.items import Item, Label
 from orchestrator.types import Record, Sensitivity
@@ -61,7 +62,7 @@ def _item(card: Any, path: Path, label: Label) -> Entry:
         sensitivity=label("contact", mark),
     )
     uid = _value(card, "uid")
-    return Item(record, f"vcf:{uid}" if uid else f"vcf:{path}#{fingerprint(name)}")
+    return Item(record, f"vcf:{uid}" if uid else f"vcf:{home_of_contacts(path)}#{fingerprint(name)}")
 
 
 def _lines(card: Any) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import watchfiles
 
-from edge_agent.context.importers.formats import READERS
+from edge_agent.context.importers.formats import reader_of
 from edge_agent.context.importers.run import ImportSummary, import_paths
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.types import Sensitivity
@@ -57,4 +57,4 @@ def watch(
 def _concerns(_: watchfiles.Change, path: str) -> bool:
     """Whether a change may be one of a file that is read, or of a folder."""
     name = Path(path)
-    return not name.name.startswith(".") and (not name.suffix or name.suffix.lower() in READERS or name.is_dir())
+    return not name.name.startswith(".") and (not name.suffix or reader_of(name) is not None or name.is_dir())

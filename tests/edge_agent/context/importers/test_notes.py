@@ -42,7 +42,7 @@ def test_front_matter_gives_fields(tmp_path: Path) -> None:
         "title: 2026\n---\nShe is fine.\n",
     )
     assert (found.kind, found.title, found.sensitivity) == ("diary", "2026", Sensitivity.PRIVATE)
-    assert (found.people, found.place, found.body) == (("Emma", "Jonas"), "Berlin", "She is fine.")
+    assert (found.people, found.place, found.body) == (("Emma", "Jonas"), "Berlin", "She is fine.\nTags: x.")
     assert found.time == datetime(2026, 4, 1).astimezone()
 
 
@@ -79,3 +79,35 @@ def test_lines_and_encodings_of_other_systems(tmp_path: Path) -> None:
 
 def test_three_dashes_in_a_text_file_are_text(tmp_path: Path) -> None:
     assert record(tmp_path, "---\ntitle: x\n---\ny", "a.txt").body.startswith("---")
+
+
+def test_a_note_of_a_vault_is_read_as_its_reader_sees_it(tmp_path: Path) -> None:
+    found = record(
+        tmp_path,
+        "---\ntags: [garden, '#home']\naliases: Seeds\npeople: ['[[Hilde Sommer|Oma]]', [[Tobi]]]\n---\n"
+        "# Planting [[Beans]]\nAsk [[people/Hilde Sommer|Oma Hilde]] %%not sure%% about [[Beans#When]]. ^b1\n"
+        "![[plan of the beds.png|300]]\n![[Watering]]\n#todo water\n",
+    )
+    assert found.title == "Planting Beans"
+    assert found.people == ("Oma (Hilde Sommer)", "Tobi")
+    assert found.body == (
+        "Ask Oma Hilde (Hilde Sommer)  about Beans.\n\nWatering\n#todo water\n"
+        "Attached: plan of the beds.png.\nAlso called Seeds.\nTags: garden, home."
+    )
+
+
+def test_a_daily_note_is_of_its_day(tmp_path: Path) -> None:
+    file = tmp_path / "2026-11-20.md"
+    file.write_text("Met [[Priya]] for lunch.")
+    (entry,) = read(file, Labels().label)
+    assert isinstance(entry, Item)
+    assert entry.record.time == datetime(2026, 11, 20).astimezone()
+    assert (entry.record.title, entry.record.body) == ("2026-11-20", "Met Priya for lunch.")
+
+
+def test_a_text_that_begins_with_its_name_says_it_once(tmp_path: Path) -> None:
+    file = tmp_path / "Keys, spare.txt"
+    file.write_text("Keys: spare\n\nwith Hilde")
+    (entry,) = read(file, Labels().label)
+    assert isinstance(entry, Item)
+    assert (entry.record.title, entry.record.body) == ("Keys, spare", "with Hilde")
