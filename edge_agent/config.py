@@ -167,6 +167,13 @@ class ServeSection(Section):
     """Listen beyond this machine without a key."""
 
 
+class McpSection(Section):
+    """`edgewise mcp`."""
+
+    share: Literal["public", "personal"] = "public"
+    """The most sensitive label that other programs see. Personal only where none of them sends on what it reads."""
+
+
 _PERIODS_S = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 
 
@@ -206,6 +213,7 @@ class Config(Settings):
     context: ContextSection = ContextSection()
     energy: EnergySection = EnergySection()
     serve: ServeSection = ServeSection()
+    mcp: McpSection = McpSection()
 
     @classmethod
     def load(cls, path: Path | str | None = None) -> Config:

@@ -1,4 +1,5 @@
-"""The journal: every decision, what it saw, and what came of it, so that it can be explained, replayed and learnt from.
+"""The journal: every decision, what it saw, and what came of it, so that it can be explained, replayed and learnt from;
+and what other programs were given.
 
 It holds ids, labels, numbers and reasons. The user's words are never in it: no question, no answer, no record (law 1).
 """
@@ -42,7 +43,21 @@ def create_journal(db: sqlite_utils.Database) -> None:
     """)
 
 
-SCHEMA: Final = Schema("journal", (create_journal,))
+def create_accesses(db: sqlite_utils.Database) -> None:
+    """One row a time that another program was given records, or added one; what it asked for is not kept."""
+    db.execute("""
+        CREATE TABLE accesses (
+            sequence INTEGER PRIMARY KEY,
+            at REAL NOT NULL,
+            client TEXT NOT NULL,
+            tool TEXT NOT NULL,
+            record_ids TEXT NOT NULL,
+            withheld INTEGER NOT NULL
+        ) STRICT
+    """)
+
+
+SCHEMA: Final = Schema("journal", (create_journal, create_accesses))
 
 _T = TypeVar("_T")
 _COLUMNS: Final = "id, at, decision, situation, ended_at, answer, error_type, error_message"
@@ -68,6 +83,19 @@ class StoredDecision:
     """The receipt: the answer, its text left out."""
     error_type: str = ""
     error_message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What another program on this device was given of the user's records."""
+
+    at: datetime
+    client: str
+    """What it calls itself."""
+    tool: str
+    record_ids: tuple[int, ...]
+    withheld: int
+    """How many records fitted that it may not see."""
 
 
 class Journal:
@@ -121,6 +149,30 @@ class Journal:
                 """,
                 [decision_id, now, now, error_type, message],
             )
+
+    def accessed(self, client: str, tool: str, record_ids: Sequence[int], *, withheld: int) -> None:
+        """Keep what another program is about to be given; once this returns, it is on the disk."""
+        with self._database.write() as db:
+            db.execute(
+                "INSERT INTO accesses (at, client, tool, record_ids, withheld) VALUES (?, ?, ?, ?, ?)",
+                [self._now(), client, tool, json.dumps(list(record_ids)), withheld],
+            )
+
+    def accesses(self, n: int) -> list[Access]:
+        """The latest `n` accesses of other programs, newest first."""
+        sql = "SELECT at, client, tool, record_ids, withheld FROM accesses ORDER BY sequence DESC LIMIT ?"
+        with self._database.lend() as db:
+            rows = db.execute(sql, [n]).fetchall()
+        return [
+            Access(
+                at=datetime.fromtimestamp(at, UTC),
+                client=client,
+                tool=tool,
+                record_ids=tuple(json.loads(record_ids)),
+                withheld=withheld,
+            )
+            for at, client, tool, record_ids, withheld in rows
+        ]
 
     def decision(self, decision_id: str) -> StoredDecision:
         """The decision with this id, and what came of it.

@@ -110,7 +110,11 @@ def imported_distributions(folder: str) -> Iterator[tuple[str, Set[str]]]:
                 yield f"{name_of(path)}:{top}", found
 
 
-PACKAGE_EXTRAS = {"orchestrator": ("config",), "cloud_gateway": ("gateway",), "edge_agent": ("models", "serve", "plot")}
+PACKAGE_EXTRAS = {
+    "orchestrator": ("config",),
+    "cloud_gateway": ("gateway",),
+    "edge_agent": ("models", "serve", "mcp", "plot"),
+}
 
 
 @pytest.mark.parametrize(("package", "extras"), PACKAGE_EXTRAS.items())

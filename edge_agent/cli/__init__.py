@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from edge_agent.cli import ask, chat, context, demo, doctor, eval, ledger, models, serve, why
+from edge_agent.cli import ask, chat, context, demo, doctor, eval, ledger, mcp, models, serve, why
 from edge_agent.cli.terminal import errors_to
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command("ask")(ask.ask)
 app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
+app.command("mcp")(mcp.mcp)
 app.add_typer(context.app, name="context", help="What the agent knows about its user.")
 app.add_typer(models.app, name="models", help="Models on this device.")
 app.command("why")(why.why)
