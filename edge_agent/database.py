@@ -35,6 +35,8 @@ _UNAVAILABLE: Final = {
     sqlite3.SQLITE_FULL: ("cannot grow: the disk is full", "free some space; nothing that was stored is lost"),
     sqlite3.SQLITE_IOERR: ("met an error of the disk", "check the disk; nothing that was stored is changed"),
 }
+_CREATING: Final = threading.Lock()
+"""Held while a file is made: no thread may have SQLite open it before it is closed here."""
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -46,6 +48,10 @@ class Schema:
     """What people call the store: "ledger"."""
     steps: tuple[Callable[[sqlite_utils.Database], None], ...]
     """What is here once is never edited, only followed by another step; its name is its name in the file."""
+    if_damaged: str = "put a copy in its place, or move it away: a new one is made"
+    """What to do about a damaged file."""
+    if_newer: str = "upgrade Edgewise"
+    """What to do about a file that a newer version wrote."""
 
     @property
     def migrations(self) -> Migrations:
@@ -70,6 +76,7 @@ class Database:
         *,
         busy_timeout_s: float = 10.0,
         prepare: Callable[[sqlite3.Connection], None] | None = None,
+        as_is: bool = False,
     ) -> None:
         """Open the file, and bring it up to date; where there is none, create it, readable by its owner only.
 
@@ -78,6 +85,7 @@ class Database:
             schema: its tables.
             busy_timeout_s: how long to wait for another process before giving up, in seconds.
             prepare: called with each new connection, for temporary tables and pragmas of its own.
+            as_is: open what is there, of whatever version and in whatever state: nothing is made or brought up to date.
 
         Raises:
             StoreCorrupt: the file is damaged, or is not such a store.
@@ -87,9 +95,12 @@ class Database:
         self._schema = schema
         self._busy_timeout_s = busy_timeout_s
         self._prepare = prepare
+        self._as_is = as_is
         self._idle: list[sqlite_utils.Database] = []
         self._lock = threading.Lock()
         self._closed = False
+        if as_is:
+            return
         try:
             self._migrate()
         except BaseException:
@@ -128,6 +139,16 @@ class Database:
             yield db
             db.commit()
 
+    def steps(self) -> tuple[str, ...]:
+        """The steps of the schema that the file has behind it, in their order; none where it is new.
+
+        Raises:
+            StoreCorrupt: the file is damaged, or is not such a store.
+            StoreUnavailable: it cannot be opened, or was written by a newer version.
+        """
+        with self.lend() as db:
+            return self._steps(db)
+
     def close(self) -> None:
         """Close what is idle now, and the rest when it comes back."""
         with self._lock:
@@ -152,30 +173,51 @@ class Database:
         db.close()
 
     def _connect(self) -> sqlite_utils.Database:
-        self._create_file()
-        connection = sqlite3.connect(
-            self.path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._use_write_ahead_log(connection)
-            connection.execute("PRAGMA foreign_keys = on")
-            connection.execute("PRAGMA secure_delete = on")  # what is removed is overwritten with zeros
-            if self._prepare is not None:
-                self._prepare(connection)
-            return sqlite_utils.Database(connection, execute_plugins=False)
-        except BaseException:
-            connection.close()
-            raise
+        while True:
+            opened = self._find_file()
+            connection = sqlite3.connect(
+                self.path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._set_up(connection)
+                if os.path.samestat(opened, os.stat(self.path)):
+                    return sqlite_utils.Database(connection, execute_plugins=False)
+            except BaseException:
+                connection.close()
+                raise
+            connection.close()  # another file took its place meanwhile: that one is wanted, not what was put aside
 
-    def _create_file(self) -> None:
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        if not self._as_is:
+            self._use_write_ahead_log(connection)
+        connection.execute("PRAGMA foreign_keys = on")
+        connection.execute("PRAGMA secure_delete = on")  # what is removed is overwritten with zeros
+        connection.execute("PRAGMA cell_size_check = on")  # damage is told where it lies, not where it leads
+        if self._prepare is not None:
+            self._prepare(connection)
+
+    def _find_file(self) -> os.stat_result:
+        """Which file it is that is about to be opened; a new one where there is none, for its owner's eyes."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            if not self._as_is:
+                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._create_file()
+            return os.stat(self.path)
+        except FileNotFoundError:
+            raise StoreUnavailable(f"there is no {self._schema.noun} {self.path}", remedy="check the path") from None
         except OSError as error:
             raise StoreUnavailable(
                 f"the {self._schema.noun} {self.path} cannot be opened: {error.strerror}",
                 remedy="allow reading and writing the file and its folder",
             ) from None
+
+    def _create_file(self) -> None:
+        """Make the file where there is none, and open no other: closing it would end SQLite's locks on it (POSIX).
+
+        Another process would then take itself for the last one, and remove the log that this one goes on writing.
+        """
+        with _CREATING, contextlib.suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
         """Changing the journal mode does not wait for others as everything else does, so the waiting is done here."""
@@ -191,24 +233,26 @@ class Database:
 
     def _migrate(self) -> None:
         """Bring the file up to date in one transaction: all pending steps happen, or none."""
-        migrations = self._schema.migrations
         with self.lend() as db:
-            pending = self._is_pending(db, migrations)
+            pending = self._is_pending(db)
         if pending:
             with self.write() as db:  # another process may have been quicker
-                if self._is_pending(db, migrations):
-                    migrations.apply(db)
+                if self._is_pending(db):
+                    self._schema.migrations.apply(db)
 
-    def _is_pending(self, db: sqlite_utils.Database, migrations: Migrations) -> bool:
-        applied = {step.name for step in migrations.applied(db)}
+    def _is_pending(self, db: sqlite_utils.Database) -> bool:
+        return len(self._steps(db)) < len(self._schema.steps)
+
+    def _steps(self, db: sqlite_utils.Database) -> tuple[str, ...]:
+        applied = {step.name for step in self._schema.migrations.applied(db)}
         if not applied and db.table_names():
             raise StoreCorrupt(
                 f"{self.path} is a database, but not a {self._schema.noun}", remedy="name another file, or move it away"
             )
-        known = {step.__name__ for step in self._schema.steps}
-        if applied - known:
-            raise StoreUnavailable(f"a newer version of Edgewise wrote {self.path}", remedy="upgrade Edgewise")
-        return applied != known
+        known = tuple(step.__name__ for step in self._schema.steps)
+        if applied - set(known):
+            raise StoreUnavailable(f"a newer version of Edgewise wrote {self.path}", remedy=self._schema.if_newer)
+        return tuple(name for name in known if name in applied)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -216,20 +260,25 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise self._in_our_words(error) from None
+            raise explained(error, self._schema, self.path) from None
 
-    def _in_our_words(self, error: sqlite3.Error) -> StoreError:
-        code = _primary_code(error)
-        if code in _DAMAGED:
-            return StoreCorrupt(
-                f"{self.path} is damaged, or is not a {self._schema.noun}",
-                remedy="put a copy in its place, or move it away: a new one is made",
-            )
-        if code in _UNAVAILABLE:
-            fault, remedy = _UNAVAILABLE[code]
-            return StoreUnavailable(f"the {self._schema.noun} {self.path} {fault}", remedy=remedy)
-        name = getattr(error, "sqlite_errorname", type(error).__name__)
-        return StoreError(f"the {self._schema.noun} {self.path} failed: {name}", remedy="report this as a bug")
+
+def explained(error: sqlite3.Error, schema: Schema, path: Path) -> StoreError:
+    """What SQLite says of the file at `path`, in our words."""
+    if is_damage(error):
+        return StoreCorrupt(f"{path} is damaged, or is not a {schema.noun}", remedy=schema.if_damaged)
+    code = _primary_code(error)
+    if code in _UNAVAILABLE:
+        fault, remedy = _UNAVAILABLE[code]
+        return StoreUnavailable(f"the {schema.noun} {path} {fault}", remedy=remedy)
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    return StoreError(f"the {schema.noun} {path} failed: {name}", remedy="report this as a bug")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file is at fault. A text that is no UTF-8 is damage too: Python finds that one, and gives no code."""
+    undecodable = isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
+    return undecodable or _primary_code(error) in _DAMAGED
 
 
 def _primary_code(error: sqlite3.Error) -> int:

@@ -17,6 +17,8 @@ COLUMNS = (
     *("sensitivity", "recurrence", "starts_at", "ends_at", "thread", "position"),
 )
 """The columns of `records` that come from an item, in the order of `to_row`."""
+_LATER = {"thread": "", "position": 0}
+"""Columns that stores of the first version lack."""
 
 _MAX_ID = 2**53
 """Ids stay exact in every JSON reader, and leave the store room to count on."""
@@ -83,6 +85,15 @@ def from_row(row: Mapping[str, Any]) -> Item:
         position=row["position"],
     )
     return Item(record, row["key"], row["recurrence"])
+
+
+def is_sound(row: Mapping[str, Any]) -> bool:
+    """Whether a row of `records` is one that `to_row` could have written: damage makes other types, and odd times."""
+    try:
+        written = dict(zip(COLUMNS, to_row(from_row({**_LATER, **row})), strict=True))
+    except (AttributeError, InvalidRequest, OverflowError, TypeError, ValueError):
+        return False
+    return all(row[name] == value for name, value in written.items() if name in row and name != "people")
 
 
 def to_json(item: Item) -> str:

@@ -149,4 +149,7 @@ RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
 SCHEMA: Final = Schema(
     "context store",
     (create_records, add_threads, create_vectors, add_sources, count_removals, add_occurrences),
+    if_damaged="put a backup in its place, `edgewise context restore FILE`, or save what can be read of it, "
+    "`edgewise context repair`",
+    if_newer="upgrade Edgewise, or put back a backup of this version: `edgewise context restore FILE`",
 )

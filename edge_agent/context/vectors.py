@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -34,6 +34,7 @@ _OF_RECORDS = "SELECT record_id, bytes FROM vectors WHERE model = ? AND record_i
 _LACKING = """
 FROM records WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.record_id = records.id AND vectors.model = ?)
 """
+_PAGE_OF = f"SELECT id, bytes, bits FROM vectors WHERE id > ? ORDER BY id LIMIT {_PAGE}"
 _COUNT_WITHOUT = f"SELECT count(*) {_LACKING}"
 _WITHOUT = f"SELECT id {_LACKING} ORDER BY id DESC LIMIT ?"
 _WITHOUT_OF = f"SELECT id {_LACKING} AND id IN (SELECT value FROM json_each(?))"
@@ -69,6 +70,33 @@ def count_without(connection: sqlite3.Connection, model: str) -> int:
 def cosines(connection: sqlite3.Connection, model: str, question: Vector, ids: Sequence[int]) -> dict[int, float]:
     """How close each record of `ids` is to the question, -1 to 1; what has no vector is left out."""
     return _closest(connection.execute(_OF_RECORDS, (model, json.dumps(list(ids)))), question)
+
+
+def torn(connection: sqlite3.Connection) -> list[int]:
+    """Ids of vectors whose two forms do not agree any more: the file was damaged where one of them lies."""
+    found: list[int] = []
+    last = 0
+    while rows := connection.execute(_PAGE_OF, (last,)).fetchall():
+        found += _torn(rows)
+        last = rows[-1][0]
+    return found
+
+
+def _torn(rows: Sequence[tuple[int, object, object]]) -> Iterator[int]:
+    """Of the rows, those whose bits are not the signs of their bytes; a byte of 0 was a little more, or less."""
+    whole: list[tuple[int, bytes, bytes]] = []
+    for row_id, parts, bits in rows:
+        if isinstance(parts, bytes) and isinstance(bits, bytes) and 0 < len(parts) == 8 * len(bits):
+            whole.append((row_id, parts, bits))
+        else:
+            yield row_id
+    if not whole:
+        return
+    signed = np.frombuffer(b"".join(parts for _, parts, _ in whole), np.int8)
+    positive = np.unpackbits(np.frombuffer(b"".join(bits for _, _, bits in whole), np.uint8)).astype(bool)
+    differs = np.where(positive, signed < 0, signed > 0)
+    starts = np.cumsum([0, *(len(parts) for _, parts, _ in whole[:-1])])
+    yield from (row[0] for row, odd in zip(whole, np.logical_or.reduceat(differs, starts), strict=True) if odd)
 
 
 class VectorIndex:

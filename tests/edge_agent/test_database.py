@@ -188,6 +188,19 @@ def test_threads_write_one_after_the_other(path: Path) -> None:
     database.close()
 
 
+def test_another_process_that_comes_and_goes_loses_nothing_of_ours(path: Path) -> None:
+    """The last one out removes the write-ahead log: nobody may take itself for the last while we are here."""
+    script = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT * FROM thing').fetchall())"
+    ask = [sys.executable, "-c", script, str(path)]
+    database = Database(path, FIRST)
+    with database.lend(), database.lend():  # the second connection is a new one
+        pass
+    assert subprocess.check_output(ask, text=True) == "[]\n"
+    put(database, "kept")
+    assert subprocess.check_output(ask, text=True) == "[('kept',)]\n"
+    database.close()
+
+
 def test_processes_that_open_a_new_file_at_once_all_get_it(path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; sys.stdin.readline(); from edge_agent.ledger import SqliteLedgerStore\n"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from edge_agent.cli.context import adding, exporting, forgetting, importing, looking
+from edge_agent.cli.context import adding, exporting, forgetting, importing, keeping, looking
 
-app = typer.Typer(help="Import, watch, add, search, list, forget and export personal records.", no_args_is_help=True)
+app = typer.Typer(
+    help="Import, watch, add, search, list, forget, export and keep safe personal records.", no_args_is_help=True
+)
 app.command("import")(importing.import_)
 app.command("watch")(importing.watch)
 app.command("add")(adding.add)
@@ -15,3 +17,7 @@ app.command("list")(looking.list_)
 app.command("forget")(forgetting.forget)
 app.command("export")(exporting.export)
 app.command("stats")(looking.stats)
+app.command("backup")(keeping.backup)
+app.command("restore")(keeping.restore)
+app.command("check")(keeping.check)
+app.command("repair")(keeping.repair)

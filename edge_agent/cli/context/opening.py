@@ -18,6 +18,13 @@ LabelOption = Annotated[
 ]
 
 
+def store_path(config: Path | None = None) -> Path:
+    """The file of the store that the configuration names."""
+    from edge_agent.config import Config
+
+    return Config.load(config).context_path
+
+
 def open_store(config: Path | None = None, *, embedding: bool = False) -> SqliteContextStore:
     """The store that the configuration names; `embedding`: with the model that compares meanings."""
     from edge_agent.config import Config

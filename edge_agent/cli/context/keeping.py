@@ -1,0 +1,132 @@
+"""`edgewise context backup`, `restore`, `check` and `repair`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from edge_agent.cli.context.opening import store_path
+from edge_agent.cli.context.shown import counted, print_json
+from edge_agent.cli.terminal import ConfigOption, JsonOption, console
+
+_SHOWN_IDS: Final = 20
+
+FileArgument = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="Another store, as a backup.", show_default=False)
+]
+
+
+def backup(
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="A new file, or a folder; by default `backups` beside the store.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Copy the store into one file, while it is used, and check the copy."""
+    from edge_agent.context.backup import backup as make
+
+    store = store_path(config)
+    target = path or store.parent / "backups"
+    if path is None or target.is_dir():
+        target = target / f"{store.stem}-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}{store.suffix}"
+    made = make(store, target)
+    if as_json:
+        print_json({"path": str(made.path), "records": made.records, "file_bytes": made.file_bytes})
+    else:
+        size = f"{made.file_bytes / 1e6:.1f} MB"
+        console().print(f"{counted(made.records, 'record')}, checked, in {made.path} ({size}).", markup=False)
+
+
+def restore(
+    path: Annotated[Path, typer.Argument(help="A backup.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Put a backup in the store's place; what was there is kept beside it."""
+    from edge_agent.context.backup import restore as put_back
+
+    done = put_back(path, store_path(config))
+    if as_json:
+        print_json({"records": done.records, "former": str(done.former) if done.former else None})
+        return
+    out = console()
+    out.print(f"The store holds {counted(done.records, 'record')} now.")
+    if done.former:
+        out.print(f"What was there before is in {done.former}; remove it when you need it no more.", markup=False)
+
+
+def check(file: FileArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Look through the whole store; the status is 1 if anything is wrong."""
+    from edge_agent.context.check import check as look_through
+
+    found = look_through(file or store_path(config))
+    if as_json:
+        print_json(
+            {
+                "path": str(found.path),
+                "sound": found.sound,
+                "records": found.records,
+                "faults": [{"part": fault.part, "text": fault.text} for fault in found.faults],
+            }
+        )
+    else:
+        out = console()
+        if found.sound:
+            out.print(f"{found.path} is sound: {counted(found.records, 'record')}.", markup=False)
+        for fault in found.faults:
+            out.print(fault.text, markup=False)
+        if found.faults:
+            named = f" {file}" if file else ""
+            out.print(
+                f"\n{counted(found.records, 'record')} can be read. `edgewise context repair{named}` saves them into a "
+                "new file; `edgewise context restore FILE` puts a backup in its place.",
+                markup=False,
+            )
+    if not found.sound:
+        raise typer.Exit(1)
+
+
+def repair(file: FileArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Build a damaged store anew from what can be read of it; the damaged file is kept beside it."""
+    from edge_agent.context.repair import repair as make_whole
+
+    path = file or store_path(config)
+    done = make_whole(path)
+    if as_json:
+        print_json(
+            {
+                "records": done.records,
+                "faults": [{"part": fault.part, "text": fault.text} for fault in done.faults],
+                "lost_record_ids": list(done.lost),
+                "dropped": done.dropped,
+                "former": str(done.former) if done.former else None,
+            }
+        )
+        return
+    out = console()
+    if not done.faults:
+        out.print(f"{path} is sound: nothing was to be done.", markup=False)
+        return
+    for fault in done.faults:
+        out.print(fault.text, markup=False)
+    out.print(f"\nThe store was made anew and holds {counted(done.records, 'record')}.")
+    _print_losses(done.lost, done.dropped)
+    out.print(f"The damaged file is {done.former}.", markup=False)
+
+
+def _print_losses(lost: tuple[int, ...], dropped: dict[str, int]) -> None:
+    out = console()
+    if lost:
+        shown = ", ".join(map(str, lost[:_SHOWN_IDS])) + (", …" if len(lost) > _SHOWN_IDS else "")
+        out.print(f"Lost: {counted(len(lost), 'record')}, with the ids {shown}.", style="red")
+        out.print("What came from files comes back when you import them again.")
+    else:
+        out.print("No record is known to be lost.")
+    for table, count in dropped.items():
+        if count:
+            out.print(f"Left out of {table}: {count:,}.")

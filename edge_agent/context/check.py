@@ -1,0 +1,157 @@
+"""Whether a store is whole: what SQLite and its full-text index say of the file, and what must hold of our records."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge_agent.context import items, salvage
+from edge_agent.context.schema import SCHEMA
+from edge_agent.database import Database, is_damage
+from orchestrator.errors import StoreCorrupt
+
+_SHOWN_IDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong."""
+
+    part: str
+    """Of the store: `file`, `pages`, `records`, `words`, `vectors`, or a table."""
+    text: str
+    """In plain words; nothing that was stored is quoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What a check found."""
+
+    path: Path
+    records: int
+    """That can be read."""
+    faults: tuple[Fault, ...]
+
+    @property
+    def sound(self) -> bool:
+        return not self.faults
+
+    @property
+    def said(self) -> str:
+        """The first fault, and how many more there are, within a sentence."""
+        more = f", and {len(self.faults) - 1} more" if self.faults[1:] else ""
+        return self.faults[0].text.rstrip(".") + more if self.faults else "nothing is wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """Rows of one table that belong to rows of another."""
+
+    table: str
+    orphaned: str
+    """True of a row whose other one is gone; in SQL."""
+    what: str
+
+
+BELONGINGS: Final = (
+    Belonging("vectors", "record_id NOT IN (SELECT id FROM records)", "vectors belong to no record"),
+    Belonging("source_items", "key NOT IN (SELECT key FROM records)", "entries of sources belong to no record"),
+    Belonging("source_items", "source_id NOT IN (SELECT id FROM sources)", "entries of sources belong to no source"),
+)
+"""What goes with something else."""
+
+
+def check(path: Path) -> Checkup:
+    """Look through a whole store and change nothing. Others may read it meanwhile; who writes may have to wait.
+
+    A store of an older version is looked at as it is.
+
+    Raises:
+        StoreUnavailable: there is none, it is in use for too long, read-only, or written by a newer version.
+    """
+    database = Database(path, SCHEMA, as_is=True)
+    try:
+        if not database.steps():
+            return Checkup(path, 0, ())
+        records, unreadable = _records(database)
+        return Checkup(path, records, (*_faults(database), *unreadable))
+    except StoreCorrupt as error:
+        return Checkup(path, 0, (Fault("file", f"{error.message}."),))
+    finally:
+        database.close()
+
+
+def _faults(database: Database) -> Iterator[Fault]:
+    looks: dict[str, Callable[[sqlite3.Connection], Iterator[Fault]]] = {
+        "pages": _pages,
+        "words": _words,
+        "belongings": _belongings,
+        "vectors": _vectors,
+    }
+    for part, look in looks.items():
+        try:
+            with database.lend() as db:
+                yield from look(db.conn)
+        except StoreCorrupt:
+            yield Fault(part, f"The {part} cannot be looked through: pages are damaged.")
+
+
+def _pages(connection: sqlite3.Connection) -> Iterator[Fault]:
+    """SQLite's own check of trees, indexes and constraints."""
+    found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+    if found != ["ok"]:
+        yield Fault("pages", f"SQLite finds damage in {_places(len(found))}, first: {' '.join(found[0].split())}.")
+
+
+def _words(connection: sqlite3.Connection) -> Iterator[Fault]:
+    """Whether the full-text index has the words of the records, and no others."""
+    try:
+        connection.execute("INSERT INTO records_fts (records_fts, rank) VALUES ('integrity-check', 1)")
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        yield Fault("words", "The index of words differs from the records: searching misses some of them.")
+
+
+def _belongings(connection: sqlite3.Connection) -> Iterator[Fault]:
+    present = salvage.tables(connection)
+    for rule in (rule for rule in BELONGINGS if rule.table in present):
+        (count,) = connection.execute(f"SELECT count(*) FROM {rule.table} WHERE {rule.orphaned}").fetchone()
+        if count:
+            yield Fault(rule.table, f"{count:,} {rule.what}.")
+    ruled = {rule.table for rule in BELONGINGS}
+    strays = Counter(row[0] for row in connection.execute("PRAGMA foreign_key_check") if row[0] not in ruled)
+    for table, count in strays.items():
+        yield Fault(table, f"{count:,} rows of {table} belong to nothing.")
+
+
+def _vectors(connection: sqlite3.Connection) -> Iterator[Fault]:
+    if not salvage.tables(connection).get("vectors"):
+        return
+    from edge_agent.context import vectors  # numpy
+
+    if torn := vectors.torn(connection):
+        yield Fault("vectors", f"{len(torn):,} vectors are damaged: their bits are not the signs of their bytes.")
+
+
+def _records(database: Database) -> tuple[int, list[Fault]]:
+    """How many records can be read, and which cannot."""
+    sound, broken = 0, []
+    with database.lend() as db:
+        for record_id, row in salvage.rows(db.conn, "records"):
+            if row is not None and items.is_sound(row):
+                sound += 1
+            else:
+                broken.append(record_id)
+    if not broken:
+        return sound, []
+    shown = ", ".join(map(str, broken[:_SHOWN_IDS])) + (", …" if len(broken) > _SHOWN_IDS else "")
+    return sound, [Fault("records", f"{len(broken):,} records cannot be read; their ids: {shown}.")]
+
+
+def _places(count: int) -> str:
+    return "one place" if count == 1 else f"{count:,} places"

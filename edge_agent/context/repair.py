@@ -1,0 +1,202 @@
+"""A store made whole again: what can be read of it is carried over into a new file, and the damaged one is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge_agent.context import items, salvage, swap
+from edge_agent.context.backup import empty_log
+from edge_agent.context.check import BELONGINGS, Fault, check
+from edge_agent.context.schema import SCHEMA
+from edge_agent.database import Database, Schema
+from orchestrator.errors import StoreCorrupt, StoreUnavailable
+
+_MAX_ID: Final = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What was done about a store."""
+
+    faults: tuple[Fault, ...]
+    """What was wrong; empty for a sound store, which is left alone."""
+    records: int
+    """That the store holds now."""
+    lost: tuple[int, ...]
+    """Ids of records that could not be read, as far as they are still known."""
+    dropped: dict[str, int]
+    """By table: other rows that could not be read or belonged to nothing."""
+    former: Path | None
+    """Where the damaged file is now."""
+
+
+def repair(path: Path) -> Repair:
+    """Build the store at `path` anew from what can be read of it; the damaged file is kept beside it.
+
+    Indexes are made anew, and what belongs to nothing is left out. Where records were lost, the next import reads their
+    files again, changed or not.
+
+    Raises:
+        StoreCorrupt: no record can be read; nothing was changed.
+        StoreUnavailable: there is no such store, or it is in use, or from a newer version, or the disk has no room for
+            a second one; nothing was changed.
+    """
+    empty_log(path)
+    before = _mark(path)
+    found = check(path)
+    if found.sound:
+        return Repair((), found.records, (), {}, None)
+    with swap.making(path) as partial:
+        lost, dropped = _rebuild(path, partial)
+        now = check(partial)
+        if not now.sound:
+            raise StoreCorrupt(f"{path} could not be repaired: {now.said}", remedy="report this as a bug")
+        if _mark(path) != before:
+            raise StoreUnavailable(f"{path} was written to meanwhile", remedy="end what uses it and try again")
+        return Repair(found.faults, now.records, lost, dropped, swap.exchange(partial, path))
+
+
+def _mark(path: Path) -> tuple[int, int, int]:
+    """Changes with the file and its log."""
+    log = path.with_name(path.name + "-wal")
+    try:
+        state = path.stat()
+        return state.st_size, state.st_mtime_ns, log.stat().st_size if log.exists() else 0
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path} cannot be read: {os.strerror(error.errno or 0).lower()}", remedy="check the path"
+        ) from None
+
+
+def _rebuild(path: Path, partial: Path) -> tuple[tuple[int, ...], dict[str, int]]:
+    """Make a new store of what can be read; ids of records that could not be, and what else was left out."""
+    damaged = Database(path, SCHEMA, as_is=True)
+    new = Database(partial, _schema_of(damaged))
+    try:
+        with damaged.lend() as source:
+            columns = {table: salvage.columns(source.conn, table) for table in salvage.tables(source.conn)}
+            with new.write() as target:
+                carried = _Carrying(source.conn, target.conn, columns)
+                carried.all()
+    finally:
+        new.close()
+        damaged.close()
+    if not carried.records:
+        raise StoreCorrupt(
+            f"no record of {path} can be read",
+            remedy="put a backup in its place, `edgewise context restore FILE`, or move it away: a new one is made",
+        )
+    Database(partial, SCHEMA).close()  # brings it up to date
+    return tuple(sorted(carried.lost)), dict(carried.dropped)
+
+
+def _schema_of(damaged: Database) -> Schema:
+    """The schema of the file's own version, which its rows fit; of this one where that cannot be known."""
+    try:
+        names = damaged.steps()
+    except StoreCorrupt:
+        return SCHEMA
+    return Schema(SCHEMA.noun, tuple(step for step in SCHEMA.steps if step.__name__ in names))
+
+
+class _Carrying:
+    """Rows on their way from a damaged store into a new one."""
+
+    def __init__(self, source: sqlite3.Connection, target: sqlite3.Connection, columns: dict[str, list[str]]) -> None:
+        """`target` is inside a transaction; `columns` are those of the tables of `source`."""
+        self._source, self._target, self._columns = source, target, columns
+        self.records: set[int] = set()
+        self.lost: set[int] = set()
+        self.dropped = Counter[str]()
+
+    def all(self) -> None:
+        """Carry every table over, and leave the new store consistent."""
+        self._target.execute("PRAGMA defer_foreign_keys = on")
+        with self._without_triggers():
+            for table, has_ids in salvage.tables(self._target).items():
+                if table in self._columns:
+                    self._carry(table, has_ids)
+            self._drop_orphans()
+        self._target.execute("INSERT INTO records_fts (records_fts) VALUES ('rebuild')")
+        self.lost |= self._known() - self.records
+        self._keep_numbering()
+        if self.lost and "sources" in self._columns:
+            self._target.execute("UPDATE sources SET state = ''")
+
+    @contextlib.contextmanager
+    def _without_triggers(self) -> Iterator[None]:
+        """Rows are carried over as they are: nothing follows from that."""
+        found = self._target.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in found:
+            self._target.execute(f"DROP TRIGGER {name}")
+        yield
+        for _, statement in found:
+            self._target.execute(statement)
+
+    def _carry(self, table: str, has_ids: bool) -> None:
+        names = [name for name in salvage.columns(self._target, table) if name in self._columns[table]]
+        insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        if not has_ids:
+            insert = insert.replace("INSERT", "INSERT OR IGNORE", 1)  # some are read twice
+            rows = ((0, row) for row in salvage.rows_without_ids(self._source, table))
+        else:
+            rows = salvage.rows(self._source, table)
+        for row_id, row in rows:
+            kept = row is not None and self._keep(table, insert, names, row)
+            if table == "records":
+                (self.records if kept else self.lost).add(row_id)
+            elif not kept:
+                self.dropped[table] += 1
+
+    def _keep(self, table: str, insert: str, names: list[str], row: salvage.Row) -> bool:
+        if table == "records" and not items.is_sound(row):
+            return False
+        try:
+            self._target.execute(insert, [row[name] for name in names])
+        except sqlite3.IntegrityError:  # a value that cannot be, or one that another row has
+            return False
+        return True
+
+    def _drop_orphans(self) -> None:
+        for rule in BELONGINGS:
+            if rule.table in self._columns:
+                gone = self._target.execute(f"DELETE FROM {rule.table} WHERE {rule.orphaned}").rowcount
+                self.dropped[rule.table] += gone
+        for table, row_id, *_ in self._target.execute("PRAGMA foreign_key_check").fetchall():
+            self._target.execute(f"DELETE FROM {table} WHERE rowid = ?", (row_id,))
+            self.dropped[table] += 1
+        if "vectors" in self._columns:
+            self._drop_torn_vectors()
+
+    def _drop_torn_vectors(self) -> None:
+        from edge_agent.context import vectors  # numpy
+
+        torn = json.dumps(vectors.torn(self._target))
+        gone = self._target.execute("DELETE FROM vectors WHERE id IN (SELECT value FROM json_each(?))", (torn,))
+        self.dropped["vectors"] += gone.rowcount
+
+    def _known(self) -> set[int]:
+        """Ids of records that the index of words knows of."""
+        try:
+            ids = {row_id for row_id, _ in salvage.rows(self._source, "records_fts_docsize")}
+        except sqlite3.Error:
+            return set()
+        return {row_id for row_id in ids if row_id < _MAX_ID}
+
+    def _keep_numbering(self) -> None:
+        """An id that was ever given is not given again, whether or not its row was saved."""
+        given = {"records": max(self._known() | self.lost | self.records, default=0)}
+        with contextlib.suppress(sqlite3.Error):
+            for table, last in self._source.execute("SELECT name, seq FROM sqlite_sequence").fetchall():
+                if isinstance(last, int) and last < _MAX_ID:
+                    given[table] = max(last, given.get(table, 0))
+        for table, last in given.items():
+            self._target.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (last, table))
