@@ -149,6 +149,7 @@ class _Carrying:
             rows = ((0, row) for row in salvage.rows_without_ids(self._source, table))
         else:
             rows = salvage.rows(self._source, table)
+        self._target.execute(f"DELETE FROM {table}")  # what a new store begins with
         for row_id, row in rows:
             kept = row is not None and self._keep(table, insert, names, row)
             if table == "records":

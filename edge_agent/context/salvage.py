@@ -79,19 +79,42 @@ def _page(connection: sqlite3.Connection, table: str, after: int) -> tuple[list[
 
 def _one_by_one(connection: sqlite3.Connection, table: str, after: int) -> tuple[list[_Values], int | None]:
     """The same, where rows or whole pages are broken."""
-    upto = after + _PAGE
-    found = [row for row_id in range(after + 1, upto + 1) for row in _row(connection, table, row_id)]
-    return found, upto if found else _beyond(connection, table, upto)
-
-
-def _row(connection: sqlite3.Connection, table: str, row_id: int) -> list[_Values]:
-    """One row, or its id alone where it cannot be read; nothing where there is none, or its page is broken."""
-    for wanted in ("rowid, *", "rowid"):
+    found: list[_Values] = []
+    while len(found) < _PAGE:
         try:
-            return connection.execute(f"SELECT {wanted} FROM {table} WHERE rowid = ?", (row_id,)).fetchall()
+            row_id = _next_id(connection, table, after)
         except sqlite3.Error:
-            continue
-    return []
+            return found, _beyond(connection, table, after)
+        if row_id is None:
+            return found, None
+        found.append(_row(connection, table, row_id))
+        after = row_id
+    return found, after
+
+
+def _next_id(connection: sqlite3.Connection, table: str, after: int) -> int | None:
+    """The next id, unless the one behind it is less: then that one, since a spoiled id would hide all behind it.
+
+    Raises:
+        sqlite3.Error: the page that it is on is broken.
+    """
+    query = f"SELECT rowid FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?"
+    try:
+        ids = connection.execute(query, (after, 2)).fetchall()
+    except sqlite3.Error:
+        ids = connection.execute(query, (after, 1)).fetchall()
+    return min((row_id for (row_id,) in ids if row_id > after), default=None)
+
+
+def _row(connection: sqlite3.Connection, table: str, row_id: int) -> _Values:
+    """One row with its id before it; the id alone, where the row cannot be read."""
+    try:
+        found: _Values | None = connection.execute(
+            f"SELECT rowid, * FROM {table} WHERE rowid = ?", (row_id,)
+        ).fetchone()
+    except sqlite3.Error:
+        found = None
+    return found or (row_id,)
 
 
 def _beyond(connection: sqlite3.Connection, table: str, after: int) -> int | None:

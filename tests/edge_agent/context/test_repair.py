@@ -81,7 +81,7 @@ def test_what_can_be_made_again_costs_no_record(lived_in: Path, statement: str) 
     assert check(lived_in).faults == ()
     assert texts(lived_in) == before
     with SqliteContextStore(lived_in) as store:
-        assert [record.id for record in store.search("thing7")] == [103]  # each source's notes in their turn
+        assert [record.id for record in store.search("thing7 note")] == [103]  # each source's notes in their turn
 
 
 def test_a_record_that_cannot_be_read_is_named_and_no_other_is_lost(lived_in: Path) -> None:
@@ -162,7 +162,7 @@ def test_what_is_no_store_is_not_repaired(tmp_path: Path) -> None:
     with pytest.raises(StoreCorrupt):
         repair(letter)
     change(tmp_path / "bills.db", "CREATE TABLE bills (amount)", "INSERT INTO bills VALUES (3)")
-    with pytest.raises(StoreCorrupt, match="no record of .* can be read"):
+    with pytest.raises(StoreCorrupt, match=r"no record of .* can be read"):
         repair(tmp_path / "bills.db")
     assert {file.name for file in tmp_path.iterdir()} == {"letter.db", "bills.db"}
 
