@@ -19,6 +19,8 @@ from edge_agent.context.schema import SCHEMA
 from edge_agent.database import Database, Schema
 from orchestrator.errors import StoreCorrupt, StoreUnavailable
 
+_MADE_AGAIN: Final = frozenset({"occurrences", "series"})
+"""Tables that are made again from the records, in a moment; a part of them would be taken for the whole."""
 _MAX_ID: Final = 2**53
 
 
@@ -41,8 +43,8 @@ class Repair:
 def repair(path: Path) -> Repair:
     """Build the store at `path` anew from what can be read of it; the damaged file is kept beside it.
 
-    Indexes are made anew, and what belongs to nothing is left out. Where records were lost, the next import reads their
-    files again, changed or not.
+    Indexes are made anew, and what belongs to nothing is left out. The next import reads every file again, changed or
+    not, and brings back what was lost of it.
 
     Raises:
         StoreCorrupt: no record can be read; nothing was changed.
@@ -122,13 +124,13 @@ class _Carrying:
         self._target.execute("PRAGMA defer_foreign_keys = on")
         with self._without_triggers():
             for table, has_ids in salvage.tables(self._target).items():
-                if table in self._columns:
+                if table in self._columns and table not in _MADE_AGAIN:
                     self._carry(table, has_ids)
             self._drop_orphans()
         self._target.execute("INSERT INTO records_fts (records_fts) VALUES ('rebuild')")
         self.lost |= self._known() - self.records
         self._keep_numbering()
-        if self.lost and "sources" in self._columns:
+        if "sources" in self._columns:
             self._target.execute("UPDATE sources SET state = ''")
 
     @contextlib.contextmanager
@@ -146,7 +148,9 @@ class _Carrying:
         insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
         if not has_ids:
             insert = insert.replace("INSERT", "INSERT OR IGNORE", 1)  # some are read twice
-            rows = ((0, row) for row in salvage.rows_without_ids(self._source, table))
+            rows: Iterator[tuple[int, salvage.Row | None]] = (
+                (0, row) for row in salvage.rows_without_ids(self._source, table)
+            )
         else:
             rows = salvage.rows(self._source, table)
         self._target.execute(f"DELETE FROM {table}")  # what a new store begins with

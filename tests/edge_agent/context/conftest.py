@@ -72,5 +72,5 @@ class CountingEmbedder:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """A vector of length 1 for each text, [texts, 64]."""
         seeds = [int.from_bytes(sha256(text.encode()).digest()[:8]) for text in texts]
-        made = np.stack([np.random.default_rng(seed).standard_normal(64) for seed in seeds])
-        return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+        made: NDArray[np.float64] = np.stack([np.random.default_rng(seed).standard_normal(64) for seed in seeds])
+        return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
