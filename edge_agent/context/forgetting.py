@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _SMALL_BYTES: Final = 64_000_000
-"""What remains of a store that is mostly empty is written anew up to this size: that happens in memory."""
+"""A store that takes no more than that can be written anew in memory."""
 _MOMENT_MS: Final = 1000
 _DELETE: Final = "DELETE FROM records WHERE id IN (SELECT value FROM json_each(?))"
 
@@ -71,41 +71,72 @@ def is_wiped(connection: sqlite3.Connection) -> bool:
     return bool(wiped)
 
 
-def wipe(connection: sqlite3.Connection, *, wait: bool = True) -> bool:
+def wipe(connection: sqlite3.Connection) -> bool:
     """Cut off the write-ahead log, with what was removed; False where that cannot be now: somebody reads from it.
 
+    A store that is mostly empty gives back its room.
+
     Args:
-        connection: outside of any transaction.
-        wait: a moment for those who read, who are seldom longer; or else only try.
+        connection: outside of any transaction. Those who read are waited for a moment; they are seldom longer.
     """
     count = removals(connection)
     try:
-        with _patience(connection, wait=wait):
-            _compact(connection)
-            (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(truncate)").fetchone()
-            if not busy:
-                connection.execute("UPDATE removals SET wiped = max(wiped, ?)", (count,))
-        return not busy
-    except sqlite3.OperationalError:  # locked, or no room to compact in: the removal itself stands
+        with _patience(connection, _MOMENT_MS):
+            if _pragma(connection, "freelist_count") > _pragma(connection, "page_count") // 2:
+                _write_anew(connection)
+            if not _cut_log(connection):
+                return False
+            _note_wiped(connection, count)
+            return True
+    except sqlite3.OperationalError:  # locked, or the disk is full: the removal itself stands
         return False
 
 
-def _compact(connection: sqlite3.Connection) -> None:
-    """Give back the room of a store that is mostly empty, unless somebody writes to it or the disk is full."""
-    pages, free, size = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
-    )
-    if free > pages // 2 and (pages - free) * size <= _SMALL_BYTES:
+def finish(connection: sqlite3.Connection) -> None:
+    """Wipe what was removed and not wiped, if nobody else is at work: then the next one does it.
+
+    The process that removed it was killed, or somebody was reading all the time, or it was another program, which may
+    have overwritten nothing: so the index, and a store of less than 64 MB, are written anew.
+    """
+    if is_wiped(connection):
+        return
+    count = removals(connection)
+    with _patience(connection, 0), suppress(sqlite3.OperationalError):
+        if _cut_log(connection):
+            merge_index(connection)
+            _write_anew(connection)
+            if _cut_log(connection):
+                _note_wiped(connection, count)
+
+
+def _cut_log(connection: sqlite3.Connection) -> bool:
+    """Move the log into the store and cut it off; whether that could be."""
+    (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(truncate)").fetchone()
+    return not busy
+
+
+def _note_wiped(connection: sqlite3.Connection, count: int) -> None:
+    connection.execute("UPDATE removals SET wiped = max(wiped, ?)", (count,))
+
+
+def _write_anew(connection: sqlite3.Connection) -> None:
+    """Write the whole store anew, where it is small and nobody else writes: that happens in memory."""
+    pages, free = _pragma(connection, "page_count"), _pragma(connection, "freelist_count")
+    if (pages - free) * _pragma(connection, "page_size") <= _SMALL_BYTES:
         with suppress(sqlite3.OperationalError):
             connection.execute("VACUUM")
 
 
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
 @contextmanager
-def _patience(connection: sqlite3.Connection, *, wait: bool) -> Iterator[None]:
-    """Within it, others' locks are waited for a moment, or not at all."""
-    (timeout_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+def _patience(connection: sqlite3.Connection, most_ms: int) -> Iterator[None]:
+    """Within it, others' locks are waited for that long at most."""
+    timeout_ms = _pragma(connection, "busy_timeout")
     try:
-        connection.execute(f"PRAGMA busy_timeout = {min(timeout_ms, _MOMENT_MS) if wait else 0}")
+        connection.execute(f"PRAGMA busy_timeout = {min(timeout_ms, most_ms)}")
         yield
     finally:
         connection.execute(f"PRAGMA busy_timeout = {timeout_ms}")

@@ -377,10 +377,9 @@ class SqliteContextStore:
             return forgetting.wipe(db.conn)
 
     def _finish_wiping(self) -> None:
-        """What a killed process, or a reader, kept from being wiped. It is no reason not to open."""
+        """What a killed process, a reader or another program kept from being wiped. It is no reason not to open."""
         with contextlib.suppress(StoreError), self._database.lend() as db:
-            if not forgetting.is_wiped(db.conn):
-                forgetting.wipe(db.conn, wait=False)
+            forgetting.finish(db.conn)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

@@ -100,7 +100,7 @@ def test_so_they_are_after_a_kill_right_behind_the_removal(tmp_path: Path) -> No
         "from edge_agent.context import forgetting\n"
         "from edge_agent.context.store import SqliteContextStore\n"
         "store = SqliteContextStore(sys.argv[1])\n"
-        "forgetting.wipe = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "forgetting.wipe = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "store.forget(int(sys.argv[2]))\n"
     )
     killed = subprocess.run([sys.executable, "-c", script, str(path), str(record_id)], check=False)
@@ -109,6 +109,19 @@ def test_so_they_are_after_a_kill_right_behind_the_removal(tmp_path: Path) -> No
     with SqliteContextStore(path) as store:
         assert store.stats().records == 50
         assert traces(tmp_path) == []
+
+
+def test_what_another_program_removed_without_a_trace_of_care_is_wiped_at_the_next_opening(tmp_path: Path) -> None:
+    path = tmp_path / "context.db"
+    with SqliteContextStore(path) as store:
+        record_id = fill(store)
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("PRAGMA secure_delete = off")
+        other.execute("DELETE FROM records WHERE id = ?", [record_id])
+    assert traces(tmp_path)
+    with SqliteContextStore(path) as store:
+        assert traces(tmp_path) == []
+        assert len(store.search("ordinary words", limit=100)) == 50
 
 
 def test_what_a_file_holds_no_more_is_gone_too(store: SqliteContextStore, tmp_path: Path) -> None:
