@@ -70,7 +70,9 @@ async def assemble(
     """
     clock = SystemClock()
     embedder = await asyncio.to_thread(open_embedder, config, progress)
-    context = resources.enter_context(SqliteContextStore(config.context_path, embedder=embedder))
+    context = resources.enter_context(
+        SqliteContextStore(config.context_path, embedder=embedder, encryption=config.context_encryption)
+    )
     if embedder is not None:
         await resources.enter_async_context(Backfill(context, clock))
     ledger = Ledger(resources.enter_context(SqliteLedgerStore.open(config.ledger_path)), config.budget_windows, clock)

@@ -10,16 +10,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
+from edge_agent.driver import Encryption
 from edge_agent.home import home
+from edge_agent.keys import key_source
 from orchestrator.budget import Resource, Window
 from orchestrator.settings import Section, Settings
 from orchestrator.types import Budget, RoutePreference, Sampling
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+
+
+def _a_key_source(words: str) -> str:
+    """Wrong words are an error at the start, not when a store is first opened."""
+    key_source(words)
+    return words
 
 
 class ProviderSection(Section):
@@ -136,6 +144,15 @@ class PricesSection(Section):
     leave_usd: NotNegative = 0.001
 
 
+class EncryptionSection(Section):
+    """Encryption at rest of the personal-context store; an encrypted store is recognised without being announced."""
+
+    required: bool = False
+    """A new store is encrypted, and one that is not is refused."""
+    key_from: Annotated[str, AfterValidator(_a_key_source)] = "keyring"
+    """Where the key is kept: `keyring`, `file:PATH`, `env:NAME`, or `passphrase` to be asked."""
+
+
 class ContextSection(Section):
     """The personal-context store."""
 
@@ -146,6 +163,7 @@ class ContextSection(Section):
     """The catalog name of the model that compares meanings; empty for recall by words, people and times alone."""
     records_tokens: int = Field(default=400, ge=0)
     """At most this much of a prompt is records."""
+    encryption: EncryptionSection = EncryptionSection()
 
 
 class EnergySection(Section):
@@ -239,6 +257,12 @@ class Config(Settings):
     def context_path(self) -> Path:
         """Where the personal-context store lives."""
         return self.context.path or self._state / "context.db"
+
+    @property
+    def context_encryption(self) -> Encryption:
+        """How the personal-context store is opened where it is encrypted."""
+        section = self.context.encryption
+        return Encryption(key_source(section.key_from), required=section.required)
 
     @property
     def ledger_path(self) -> Path:

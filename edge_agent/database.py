@@ -11,7 +11,6 @@ import contextlib
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,9 @@ from typing import Final
 import sqlite_utils
 from sqlite_utils import Migrations
 
+from edge_agent.driver import Encryption, Opener, primary_code
+from edge_agent.replacing import sweep
 from orchestrator.errors import StoreCorrupt, StoreError, StoreUnavailable
-
-_RETRY_S: Final = 0.01
-_PRIMARY_CODE: Final = 0xFF
-"""SQLite's extended result codes carry the primary one in their low byte."""
 
 _UNAVAILABLE: Final = {
     sqlite3.SQLITE_BUSY: ("is locked by another program", "close that program, or try again"),
@@ -74,6 +71,7 @@ class Database:
         path: Path,
         schema: Schema,
         *,
+        encryption: Encryption | None = None,
         busy_timeout_s: float = 10.0,
         prepare: Callable[[sqlite3.Connection], None] | None = None,
         as_is: bool = False,
@@ -83,17 +81,19 @@ class Database:
         Args:
             path: the file; missing folders are made.
             schema: its tables.
+            encryption: how it is opened where it is encrypted; None where it never is.
             busy_timeout_s: how long to wait for another process before giving up, in seconds.
             prepare: called with each new connection, for temporary tables and pragmas of its own.
             as_is: open what is there, of whatever version and in whatever state: nothing is made or brought up to date.
 
         Raises:
             StoreCorrupt: the file is damaged, or is not such a store.
-            StoreUnavailable: locked, read-only, no space, or written by a newer version.
+            StoreLocked: it is encrypted, and its key cannot be had; or it is not, and has to be.
+            StoreUnavailable: in use, read-only, no space, or written by a newer version.
         """
         self.path = path
         self._schema = schema
-        self._busy_timeout_s = busy_timeout_s
+        self._opener = Opener(path, encryption, busy_timeout_s=busy_timeout_s, as_is=as_is)
         self._prepare = prepare
         self._as_is = as_is
         self._idle: list[sqlite_utils.Database] = []
@@ -103,9 +103,15 @@ class Database:
             return
         try:
             self._migrate()
+            self._sweep()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the file is."""
+        return self._opener.key is not None
 
     @contextlib.contextmanager
     def lend(self) -> Iterator[sqlite_utils.Database]:
@@ -175,9 +181,7 @@ class Database:
     def _connect(self) -> sqlite_utils.Database:
         while True:
             opened = self._find_file()
-            connection = sqlite3.connect(
-                self.path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
-            )
+            connection = self._opener.connect()
             try:
                 self._set_up(connection)
                 if os.path.samestat(opened, os.stat(self.path)):
@@ -188,8 +192,6 @@ class Database:
             connection.close()  # another file took its place meanwhile: that one is wanted, not what was put aside
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
-        if not self._as_is:
-            self._use_write_ahead_log(connection)
         connection.execute("PRAGMA foreign_keys = on")
         connection.execute("PRAGMA secure_delete = on")  # what is removed is overwritten with zeros
         connection.execute("PRAGMA cell_size_check = on")  # damage is told where it lies, not where it leads
@@ -219,17 +221,15 @@ class Database:
         with _CREATING, contextlib.suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
-    def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
-        """Changing the journal mode does not wait for others as everything else does, so the waiting is done here."""
-        until_s = time.monotonic() + self._busy_timeout_s
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = wal")
-                return
-            except sqlite3.OperationalError as error:
-                if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
-                    raise
-                time.sleep(_RETRY_S)
+    def _sweep(self) -> None:
+        """Remove what a killed conversion left: see `replacing`. Our open connection keeps another from running."""
+        try:
+            sweep(self.path)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"what an interrupted conversion of {self.path} left cannot be removed: {error.strerror}",
+                remedy="allow writing to its folder",
+            ) from None
 
     def _migrate(self) -> None:
         """Bring the file up to date in one transaction: all pending steps happen, or none."""
@@ -267,7 +267,7 @@ def explained(error: sqlite3.Error, schema: Schema, path: Path) -> StoreError:
     """What SQLite says of the file at `path`, in our words."""
     if is_damage(error):
         return StoreCorrupt(f"{path} is damaged, or is not a {schema.noun}", remedy=schema.if_damaged)
-    code = _primary_code(error)
+    code = primary_code(error)
     if code in _UNAVAILABLE:
         fault, remedy = _UNAVAILABLE[code]
         return StoreUnavailable(f"the {schema.noun} {path} {fault}", remedy=remedy)
@@ -278,9 +278,4 @@ def explained(error: sqlite3.Error, schema: Schema, path: Path) -> StoreError:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file is at fault. A text that is no UTF-8 is damage too: Python finds that one, and gives no code."""
     undecodable = isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
-    return undecodable or _primary_code(error) in _DAMAGED
-
-
-def _primary_code(error: sqlite3.Error) -> int:
-    """The primary result code; `SQLITE_OK` where it was Python's module that complained."""
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY_CODE
+    return undecodable or primary_code(error) in _DAMAGED

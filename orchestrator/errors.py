@@ -13,7 +13,8 @@ EdgewiseError
 │   └── InferenceFailed       the runtime failed, or the logits are not numbers
 ├── StoreError                the personal-context store, the ledger or the journal
 │   ├── StoreCorrupt          the file is damaged or not a store
-│   ├── StoreUnavailable      locked, read-only, full or from a newer version
+│   ├── StoreUnavailable      in use, read-only, full or from a newer version
+│   ├── StoreLocked           encrypted, and its key is missing or wrong, or cannot be used here
 │   ├── RecordNotFound        no record or decision with that id
 │   └── ImportFailed          a source could not be read at all
 ├── PrivacyError
@@ -112,7 +113,12 @@ class StoreCorrupt(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """Locked, read-only, full, or written by a newer version."""
+    """In use by another program, read-only, full, or written by a newer version."""
+
+
+class StoreLocked(StoreError):
+    """Encrypted, and its key is missing or wrong, or what decrypts it is not installed; or not encrypted, as it should
+    be."""
 
 
 class RecordNotFound(StoreError):

@@ -113,7 +113,7 @@ def imported_distributions(folder: str) -> Iterator[tuple[str, Set[str]]]:
 PACKAGE_EXTRAS = {
     "orchestrator": ("config",),
     "cloud_gateway": ("gateway",),
-    "edge_agent": ("models", "serve", "mcp", "plot"),
+    "edge_agent": ("models", "serve", "mcp", "encryption", "plot"),
 }
 
 
@@ -167,7 +167,7 @@ def test_every_direct_dependency_is_explained() -> None:
     [
         ("orchestrator.client", {"onnxruntime", "sqlite_utils", "numpy", "pydantic"}),
         ("cloud_gateway.cli", {"onnxruntime", "sqlite_utils", "numpy"}),
-        ("edge_agent.cli", {"onnxruntime", "onnx", "gguf", "huggingface_hub", "uvicorn"}),
+        ("edge_agent.cli", {"onnxruntime", "onnx", "gguf", "huggingface_hub", "uvicorn", "sqlcipher3", "keyring"}),
     ],
 )
 def test_importing_a_front_door_leaves_heavy_packages_alone(module: str, heavy: set[str]) -> None:

@@ -141,7 +141,7 @@ def _stores(config: Config) -> list[tuple[str, str]]:
     if not config.context_path.exists():
         return [("records", f"none yet, in {config.context_path}")]
     try:
-        with SqliteContextStore(config.context_path) as store:
+        with SqliteContextStore(config.context_path, encryption=config.context_encryption) as store:
             return [("records", f"{store.stats().records} in {config.context_path}")]
     except EdgewiseError as error:
         return [("records", str(error))]

@@ -14,13 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from edge_agent.context import candidates, forgetting, items, occurrences, recall, sources
+from edge_agent.context import candidates, forgetting, items, occurrences, recall, sources, statistics
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.items import Item
 from edge_agent.context.schema import SCHEMA
 from edge_agent.context.search import matching
 from edge_agent.context.selection import Selection, Which, selected
 from edge_agent.context.sources import Reading
+from edge_agent.context.statistics import StoreStats
 from edge_agent.database import Database
 from orchestrator.errors import InvalidRequest, RecordNotFound, StoreError
 from orchestrator.types import Recalled, Record
@@ -28,6 +29,7 @@ from orchestrator.types import Recalled, Record
 if TYPE_CHECKING:
     import sqlite_utils
 
+    from edge_agent.driver import Encryption
     from orchestrator.ports import Embedder
 
 _COLUMNS = ", ".join(items.COLUMNS)
@@ -53,40 +55,37 @@ class PutCounts:
         return PutCounts(self.added + other.added, self.updated + other.updated, self.unchanged + other.unchanged)
 
 
-@dataclass(frozen=True, slots=True)
-class StoreStats:
-    """What a store holds."""
-
-    path: Path
-    records: int
-    by_kind: dict[str, int]
-    by_sensitivity: dict[str, int]
-    embedded: int
-    """Records that can be found by meaning."""
-    file_bytes: int
-    """The database and its write-ahead log."""
-
-
 class SqliteContextStore:
     """Records in a SQLite file; a `ContextStore` of `orchestrator.ports`.
 
     Any number of threads may share one object, and any number of processes one file.
     """
 
-    def __init__(self, path: Path | str, *, embedder: Embedder | None = None, busy_timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        embedder: Embedder | None = None,
+        encryption: Encryption | None = None,
+        busy_timeout_s: float = 10.0,
+    ) -> None:
         """Open the store at `path`, and create it where there is none.
 
         Args:
             path: the database file.
             embedder: compares questions and records in meaning; without it, words, people and times alone count.
+            encryption: how it is opened where it is encrypted.
             busy_timeout_s: how long to wait for another process's write, in seconds.
 
         Raises:
             StoreCorrupt: the file is damaged, or something else.
-            StoreUnavailable: it is locked, read-only, on a full disk, or from a newer version.
+            StoreLocked: it is encrypted, and its key cannot be had; or it is not, and has to be.
+            StoreUnavailable: it is in use, read-only, on a full disk, or from a newer version.
         """
         self.path = Path(path)
-        self._database = Database(self.path, SCHEMA, busy_timeout_s=busy_timeout_s, prepare=_prepare)
+        self._database = Database(
+            self.path, SCHEMA, encryption=encryption, busy_timeout_s=busy_timeout_s, prepare=_prepare
+        )
         self._finish_wiping()
         self._meaning = None
         if embedder is not None:
@@ -361,15 +360,7 @@ class SqliteContextStore:
             StoreError: the store cannot be read.
         """
         with self._database.lend() as db:
-            files = [self.path, self.path.with_name(self.path.name + "-wal")]
-            return StoreStats(
-                path=self.path,
-                records=db.table("records").count,
-                by_kind=_counts(db, "kind"),
-                by_sensitivity=_counts(db, "sensitivity"),
-                embedded=int(db.execute("SELECT count(DISTINCT record_id) FROM vectors").fetchone()[0]),
-                file_bytes=sum(file.stat().st_size for file in files if file.exists()),
-            )
+            return statistics.gather(db, self.path, encrypted=self._database.encrypted)
 
     def _wipe(self) -> bool:
         """What was removed leaves the files. False: others read all the time, so that happens at the next opening."""
@@ -431,10 +422,6 @@ def _recalled(db: sqlite_utils.Database, hits: Sequence[recall.Hit]) -> list[Rec
         for hit in hits
         if (item := found.get(hit.record_id)) is not None
     ]
-
-
-def _counts(db: sqlite_utils.Database, column: str) -> dict[str, int]:
-    return dict(db.execute(f"SELECT {column}, count(*) FROM records GROUP BY {column} ORDER BY 2 DESC, 1").fetchall())
 
 
 def _missing(record_id: int) -> RecordNotFound:

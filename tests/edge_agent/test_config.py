@@ -8,6 +8,8 @@ import pytest
 
 from edge_agent.assembly import providers_of
 from edge_agent.config import Config
+from edge_agent.driver import Encryption
+from edge_agent.keys import Variable
 from edge_agent.slm.providers import Provider
 from orchestrator.budget import Resource
 from orchestrator.errors import ConfigError
@@ -93,3 +95,13 @@ def test_a_provider_that_nobody_knows(tmp_path: Path) -> None:
     file.write_text("model: {providers: [opnvino]}\n")
     with pytest.raises(ConfigError, match="opnvino"):
         providers_of(Config.load(file).model)
+
+
+def test_where_the_key_comes_from_is_checked_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text("context: {encryption: {key_from: hunter2}}")
+    with pytest.raises(ConfigError, match="comes from nowhere that is known") as refused:
+        Config.load(file)
+    assert "hunter2" not in str(refused.value)
+    file.write_text("context: {encryption: {required: true, key_from: 'env:STORE_KEY'}}")
+    assert Config.load(file).context_encryption == Encryption(Variable("STORE_KEY"), required=True)

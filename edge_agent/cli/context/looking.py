@@ -41,6 +41,7 @@ def stats(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(
             {
                 "path": str(found.path),
+                "encrypted": found.encrypted,
                 "records": found.records,
                 "by_kind": found.by_kind,
                 "by_sensitivity": found.by_sensitivity,
@@ -59,4 +60,5 @@ def stats(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         table.add_section()
     shown = console()
     shown.print(table)
-    shown.print(f"{found.file_bytes / 1e6:.1f} MB in {found.path}", markup=False)
+    how = ", encrypted" if found.encrypted else ""
+    shown.print(f"{found.file_bytes / 1e6:.1f} MB in {found.path}{how}", markup=False)

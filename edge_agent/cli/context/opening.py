@@ -31,9 +31,10 @@ def open_store(config: Path | None = None, *, embedding: bool = False) -> Sqlite
     from edge_agent.context.store import SqliteContextStore
 
     chosen = Config.load(config)
-    if not embedding:
-        return SqliteContextStore(chosen.context_path)
-    from edge_agent.assembly import open_embedder
-    from edge_agent.cli.progress import shown_progress
+    embedder = None
+    if embedding:
+        from edge_agent.assembly import open_embedder
+        from edge_agent.cli.progress import shown_progress
 
-    return SqliteContextStore(chosen.context_path, embedder=open_embedder(chosen, shown_progress()))
+        embedder = open_embedder(chosen, shown_progress())
+    return SqliteContextStore(chosen.context_path, embedder=embedder, encryption=chosen.context_encryption)

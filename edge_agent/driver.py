@@ -1,0 +1,206 @@
+"""The one way in which a SQLite file is opened: by Python's own driver, or by SQLCipher's where it is encrypted.
+
+SQLCipher (zetetic.net/sqlcipher) encrypts every page of the file and of its logs with AES-256 in CBC mode, and signs it
+with HMAC-SHA512. Both drivers give connections of the same shape; their exceptions have the same names and codes, but
+no class in common, so `errors()` lists both roots.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge_agent.keys import KEY_BYTES, Key, KeySource, not_installed
+from orchestrator.errors import StoreLocked
+
+_RETRY_S: Final = 0.01
+_PRIMARY_CODE: Final = 0xFF
+"""SQLite's extended result codes carry the primary one in their low byte."""
+_PAGE_BYTES: Final = 4096
+_PLAIN_HEADER: Final = b"SQLite format 3\0"
+_LEAST_KINDS_OF_BYTES: Final = 240
+"""4,096 random bytes lack a given value with a chance of one in ten million; text and tables have far fewer kinds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """How a store that may be encrypted is opened."""
+
+    keys: KeySource
+    """Asked only where the file turns out to be encrypted, or is to be."""
+    required: bool = False
+    """A new file is encrypted, and one that is not is refused."""
+
+
+class Opener:
+    """Opens connections to one file. Whether it is encrypted, and with which key, is found out with the first.
+
+    Not for several threads until the first connection is there.
+    """
+
+    def __init__(
+        self, path: Path, encryption: Encryption | None, *, busy_timeout_s: float, as_is: bool = False
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            path: the file, which is there.
+            encryption: None where the file is never encrypted.
+            busy_timeout_s: how long to wait for another process, in seconds.
+            as_is: leave the file without a write-ahead log, if it has none.
+        """
+        self.key: Key | None = None
+        """The file's, once there was a connection; None where it is plain."""
+        self._path = path
+        self._encryption = encryption
+        self._busy_timeout_s = busy_timeout_s
+        self._as_is = as_is
+        self._found_out = False
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection in autocommit mode.
+
+        Raises:
+            StoreLocked: the file is encrypted, and its key cannot be had or is another; or it is not, and has to be.
+            sqlite3.Error: the file cannot be read.
+        """
+        if self._found_out:
+            return self._connect(self.key)
+        connection = self._first()
+        self._found_out = True
+        return connection
+
+    def _first(self) -> sqlite3.Connection:
+        if self._encryption is not None and self._encryption.required:
+            return self._unlock(self._encryption.keys)
+        try:
+            return self._connect(None)
+        except sqlite3.Error as error:
+            if primary_code(error) != sqlite3.SQLITE_NOTADB:
+                raise
+            page = _first_page(self._path)
+            if page.startswith(_PLAIN_HEADER):
+                return self._connect(None)  # it was decrypted while we waited for it
+            if not _looks_encrypted(page):
+                raise
+        if self._encryption is None:
+            raise StoreLocked(f"{self._path} is encrypted", remedy="open it with its key")
+        return self._unlock(self._encryption.keys)
+
+    def _unlock(self, keys: KeySource) -> sqlite3.Connection:
+        """Open the file with the key that `keys` give; a new file becomes encrypted with it."""
+        salt, secret = self._salt_and_secret(keys)
+        while True:
+            self.key = Key.of(secret, salt)
+            try:
+                return self._connect(self.key)
+            except sqlite3.Error as error:
+                if primary_code(error) != sqlite3.SQLITE_NOTADB:
+                    raise
+            tried, salt = salt, _salt(self._path)
+            if salt == tried:
+                raise self._why_not(keys)
+            # Another process was quicker to make the file.
+
+    def _salt_and_secret(self, keys: KeySource) -> tuple[bytes, str]:
+        if not self._path.stat().st_size:
+            return _salt(self._path), keys.make()
+        try:
+            return _salt(self._path), keys.secret()
+        except StoreLocked as error:
+            raise StoreLocked(
+                f"{self._path} is encrypted, and {error.message}",
+                remedy=f"{error.remedy}; or name another place of its key: `context.encryption.key_from`",
+            ) from None
+
+    def _why_not(self, keys: KeySource) -> StoreLocked:
+        if _first_page(self._path).startswith(_PLAIN_HEADER):
+            return StoreLocked(
+                f"{self._path} is not encrypted, and the configuration requires it",
+                remedy="`edgewise context encrypt` converts it",
+            )
+        return StoreLocked(
+            f"{keys} does not open {self._path}: it was encrypted with another key, or its first page is damaged",
+            remedy="bring the key that it was encrypted with, or a copy of the file",
+        )
+
+    def _connect(self, key: Key | None) -> sqlite3.Connection:
+        connection = dial(self._path, key, busy_timeout_s=self._busy_timeout_s)
+        try:
+            if self._as_is:
+                connection.execute("PRAGMA schema_version").fetchone()  # shows whether the key fits
+            else:
+                self._use_write_ahead_log(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
+        """Changing the journal mode does not wait for others as everything else does, so the waiting is done here."""
+        until_s = time.monotonic() + self._busy_timeout_s
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = wal")
+                return
+            except sqlite3.Error as error:
+                if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                    raise
+                time.sleep(_RETRY_S)
+
+
+def dial(path: Path, key: Key | None, *, busy_timeout_s: float, sqlcipher: bool = False) -> sqlite3.Connection:
+    """A bare connection in autocommit mode; whether the key fits shows with the first statement.
+
+    Args:
+        path: the file; SQLite makes one that is missing.
+        key: None for a plain file.
+        busy_timeout_s: how long to wait for another process, in seconds.
+        sqlcipher: have SQLCipher open a plain file too, so that one connection can hold a plain and an encrypted one.
+
+    Raises:
+        StoreLocked: SQLCipher is needed, and not installed.
+    """
+    if key is None and not sqlcipher:
+        return sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+    try:
+        from edge_agent.sqlcipher import connect  # 20 MB: only where something is encrypted
+    except ImportError:
+        raise not_installed() from None
+    connection = connect(path, busy_timeout_s=busy_timeout_s)
+    if key is not None:
+        connection.execute(f'PRAGMA key = "{key.literal}"')
+    return connection
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """The primary result code; `SQLITE_OK` where it was Python's module that complained."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY_CODE
+
+
+def _salt(path: Path) -> bytes:
+    """The salt of an encrypted file; a random one for an empty file.
+
+    SQLCipher reads it. If we did, closing our file descriptor would drop the locks that this process has on the file
+    through other connections (sqlite.org/howtocorrupt.html, 2.2).
+    """
+    connection = dial(path, None, busy_timeout_s=0.0, sqlcipher=True)
+    try:
+        connection.execute(f"PRAGMA key = \"x'{bytes(KEY_BYTES).hex()}'\"")  # any key: it has to have one to tell
+        return bytes.fromhex(connection.execute("PRAGMA cipher_salt").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def _looks_encrypted(page: bytes) -> bool:
+    """Whether the first page of what is no SQLite database is of random bytes."""
+    return len(page) == _PAGE_BYTES and len(set(page)) >= _LEAST_KINDS_OF_BYTES
+
+
+def _first_page(path: Path) -> bytes:
+    """Only for a file that this process failed to open: see `_salt`."""
+    with path.open("rb") as file:
+        return file.read(_PAGE_BYTES)
