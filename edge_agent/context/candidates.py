@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,11 +33,14 @@ CREATE VIRTUAL TABLE temp.asked_stems USING fts5vocab (temp, asked, instance);
 """
 _RANKED = f"SELECT rowid, -{RANK} AS score FROM records_fts WHERE records_fts MATCH ? ORDER BY score DESC LIMIT ?"
 _HAPPENING = """
-SELECT id, starts_at FROM records
+SELECT id FROM records
 WHERE kind = 'event' AND starts_at >= ?1 AND starts_at < ?2 AND max(starts_at, coalesce(ends_at - 1, starts_at)) >= ?3
-UNION SELECT record_id, starts_at FROM occurrences
-WHERE starts_at >= ?1 AND starts_at < ?2 AND max(starts_at, ends_at - 1) >= ?3
 ORDER BY starts_at LIMIT ?4
+"""
+_HAPPENING_AGAIN = """
+SELECT record_id FROM occurrences
+WHERE starts_at >= ?1 AND starts_at < ?2 AND max(starts_at, ends_at - 1) >= ?3
+GROUP BY record_id ORDER BY min(starts_at) LIMIT ?4
 """
 _BESIDE = """
 SELECT beside.id FROM records JOIN records AS beside
@@ -199,19 +202,24 @@ def _happening(connection: sqlite3.Connection, question: Question, now: datetime
         return []
     start = question.window.start if question.window else now
     end = question.window.end if question.window else now + _AHEAD
-    bounds = (int(moment.timestamp()) for moment in (start - _LONGEST_EVENT, end, start))
-    return [row[0] for row in connection.execute(_HAPPENING, (*bounds, _CANDIDATES))]
+    bounds = [int(moment.timestamp()) for moment in (start - _LONGEST_EVENT, end, start)]
+    queries = (_HAPPENING, _HAPPENING_AGAIN)
+    return [row[0] for sql in queries for row in connection.execute(sql, (*bounds, _CANDIDATES))]
 
 
 def _note_occurrences(
-    connection: sqlite3.Connection, question: Question, candidates: Mapping[int, Candidate], now: datetime
+    connection: sqlite3.Connection, question: Question, candidates: dict[int, Candidate], now: datetime
 ) -> None:
-    """Take each candidate that repeats as its occurrence in the question's window, or else as the next one."""
+    """Take each candidate that repeats as its occurrence in the question's window, or else as the next one.
+
+    A contact has its birthday only in a window: asked who somebody is, when they were born is no matter.
+    """
     moment = question.window.start if question.window else now
     for record_id, times in occurrences.nearest(connection, json.dumps(list(candidates)), moment).items():
         candidate = candidates[record_id]
-        candidate.starts_at, candidate.ends_at = times
-        candidate.repeats = True
+        taken = replace(candidate, starts_at=times[0], ends_at=times[1], repeats=True)
+        if candidate.kind == "event" or (question.window is not None and taken.within(question.window)):
+            candidates[record_id] = taken
 
 
 def _note_words(

@@ -69,13 +69,9 @@ def stale(connection: sqlite3.Connection, now: datetime, *, limit: int) -> list[
 
 def times(series: Series, now: datetime) -> Times:
     """The series' occurrences within the horizon of `now`; none where its recurrence cannot be read."""
-    start = datetime.fromisoformat(series.time) if series.time else None
-    end = datetime.fromisoformat(series.end) if series.end else start
-    if start is None or end is None:
-        return []
     try:
         zone, walls = _walls(series.recurrence, now)
-        lasting = max(_wall(end, zone) - _wall(start, zone), timedelta())
+        lasting = _lasting(series, zone)
         return [(_seconds(wall, zone), _seconds(wall + lasting, zone)) for wall in walls]
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, OSError, ZoneInfoNotFoundError):
         return []
@@ -107,7 +103,10 @@ def nearest(connection: sqlite3.Connection, ids: str, moment: datetime) -> Mappi
 
 
 def told_of(item: Item, starts_at: int | None) -> Record:
-    """The item's record; of a series, as the one occurrence that starts at this Unix second."""
+    """The item's record; of a series, as the one occurrence that starts at this Unix second.
+
+    A record without a time, as a contact with a birthday, has none either way.
+    """
     record = item.record
     head = _START.match(item.recurrence)
     if starts_at is None or record.time is None or head is None:
@@ -135,6 +134,15 @@ def _walls(recurrence: str, now: datetime) -> tuple[tzinfo | None, list[datetime
     first, end = (moment.replace(tzinfo=None) for moment in _horizon(now))
     found = rrulestr(f"DTSTART:{head['rest']}", forceset=True).xafter(first, inc=True)
     return _zone(head["zone"]), list(islice(takewhile(lambda wall: wall < end, found), _MOST))
+
+
+def _lasting(series: Series, zone: tzinfo | None) -> timedelta:
+    """How long one occurrence takes; of what has no time itself, as a birthday, the day."""
+    if series.time is None:
+        return timedelta(days=1)
+    start = datetime.fromisoformat(series.time)
+    end = datetime.fromisoformat(series.end) if series.end else start
+    return max(_wall(end, zone) - _wall(start, zone), timedelta())
 
 
 def _zone(name: str | None) -> tzinfo | None:

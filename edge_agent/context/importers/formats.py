@@ -79,7 +79,7 @@ READERS: dict[str, Reader] = {
 _CHROMES: Final = "Bookmarks"
 """Chrome and its kin give their bookmarks' file no ending."""
 
-READERS_VERSION: Final = 3
+READERS_VERSION: Final = 4
 """Counted up when a reader learns to read more, so that files that are as they were are read again."""
 
 

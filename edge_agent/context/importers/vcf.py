@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import vobject  # type: ignore[import-untyped]
 from vobject.base import VObjectError  # type: ignore[import-untyped]
-from vobject.vcard import Address  # type: ignore[import-untyped]
 
+from edge_agent.context.importers.card import birthday_lines, lines, value, values
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.takeout import home_of_contacts
 from edge_agent.context.importers.text import decoded, fingerprint
@@ -22,6 +21,8 @@ _MARKS = {"PRIVATE": Sensitivity.PRIVATE, "CONFIDENTIAL": Sensitivity.PRIVATE}
 _CARD = re.compile(
     r"^BEGIN:VCARD\b.*?(?:^END:VCARD\b[^\n]*|\Z|(?=^BEGIN:VCARD\b))", re.DOTALL | re.MULTILINE | re.IGNORECASE
 )
+_UID: Final = re.compile(r"^(?:[\w-]+\.)?UID\b[^:\n]*:(.+?)\s*$", re.MULTILINE | re.IGNORECASE)
+_NAME: Final = re.compile(r"^(?:[\w-]+\.)?FN\b[^:\n]*:(.+?)\s*$", re.MULTILINE | re.IGNORECASE)
 
 _FOLD = re.compile(r"\r?\n[ \t]")
 # vobject drops what follows a comma in these, unless the comma is escaped; not every address book escapes it.
@@ -31,75 +32,37 @@ _BARE_COMMA = re.compile(r"(?<!\\),")
 
 def read(path: Path, label: Label) -> Iterator[Entry]:
     """The people of a vCard file; a person is known by the UID, or else by name in this file."""
-    cards = _CARD.findall(decoded(path.read_bytes()))
+    cards = [_FOLD.sub("", card) for card in _CARD.findall(decoded(path.read_bytes()))]
     if not cards:
         yield Skipped(str(path), "there is no vCard in it")
-    for number, text in enumerate(cards, start=1):
+    names = {uid[1]: name[1] for card in cards if (uid := _UID.search(card)) and (name := _NAME.search(card))}
+    for number, card in enumerate(cards, start=1):
         try:
-            entry: Entry = _item(vobject.readOne(_with_escaped_commas(text)), path, label)
-        except (VObjectError, ValueError, TypeError, AttributeError, IndexError, StopIteration):
+            entry: Entry = _item(vobject.readOne(_with_escaped_commas(card)), names, path, label)
+        except (VObjectError, ValueError, TypeError, AttributeError, LookupError, StopIteration):
             entry = Skipped(f"{path}, card {number}", "it is not a whole vCard")
         yield entry
 
 
 def _with_escaped_commas(card: str) -> str:
-    return _ONE_TEXT.sub(lambda line: line[1] + _BARE_COMMA.sub(r"\\,", line[2]), _FOLD.sub("", card))
+    return _ONE_TEXT.sub(lambda line: line[1] + _BARE_COMMA.sub(r"\\,", line[2]), card)
 
 
-def _item(card: Any, path: Path, label: Label) -> Entry:
-    name = _value(card, "fn")
+def _item(card: Any, names: Mapping[str, str], path: Path, label: Label) -> Entry:
+    name = value(card, "fn")
     if not name:
         raise ValueError("a card needs a name")
-    mark = _MARKS.get(_value(card, "class").upper())
-    people = [name, *(part.strip() for value in _values(card, "nickname") for part in value.split(","))]
+    mark = _MARKS.get(value(card, "class").upper())
+    people = [name, *(part.strip() for nicknames in values(card, "nickname") for part in nicknames.split(","))]
     record = Record(
         kind="contact",
         title=name,
-        body="\n".join(_lines(card)),
+        body="\n".join(lines(card, names)),
         people=tuple(dict.fromkeys(person for person in people if person)),
-        place=", ".join(_values(card, "adr")),
+        place=", ".join(values(card, "adr")),
         source=str(path),
         sensitivity=label("contact", mark),
     )
-    uid = _value(card, "uid")
-    return Item(record, f"vcf:{uid}" if uid else f"vcf:{home_of_contacts(path)}#{fingerprint(name)}")
-
-
-def _lines(card: Any) -> Iterator[str]:
-    """What is known of a person, each line with the word that a question would use."""
-    for name, words in (("title", "{}."), ("org", "Works at {}."), ("nickname", "Also called {}.")):
-        yield from (words.format(value.rstrip(".")) for value in _values(card, name))
-    for name, words in (("tel", "Phone number"), ("email", "Email"), ("adr", "Address")):
-        yield from (f"{words}: {value}." for value in _values(card, name))
-    yield from (f"Birthday: {_birthday(value)}." for value in _values(card, "bday"))
-    yield from _values(card, "note")
-
-
-def _values(card: Any, name: str) -> list[str]:
-    """Every value of a property as one line of text."""
-    found = (_line(entry.value) for entry in card.contents.get(name, []))
-    return [text for text in found if text]
-
-
-def _value(card: Any, name: str) -> str:
-    """The first value of a property, or an empty string."""
-    return next(iter(_values(card, name)), "")
-
-
-def _line(value: Any) -> str:
-    if isinstance(value, Address):
-        town = f"{value.code} {value.city}".strip()
-        parts = [value.box, value.extended, value.street, town, value.region, value.country]
-    else:
-        parts = value if isinstance(value, list) else [value]
-    text = ", ".join(" ".join(str(part).split()) for part in parts if part)
-    return text.removeprefix("tel:").removeprefix("mailto:")
-
-
-def _birthday(value: str) -> str:
-    """ "2 June 1985"; what is no full date stays as it is."""
-    try:
-        day = date.fromisoformat(value[:10])
-    except ValueError:
-        return value
-    return f"{day.day} {day:%B %Y}"
+    uid = value(card, "uid")
+    key = f"vcf:{uid}" if uid else f"vcf:{home_of_contacts(path)}#{fingerprint(name)}"
+    return Item(record, key, birthday_lines(card))

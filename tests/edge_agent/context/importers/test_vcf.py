@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from edge_agent.context.importers import import_paths
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.vcf import read
 from edge_agent.context.items import Item
 from edge_agent.context.labels import Labels
+from edge_agent.context.store import SqliteContextStore
 from orchestrator.types import Sensitivity
 
 
@@ -60,7 +63,63 @@ def test_version_4_and_a_birthday_without_a_year(file: Path) -> None:
     )
     (entry,) = read(file, Labels().label)
     assert isinstance(entry, Item)
-    assert entry.record.body == "Phone number: +49-30-23125-1.\nBirthday: --0602."
+    assert entry.record.body == "Phone number: +49-30-23125-1.\nBirthday: 2 June."
+
+
+def test_version_4_with_relations_and_several_addresses(file: Path) -> None:
+    hilde = "BEGIN:VCARD\nVERSION:4.0\nUID:urn:uuid:h\nFN:Hilde Sommer\nKIND:individual\nEND:VCARD\n"
+    zoe = (
+        "BEGIN:VCARD\nVERSION:4.0\nUID:urn:uuid:z\nFN:Zoë\nROLE:Conductor\nRELATED;TYPE=parent:urn:uuid:h\n"
+        'RELATED;TYPE=friend:urn:uuid:unknown\nRELATED;TYPE=spouse;VALUE=text:Tobi\nTEL;TYPE="voice,cell":0176 1\n'
+        "TEL;TYPE=work:030 2\nADR;TYPE=home:;;Gartenweg 17;Potsdam;;14467;Germany\n"
+        "item1.ADR:;;Seeweg 1;Rheinsberg;;16831;Germany\nitem1.X-ABLabel:Cabin\n"
+        "item2.X-ABRELATEDNAMES:Felix\nitem2.X-ABLabel:_$!<Brother>!$_\nBDAY;X-APPLE-OMIT-YEAR=1604:1604-02-29\n"
+        "item3.X-ABDATE:2010-08-14\nitem3.X-ABLabel:_$!<Anniversary>!$_\nCATEGORIES:myContacts,Choir\nEND:VCARD\n"
+    )
+    file.write_text(hilde + zoe, encoding="utf-8")
+    _, entry = read(file, Labels().label)
+    assert isinstance(entry, Item)
+    assert entry.record.body.split("\n") == [
+        "Conductor.",
+        "Mobile phone number: 0176 1.",
+        "Work phone number: 030 2.",
+        "Home address: Gartenweg 17, 14467 Potsdam, Germany.",
+        "Cabin address: Seeweg 1, 16831 Rheinsberg, Germany.",
+        "Birthday: 29 February.",
+        "Anniversary: 14 August 2010.",
+        "Parent: Hilde Sommer.",
+        "Spouse: Tobi.",
+        "Brother: Felix.",
+        "Groups: Choir.",
+    ]
+    assert entry.recurrence == "DTSTART:16040229T000000\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=-1"
+
+
+def test_a_group_tells_its_members(file: Path) -> None:
+    member = "BEGIN:VCARD\nVERSION:4.0\nUID:z\nFN:Zoë\nEND:VCARD\n"
+    group = "BEGIN:VCARD\nVERSION:4.0\nKIND:group\nFN:Choir\nMEMBER:urn:uuid:z\nEND:VCARD\n"
+    file.write_text(member + group, encoding="utf-8")
+    _, entry = read(file, Labels().label)
+    assert isinstance(entry, Item)
+    assert entry.record.body == "Member: Zoë."
+
+
+@pytest.mark.parametrize("birthday", ["1985", "19850230", "--13-01", "circa 1800", "T102200"])
+def test_what_is_no_birthday_stays_as_it_is(file: Path, birthday: str) -> None:
+    item = one(file, f"FN:x\r\nN:x;;;;\r\nBDAY:{birthday}")
+    assert (item.record.body, item.recurrence) == (f"Birthday: {birthday}.", "")
+
+
+def test_a_birthday_is_found_on_its_day(file: Path, store: SqliteContextStore, monday: datetime) -> None:
+    file.write_text(
+        "BEGIN:VCARD\nVERSION:3.0\nUID:f\nFN:Felix\nBDAY:1986-12-12\nEND:VCARD\n"
+        "BEGIN:VCARD\nVERSION:3.0\nUID:h\nFN:Hilde\nBDAY:1949-03-17\nEND:VCARD\n"
+    )
+    import_paths(store, [file], now=monday)
+    for question in ("What is on 12 December?", "Whose birthday is on 12 December?"):
+        first = store.recall(question, limit=3, now=monday)[0]
+        assert (first.record.title, first.record.time) == ("Felix", None)
+    assert not store.recall("What is on 14 December?", limit=3, now=monday)
 
 
 def test_a_card_without_a_uid_is_known_by_its_name(file: Path) -> None:
