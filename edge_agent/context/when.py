@@ -1,4 +1,4 @@
-"""Dates in a question: "tomorrow", "on Friday", "next week", "in December", "on 24 November"."""
+"""Dates in a question: "tomorrow", "on Friday", "next week", "in three weeks", "in December", "on 24 November"."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ _MONTHS = (
     *("august", "september", "october", "november", "december"),
 )
 _SHIFTS = {"day before yesterday": -2, "yesterday": -1, "last night": -1, "tomorrow": 1, "day after tomorrow": 2}
+_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _FIRST_YEAR, _LAST_YEAR = 1800, 2200
 _DAY = timedelta(days=1)
 _MONTH_NAME = "(?P<month>" + "|".join(_MONTHS) + ")"
 _DAY_NUMBER = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_COUNT = rf"(?P<count>\d{{1,3}}|{'|'.join(_NUMBERS)})"
+_UNIT = "(?P<unit>day|week|month|year)s?"
 _YEAR = r"(?:,?\s+(?P<year>\d{4}))?"
 
 
@@ -34,7 +37,8 @@ def window(question: str, now: datetime) -> Window | None:
     """The first stretch of time that `question` names, read in the zone of `now`; None where it names none.
 
     Weekdays and months without more are the coming ones, today's included; "next Friday" is the one of the coming week,
-    Monday to Sunday. A day and month without a year is the nearest such day.
+    Monday to Sunday. "In three weeks" is the whole of the week that is three ahead, and "Tuesday in three weeks" that
+    week's. A day and month without a year is the nearest such day.
     """
     text = question.lower()
     for pattern, days in _READINGS:
@@ -104,6 +108,35 @@ def _weekday(match: re.Match[str], today: date) -> Span:
     return _single(today + ahead * _DAY)
 
 
+def _ahead(match: re.Match[str], today: date) -> Span:
+    count, weekday = _count(match), match["weekday"]
+    if weekday and match["unit"] == "week":
+        monday = today + (7 * count - today.weekday()) * _DAY
+        return _single(monday + _WEEKDAYS.index(weekday) * _DAY)
+    return _shifted(today, match["unit"], count)
+
+
+def _ago(match: re.Match[str], today: date) -> Span:
+    return _shifted(today, match["unit"], -_count(match))
+
+
+def _count(match: re.Match[str]) -> int:
+    text = match["count"] or "one"  # a week ago
+    return int(text) if text.isdigit() else _NUMBERS.index(text) + 1
+
+
+def _shifted(today: date, unit: str, count: int) -> Span:
+    """The day, week, month or year that is `count` of its kind from today's."""
+    if unit == "day":
+        return _single(today + count * _DAY)
+    if unit == "week":
+        monday = today + (7 * count - today.weekday()) * _DAY
+        return monday, monday + 7 * _DAY
+    if unit == "month":
+        return _month_span(today.year, today.month + count)
+    return date(today.year + count, 1, 1), date(today.year + count + 1, 1, 1)
+
+
 def _week(match: re.Match[str], today: date) -> Span:
     shift = {"next": 7, "last": -7}.get(match["which"], 0)
     monday = today + (shift - today.weekday()) * _DAY
@@ -136,6 +169,9 @@ _READINGS: tuple[tuple[re.Pattern[str], Reading], ...] = (
     (re.compile(r"\bon the (?P<day>\d{1,2})(?:st|nd|rd|th)\b"), _day_of_this_month),
     (re.compile(r"\bday (?:after tomorrow|before yesterday)\b"), _relative_day),
     (re.compile(r"\b(?:today|tonight|tomorrow|yesterday|last night)\b"), _relative_day),
+    # "A week" is left out ahead: there are seven days in it.
+    (re.compile(rf"\b(?:(?:on )?(?P<weekday>{'|'.join(_WEEKDAYS)}) )?in {_COUNT} {_UNIT}\b"), _ahead),
+    (re.compile(rf"\b(?:{_COUNT}|an?) {_UNIT} ago\b"), _ago),
     (re.compile(rf"\b(?:(?P<which>next|last|this|on|coming) )?(?P<weekday>{'|'.join(_WEEKDAYS)})\b"), _weekday),
     (re.compile(r"\b(?P<which>next|last|this|the|coming) (?P<unit>weekend|week)\b"), _week),
     (re.compile(r"\b(?P<which>next|last|this) month\b"), _this_month),
