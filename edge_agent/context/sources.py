@@ -23,6 +23,11 @@ _ORPHANS: Final = """
 DELETE FROM records WHERE key IN (SELECT key FROM source_items WHERE source_id = :id AND reading < :reading)
 AND NOT EXISTS (SELECT 1 FROM source_items WHERE key = records.key AND NOT (source_id = :id AND reading < :reading))
 """
+_HOLDERS: Final = """
+SELECT mine.key, others.path FROM sources AS this JOIN source_items AS mine ON mine.source_id = this.id
+LEFT JOIN source_items AS theirs ON theirs.key = mine.key AND theirs.source_id != this.id
+LEFT JOIN sources AS others ON others.id = theirs.source_id WHERE this.path = ?
+"""
 _FORGOTTEN_ITEMS: Final = "DELETE FROM source_items WHERE source_id = :id AND reading < :reading"
 
 
@@ -81,6 +86,14 @@ def missing(connection: sqlite3.Connection, folder: str, present: Iterable[str])
         (folder, json.dumps(list(present))),
     )
     return [path for (path,) in rows]
+
+
+def holders(connection: sqlite3.Connection, path: str) -> dict[str, set[str]]:
+    """The keys that a file held when it was last read, and which other files hold each."""
+    found: dict[str, set[str]] = {}
+    for key, other in connection.execute(_HOLDERS, (path,)):
+        found.setdefault(key, set()).update([other] if other is not None else [])
+    return found
 
 
 def drop(connection: sqlite3.Connection, path: str) -> int:

@@ -7,14 +7,14 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
-from edge_agent.context import candidates, forgetting, items, occurrences, recall, sources, statistics
+from edge_agent.context import candidates, forgetting, items, occurrences, putting, recall, sources, statistics
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.items import Item
 from edge_agent.context.schema import SCHEMA
@@ -32,10 +32,7 @@ if TYPE_CHECKING:
     from edge_agent.driver import Encryption
     from orchestrator.ports import Embedder
 
-_COLUMNS = ", ".join(items.COLUMNS)
-_INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES ({', '.join('?' * len(items.COLUMNS))})"
-_INSERT_KEYED = f"INSERT INTO records (id, key, {_COLUMNS}) VALUES ({', '.join('?' * (len(items.COLUMNS) + 2))})"
-_UPDATE = f"UPDATE records SET {' = ?, '.join(items.COLUMNS)} = ? WHERE id = ?"
+Seen = TypeVar("Seen")
 _IDS = "(SELECT value FROM json_each(?))"
 """A JSON list of ids: any number of them, of any size."""
 _EXPORT_PAGE = 500
@@ -182,7 +179,7 @@ class SqliteContextStore:
         """
         row = items.to_row(Item(record))
         with self._database.write() as db:
-            return int(db.execute(_INSERT, row).lastrowid or 0)
+            return putting.add(db.conn, row)
 
     def put(self, batch: Iterable[Item], *, reading: Reading | None = None) -> PutCounts:
         """Add or update items by their keys, all in one transaction. An equal item changes nothing.
@@ -197,10 +194,19 @@ class SqliteContextStore:
         """
         rows = [(item, items.to_row(item)) for item in batch]
         with self._database.write() as db:
-            outcomes = Counter(_put(db.conn, item, row) for item, row in rows)
+            outcomes = Counter(putting.put(db.conn, item, row) for item, row in rows)
             if reading is not None:
                 sources.hold(db.conn, reading, (item.key for item, _ in rows if item.key is not None))
         return PutCounts(**outcomes)
+
+    def look(self, at: Callable[[sqlite3.Connection], Seen]) -> Seen:
+        """What `at` finds with a connection of the store's; it must not write.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._database.lend() as db:
+            return at(db.conn)
 
     def known_items(self, path: Path, state: str) -> int | None:
         """How many items a file held when it was last read to its end, if it was in this `state` then; or else None.
@@ -378,31 +384,6 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute("PRAGMA temp_store = memory")  # the words of a question never reach the disk
     candidates.prepare(connection)
-
-
-def _put(connection: sqlite3.Connection, item: Item, row: tuple[object, ...]) -> str:
-    """Add or update one item; the name of what happened, as a field of `PutCounts`."""
-    stored = None
-    if item.key is not None:
-        stored = connection.execute(f"SELECT id, {_COLUMNS} FROM records WHERE key = ?", (item.key,)).fetchone()
-    if stored is None:
-        if item.key is None:
-            connection.execute(_INSERT, row)
-        else:
-            connection.execute(_INSERT_KEYED, (_free_id(connection, item.record.id), item.key, *row))
-        return "added"
-    if stored[1:] == row:
-        return "unchanged"
-    connection.execute(_UPDATE, (*row, stored[0]))
-    return "updated"
-
-
-def _free_id(connection: sqlite3.Connection, wanted: int | None) -> int | None:
-    """`wanted`, if no record ever had it here; None lets SQLite choose."""
-    if wanted is None:
-        return None
-    (last,) = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'records'").fetchone()
-    return wanted if wanted > (last or 0) else None
 
 
 def _by_id(db: sqlite_utils.Database, ids: Sequence[int]) -> dict[int, Record]:

@@ -28,15 +28,16 @@ def import_(
         list[Path], typer.Argument(help="Files (.ics .vcf .eml .mbox .md .txt .html .json .jsonl) and folders.")
     ],
     sensitivity: LabelOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Bring in calendars, contacts, mail, chats, notes, bookmarks. Again is fine: what is known is updated."""
     from edge_agent.context.importers import import_paths
 
-    with open_store(config, embedding=True) as store:
+    with open_store(config, embedding=not dry_run) as store:
         with _progress() as show:
-            summary = import_paths(store, paths, sensitivity=sensitivity, on_progress=show)
+            summary = import_paths(store, paths, sensitivity=sensitivity, dry_run=dry_run, on_progress=show)
         _embed(store)
     if as_json:
         print_json(
@@ -51,6 +52,8 @@ def import_(
         )
     else:
         _print_summary(summary)
+        if dry_run:
+            console().print("A dry run: nothing was changed.")
     if summary.skipped and not (summary.added or summary.updated or summary.unchanged):
         raise ImportFailed("nothing could be imported", remedy="the reasons are above")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_agent.context.importers.formats import READERS_VERSION, reader_of
 from edge_agent.context.importers.reading import Entry, Skipped
+from edge_agent.context.importers.rehearsal import Rehearsal
 from edge_agent.context.items import Item, Label
 from edge_agent.context.labels import Labels
 from edge_agent.context.store import PutCounts, SqliteContextStore
@@ -59,6 +60,7 @@ def import_paths(
     *,
     sensitivity: Sensitivity | None = None,
     now: datetime | None = None,
+    dry_run: bool = False,
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
 ) -> ImportSummary:
     """Read files and folders, folders with all that is in them, into `store`.
@@ -73,6 +75,7 @@ def import_paths(
         paths: files and folders.
         sensitivity: instead of the defaults by kind; an item's own mark may still be higher.
         now: the present; events that repeat are found at their times some years around it. This device's, if left out.
+        dry_run: read everything, and tell what would be done; nothing is written.
         on_progress: called after each file, and in large files after each batch.
 
     Raises:
@@ -80,12 +83,13 @@ def import_paths(
         StoreError: the store cannot be written.
     """
     files, ignored = _files(paths)
-    importing = _Import(store, Labels(sensitivity), on_progress, len(files))
+    target = Rehearsal(store) if dry_run else store
+    importing = _Import(target, Labels(sensitivity), on_progress, len(files))
     for file in files:
         importing.read(file)
     for folder in (path for path in map(_absolute, paths) if path.is_dir()):
         importing.follow_deletions(folder, files)
-    while store.spread_repetitions(now or datetime.now(UTC)):
+    while target.spread_repetitions(now or datetime.now(UTC)):
         pass  # what an import that was killed had put is among them
     return ImportSummary(
         added=importing.counts.added,
@@ -101,7 +105,11 @@ class _Import:
     """One import on its way."""
 
     def __init__(
-        self, store: SqliteContextStore, labels: Labels, on_progress: Callable[[ImportProgress], None], files: int
+        self,
+        store: SqliteContextStore | Rehearsal,
+        labels: Labels,
+        on_progress: Callable[[ImportProgress], None],
+        files: int,
     ) -> None:
         self.counts, self.removed, self.skipped = PutCounts(), 0, list[Skipped]()
         self._store, self._labels, self._on_progress = store, labels, on_progress

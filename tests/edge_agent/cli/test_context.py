@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -26,6 +25,7 @@ HOUSEHOLD = Path(__file__).resolve().parents[3] / "examples" / "household"
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("EDGEWISE_HOME", str(home))
+    monkeypatch.setenv("EDGEWISE_CONTEXT__EMBEDDING", "")
     monkeypatch.setenv("COLUMNS", "120")
     return home
 
@@ -197,8 +197,7 @@ def test_a_watched_folder_is_followed_until_ctrl_c(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "a.md").write_text("# A\nfirst")
     command = [sys.executable, "-c", "from edge_agent.cli import main; main()", "context", "watch", str(folder)]
-    environment = {**os.environ, "EDGEWISE_CONTEXT__EMBEDDING": ""}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as watching:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
         assert "1 new, 0 updated, 0 as before." in watching.stdout.readline()
         assert "Ctrl-C ends it" in watching.stdout.readline()
@@ -208,3 +207,10 @@ def test_a_watched_folder_is_followed_until_ctrl_c(tmp_path: Path) -> None:
         assert watching.stdout.read() == "Stopped. What was read is kept.\n"
     assert watching.returncode == 0
     assert as_json("stats")["records"] == 2
+
+
+def test_a_dry_run_tells_and_keeps_nothing() -> None:
+    shown = done("import", "--dry-run", str(HOUSEHOLD))
+    assert "81 new, 0 updated, 0 as before." in shown
+    assert "nothing was changed" in shown
+    assert as_json("stats")["records"] == 0

@@ -1,0 +1,87 @@
+"""An import that only tells what it would do."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from edge_agent.context import items, putting, sources
+from edge_agent.context.items import Item
+from edge_agent.context.sources import Reading
+from edge_agent.context.store import PutCounts, SqliteContextStore
+
+
+class Rehearsal:
+    """Stands in a store's place for an import: every answer is the store's, and nothing is written.
+
+    What the import has brought and removed so far is kept in memory, by keys.
+    """
+
+    def __init__(self, store: SqliteContextStore) -> None:
+        """Nothing is read yet."""
+        self._store = store
+        self._paths: list[str] = []
+        self._brought: dict[str, putting.Row] = {}
+        self._removed: set[str] = set()
+        self._let_go: set[tuple[str, str]] = set()
+        """Files that were read, and keys that they hold no more."""
+        self._found: set[str] = set()
+        """Keys of the file that is being read."""
+
+    def known_items(self, path: Path, state: str) -> int | None:
+        """As the store's."""
+        return self._store.known_items(path, state)
+
+    def begin_reading(self, path: Path) -> Reading:
+        """As the store's; the reading is of this rehearsal only."""
+        self._paths.append(str(path))
+        self._found = set()
+        return Reading(len(self._paths) - 1, 0)
+
+    def put(self, batch: Iterable[Item], *, reading: Reading) -> PutCounts:
+        """What would become of the items."""
+        rows = [(item.key, items.to_row(item)) for item in batch]
+        self._found.update(key for key, _ in rows if key is not None)
+        outcomes = self._store.look(lambda connection: Counter(self._outcome(connection, *row) for row in rows))
+        return PutCounts(**outcomes)
+
+    def end_reading(self, reading: Reading, state: str, *, prune: bool) -> int:
+        """How many records would be removed."""
+        return self._lose(self._paths[reading.source_id]) if prune else 0
+
+    def drop_missing(self, folder: Path, present: Iterable[Path]) -> int:
+        """How many records of files that are gone would be removed."""
+        paths = list(map(str, present))
+        gone = self._store.look(lambda connection: sources.missing(connection, os.path.join(folder, ""), paths))
+        self._found = set()
+        return sum(map(self._lose, gone))
+
+    def spread_repetitions(self, now: datetime) -> int:
+        """Nothing to do: no record is new."""
+        return 0
+
+    def _outcome(self, connection: sqlite3.Connection, key: str | None, row: putting.Row) -> str:
+        if key is None:
+            return "added"
+        before = self._brought.get(key)
+        if before is None and key not in self._removed:
+            before = putting.stored(connection, key)
+        self._brought[key] = row
+        return "added" if before is None else "unchanged" if before == row else "updated"
+
+    def _lose(self, path: str) -> int:
+        """Note what a file holds no more; how many of these no other file holds."""
+        held = self._store.look(lambda connection: sources.holders(connection, path))
+        lost = {key: others for key, others in held.items() if key not in self._found}
+        self._let_go.update((path, key) for key in lost)
+        gone = {
+            key
+            for key, others in lost.items()
+            if key not in self._brought and all((other, key) in self._let_go for other in others)
+        }
+        self._removed |= gone
+        return len(gone)
