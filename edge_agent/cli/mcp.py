@@ -69,7 +69,7 @@ def _serve(config: Config) -> None:
     # This command opens no socket, so a model that compares meanings is used only where it is here already.
     embedder = open_embedder(config.model_copy(update={"local_only": True}), shown_progress())
     with (
-        SqliteContextStore(config.context_path, embedder=embedder) as store,
+        SqliteContextStore(config.context_path, embedder=embedder, encryption=config.context_encryption) as store,
         Journal.open(config.journal_path, clock) as journal,
     ):
         create_server(SharedRecords(store, journal, share=Sensitivity(config.mcp.share), clock=clock)).run("stdio")

@@ -23,7 +23,7 @@ from orchestrator.errors import InvalidRequest
 
 
 def forget(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID...", help="Records.", show_default=False)] = None,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Records.", show_default=False)] = None,
     kind: KindOption = None,
     source: SourceOption = None,
     person: PersonOption = None,

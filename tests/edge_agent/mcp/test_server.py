@@ -18,7 +18,9 @@ from mcp import Client, StdioServerParameters
 from mcp_types import Implementation
 
 from edge_agent.context.store import SqliteContextStore
+from edge_agent.driver import Encryption
 from edge_agent.journal import Journal
+from edge_agent.keys import key_source
 from orchestrator.types import Record, Sensitivity
 from tests.edge_agent.context.test_forgetting import traces
 
@@ -41,9 +43,10 @@ def home(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def client(home: Path, **mcp: str) -> AsyncIterator[Client]:
+async def client(home: Path, key_from: str = "keyring", **mcp: str) -> AsyncIterator[Client]:
     """The official client, with `edgewise mcp` as its own process."""
-    (home / "agent.yaml").write_text(yaml.safe_dump({"context": {"embedding": ""}, "mcp": mcp}))
+    context = {"embedding": "", "encryption": {"key_from": key_from}}
+    (home / "agent.yaml").write_text(yaml.safe_dump({"context": context, "mcp": mcp}))
     server = StdioServerParameters(
         command=sys.executable,
         args=["-c", "from edge_agent.cli import main; main()", "mcp"],
@@ -126,3 +129,14 @@ async def test_every_access_is_in_the_journal_and_no_word_of_it(home: Path) -> N
     assert (added.tool, added.record_ids, added.client) == ("add_record", (5,), "probe[2J")
     assert (searched.tool, searched.withheld > 0) == ("search_context", True)
     assert not [name for name in traces(home) if name.startswith("journal")]
+
+
+@pytest.mark.anyio
+async def test_an_encrypted_store_is_opened_with_its_key(tmp_path: Path) -> None:
+    key_from = f"file:{tmp_path / 'key'}"
+    with SqliteContextStore(
+        tmp_path / "context.db", encryption=Encryption(key_source(key_from), required=True)
+    ) as store:
+        store.add(Record(kind="note", body="The spare key is in the shed", sensitivity=PUBLIC))
+    async with client(tmp_path, key_from) as opened:
+        assert len((await call(opened, "recent_context"))["records"]) == 1
