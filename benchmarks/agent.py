@@ -21,13 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from benchmarks.context import Language
+from benchmarks.context.life import Life
 from edge_agent.agent import AsyncAgent
 from edge_agent.assembly import assemble, open_model
 from edge_agent.config import Config, PrefixesSection
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.slm.model import OnnxModel
 from edge_agent.slm.progress import Quiet
+from edge_agent.slm.pull import ensure
 from orchestrator.budget import Deadline
 from orchestrator.types import (
     Completed,
@@ -101,12 +102,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 async def measure(folder: Path, records: int, questions: int) -> dict[str, float]:
     """Own work in milliseconds, and milliseconds to the first token, each p50 and p99 (or the largest)."""
     config = Config(state=folder, local_only=True)
-    language = Language(random.Random(_SEED))
-    items = [language.record(number) for number in range(records)]
+    life = Life.in_words_of(ensure(config.context.embedding))
+    items = list(life.records(records))
     with SqliteContextStore(config.context_path) as store:
         for start in range(0, records, 500):
             store.put(items[start : start + 500])
-    asked = [language.question(item.record) for item in random.Random(_SEED).choices(items, k=questions)]
+    choice = random.Random(_SEED)
+    asked = [life.question(item.record, choice) for item in choice.choices(items, k=questions)]
     own_ms = [ms async for ms in _own_work(config, asked)]
     forgetful = Config(state=folder / "empty", local_only=True, prefixes=PrefixesSection(memory_mb=0))
     first_ms = [ms async for ms in _first_tokens(forgetful)]

@@ -96,7 +96,7 @@ class Prompts:
 
         The records are recalled and laid out by the agent's own store and composer.
         """
-        lines = (ROOT / "benchmarks/context_questions.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (ROOT / "benchmarks/context/questions.jsonl").read_text(encoding="utf-8").splitlines()
         rows = [row for line in lines if (row := json.loads(line))["titles"]]
         with tempfile.TemporaryDirectory() as folder, SqliteContextStore(Path(folder, "context.db")) as store:
             import_paths(store, [ROOT / "examples/household"])

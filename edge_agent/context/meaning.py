@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.context import vectors
+from edge_agent.context import reembedding, vectors
 from edge_agent.context.vectors import Vector, VectorIndex
 from orchestrator.ports import Embedder
 
@@ -38,7 +40,6 @@ class Asked:
     """A question's vector."""
 
     vector: Vector
-    model: str
     index: VectorIndex
 
     def nearest(self, connection: sqlite3.Connection, *, limit: int) -> dict[int, float]:
@@ -47,51 +48,136 @@ class Asked:
 
     def cosines(self, connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, float]:
         """The cosines of certain records; one without a vector is left out."""
-        return vectors.cosines(connection, self.model, self.vector, ids)
+        return vectors.cosines(connection, self.index.model_id, self.vector, ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records to embed: with which models each."""
+
+    texts: list[Text]
+    models: list[tuple[str, frozenset[int]]]
+    """A model's name, and the records that it lacks."""
+
+
+Made = list[tuple[str, Text, NDArray[np.float32]]]
+"""A model's name, a record, and its vectors `[passages, dimensions]`."""
 
 
 class Meaning:
-    """An embedder and the index of its vectors."""
+    """An embedder and the index of its vectors; and, while records are embedded anew, that of the former model.
 
-    def __init__(self, embedder: Embedder) -> None:
-        self.embedder = embedder
-        self._index = VectorIndex(embedder.name)
+    Until every record has a vector of the embedder's, questions are compared with those of the model that was used
+    before, if it can still be had, and what is new gets a vector of each.
+    """
 
-    def of_question(self, text: str) -> Asked:
+    def __init__(self, embedder: Embedder, former: Callable[[str], Embedder | None] = lambda _: None) -> None:
+        """`former` opens the model of that name which was used before; None where it is here no more."""
+        self._embedder = embedder
+        self._open_former = cache(former)
+        self._index = VectorIndex(0)
+        self._lock = threading.Lock()
+
+    def of_question(self, connection: sqlite3.Connection, text: str) -> Asked:
         """The question's vector, ready to compare.
 
         Raises:
             InferenceFailed: the model failed.
         """
-        return Asked(self._vectors([text])[0], self.embedder.name, self._index)
+        embedder = self._serving(connection)
+        return Asked(_vectors(embedder, [text])[0], self._index_of(connection, embedder.name))
+
+    def load(self, connection: sqlite3.Connection) -> None:
+        """Read the index into memory, so that no question waits for it."""
+        self._index_of(connection, self._serving(connection).name).catch_up(connection)
 
     def count_missing(self, connection: sqlite3.Connection) -> int:
-        """How many records have no vector of this model."""
-        return vectors.count_without(connection, self.embedder.name)
+        """How many records await their vectors."""
+        return reembedding.count_waiting(connection, self._embedder.name)
 
-    def missing(self, connection: sqlite3.Connection, *, limit: int) -> list[Text]:
-        """Up to `limit` records that have no vector of this model yet, the newest first."""
-        return _texts(connection, vectors.without(connection, self.embedder.name, limit=limit))
+    def is_wanted(self, connection: sqlite3.Connection) -> bool:
+        """Whether it is this embedder that the store awaits vectors of."""
+        return reembedding.is_wanted(connection, self._embedder.name)
 
-    def embed(self, texts: Sequence[Text]) -> list[tuple[Text, NDArray[np.float32]]]:
-        """Each with its vectors, [passages, dimensions]. It takes a while and needs no database.
+    def want(self, connection: sqlite3.Connection) -> None:
+        """Have the store await vectors of this embedder; inside a transaction."""
+        reembedding.want(connection, self._embedder.name)
+
+    def missing(self, connection: sqlite3.Connection, *, limit: int) -> Batch:
+        """Up to `limit` records that await their vectors, the newest first."""
+        texts = _texts(connection, reembedding.waiting(connection, limit=limit))
+        names = dict.fromkeys((self._embedder.name, self._serving(connection).name))
+        ids = [text.id for text in texts]
+        lacking = (
+            frozenset(ids) - vectors.having(connection, reembedding.model_id(connection, name), ids) for name in names
+        )
+        return Batch(texts, list(zip(names, lacking, strict=True)))
+
+    def embed(self, batch: Batch) -> Made:
+        """Their vectors. It takes a while and needs no database.
 
         Raises:
             InferenceFailed: the model failed.
         """
-        parts = [passages(text) for text in texts]
-        made = iter(self._vectors([part for pieces in parts for part in pieces]))
-        return [(text, np.stack(list(islice(made, len(pieces))))) for text, pieces in zip(texts, parts, strict=True)]
+        made: Made = []
+        for name, ids in batch.models:
+            embedder = self._embedder if name == self._embedder.name else self._open_former(name)
+            texts = [text for text in batch.texts if text.id in ids]
+            parts = [passages(text) for text in texts]
+            if embedder is None or not texts:
+                continue
+            rows = iter(_vectors(embedder, [part for pieces in parts for part in pieces]))
+            made += [
+                (name, text, np.stack(list(islice(rows, len(pieces)))))
+                for text, pieces in zip(texts, parts, strict=True)
+            ]
+        return made
 
-    def keep(self, connection: sqlite3.Connection, made: Sequence[tuple[Text, NDArray[np.float32]]]) -> None:
-        """Keep the vectors of the records that still read as they did, and that nobody else has embedded since."""
-        ids = vectors.lacking(connection, self.embedder.name, [text.id for text, _ in made])
-        still = set(_texts(connection, ids))
-        kept = [(text.id, vector) for text, rows in made if text in still for vector in rows]
-        vectors.keep(connection, self.embedder.name, kept)
+    def keep(self, connection: sqlite3.Connection, batch: Batch, made: Made) -> None:
+        """Keep the vectors of the records that still read as they did; inside a transaction.
 
-    def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return np.asarray(self.embedder.embed(texts), dtype=np.float32)
+        What somebody else has embedded since is left out, and what has changed since goes on waiting.
+        """
+        still = set(batch.texts).intersection(_texts(connection, [text.id for text in batch.texts]))
+        for name, _ in batch.models:
+            model = reembedding.model_id(connection, name)
+            if not model:
+                continue  # a former model that has been removed since
+            own = {text: rows for of, text, rows in made if of == name and text in still}
+            had = vectors.having(connection, model, [text.id for text in own])
+            vectors.keep(
+                connection, model, ((text.id, row) for text, rows in own.items() if text.id not in had for row in rows)
+            )
+        if self.is_wanted(connection):
+            reembedding.settle(connection, [text.id for text in still])
+
+    def is_finished(self, connection: sqlite3.Connection) -> bool:
+        """Whether there is nothing to embed, and nothing left of former models."""
+        return reembedding.is_finished(connection, self._embedder.name)
+
+    def drop_former(self, connection: sqlite3.Connection, *, limit: int) -> bool:
+        """Remove some of former models' vectors, once nothing is missing; whether there may be more.
+
+        Inside a transaction.
+        """
+        return reembedding.drop_former(connection, self._embedder.name, limit=limit)
+
+    def _serving(self, connection: sqlite3.Connection) -> Embedder:
+        name = reembedding.serving(connection)
+        if name is None or name == self._embedder.name:
+            return self._embedder
+        return self._open_former(name) or self._embedder
+
+    def _index_of(self, connection: sqlite3.Connection, model: str) -> VectorIndex:
+        number = reembedding.model_id(connection, model)
+        with self._lock:
+            if self._index.model_id != number:
+                self._index = VectorIndex(number)
+            return self._index
+
+
+def _vectors(embedder: Embedder, texts: Sequence[str]) -> NDArray[np.float32]:
+    return np.asarray(embedder.embed(texts), dtype=np.float32)
 
 
 def _texts(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Text]:

@@ -63,7 +63,7 @@ def rank(connection: sqlite3.Connection, text: str, *, now: datetime, meaning: M
     vocabulary = look_up(connection, question)
     if not vocabulary.total or (not question.terms and question.window is None):
         return []
-    asked = None if meaning is None else meaning.of_question(_from_their_mouth(text, vocabulary.names))
+    asked = None if meaning is None else meaning.of_question(connection, _from_their_mouth(text, vocabulary.names))
     near = {} if asked is None else asked.nearest(connection, limit=_NEAREST)
     candidates = propose(connection, question, vocabulary, near, now)
     cosines = {} if asked is None else asked.cosines(connection, list(candidates))

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge_agent.context import items, salvage, swap
+from edge_agent.context import items, reembedding, salvage, swap
 from edge_agent.context.backup import empty_log
 from edge_agent.context.check import BELONGINGS, Fault, check
 from edge_agent.context.schema import SCHEMA
 from edge_agent.database import Database, Schema
 from orchestrator.errors import StoreCorrupt, StoreUnavailable
 
-_MADE_AGAIN: Final = frozenset({"occurrences", "series"})
+_MADE_AGAIN: Final = frozenset({"occurrences", "series", "unembedded"})
 """Tables that are made again from the records, in a moment; a part of them would be taken for the whole."""
 _MAX_ID: Final = 2**53
 
@@ -171,15 +171,18 @@ class _Carrying:
         return True
 
     def _drop_orphans(self) -> None:
+        if "codes" in self._columns:
+            self._drop_torn_vectors()
         for rule in BELONGINGS:
             if rule.table in self._columns:
                 gone = self._target.execute(f"DELETE FROM {rule.table} WHERE {rule.orphaned}").rowcount
                 self.dropped[rule.table] += gone
+        self.dropped.pop("codes", None)  # each goes with its vector, which is counted
         for table, row_id, *_ in self._target.execute("PRAGMA foreign_key_check").fetchall():
             self._target.execute(f"DELETE FROM {table} WHERE rowid = ?", (row_id,))
             self.dropped[table] += 1
-        if "vectors" in self._columns:
-            self._drop_torn_vectors()
+        if "unembedded" in self._columns:
+            reembedding.await_missing(self._target)
 
     def _drop_torn_vectors(self) -> None:
         from edge_agent.context import vectors  # numpy

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.context import reembedding
+
 if TYPE_CHECKING:
     import sqlite_utils
 
@@ -19,8 +21,8 @@ class StoreStats:
     records: int
     by_kind: dict[str, int]
     by_sensitivity: dict[str, int]
-    embedded: int
-    """Records that can be found by meaning."""
+    embedded: dict[str, int]
+    """Embedding model → records that have its vectors; two while one takes the other's place."""
     file_bytes: int
     """The database and its write-ahead log."""
 
@@ -34,7 +36,7 @@ def gather(db: sqlite_utils.Database, path: Path, *, encrypted: bool) -> StoreSt
         records=db.table("records").count,
         by_kind=_counts(db, "kind"),
         by_sensitivity=_counts(db, "sensitivity"),
-        embedded=int(db.execute("SELECT count(DISTINCT record_id) FROM vectors").fetchone()[0]),
+        embedded=reembedding.embedded(db.conn),
         file_bytes=sum(file.stat().st_size for file in files if file.exists()),
     )
 

@@ -63,6 +63,7 @@ class SqliteContextStore:
         path: Path | str,
         *,
         embedder: Embedder | None = None,
+        former: Callable[[str], Embedder | None] = lambda _: None,
         encryption: Encryption | None = None,
         busy_timeout_s: float = 10.0,
     ) -> None:
@@ -71,6 +72,7 @@ class SqliteContextStore:
         Args:
             path: the database file.
             embedder: compares questions and records in meaning; without it, words, people and times alone count.
+            former: opens another model by its name, if it is here: it compares until the embedder has done all records.
             encryption: how it is opened where it is encrypted.
             busy_timeout_s: how long to wait for another process's write, in seconds.
 
@@ -84,11 +86,13 @@ class SqliteContextStore:
             self.path, SCHEMA, encryption=encryption, busy_timeout_s=busy_timeout_s, prepare=_prepare
         )
         self._finish_wiping()
-        self._meaning = None
+        self._meaning = self._embedding = None
         if embedder is not None:
-            from edge_agent.context.meaning import Meaning  # numpy: a store without an embedder needs none
+            from edge_agent.context.embedding import Embedding  # numpy: a store without an embedder needs none
+            from edge_agent.context.meaning import Meaning
 
-            self._meaning = Meaning(embedder)
+            self._meaning = Meaning(embedder, former)
+            self._embedding = Embedding(self._database, self._meaning)
 
     def __enter__(self) -> Self:
         return self
@@ -130,23 +134,8 @@ class SqliteContextStore:
             return _recalled(db, hits)
 
     def embed_missing(self, *, limit: int = 64) -> int:
-        """Give up to `limit` records that have none yet their vectors; how many it took on, 0 when all have theirs.
-
-        The store is free for others while the model computes. A record that changes meanwhile is taken on again.
-
-        Raises:
-            InferenceFailed: the embedding model failed.
-            StoreError: the store cannot be read or written.
-        """
-        if self._meaning is None:
-            return 0
-        with self._database.lend() as db:
-            texts = self._meaning.missing(db.conn, limit=limit)
-        if texts:
-            made = self._meaning.embed(texts)
-            with self._database.write(durable=False) as db:
-                self._meaning.keep(db.conn, made)
-        return len(texts)
+        """Give up to `limit` records their vectors; see `Embedding.embed_missing`. Without an embedder, 0."""
+        return self._embedding.embed_missing(limit) if self._embedding else 0
 
     def count_missing(self) -> int:
         """How many records have no vector yet; 0 without an embedder.
@@ -154,10 +143,16 @@ class SqliteContextStore:
         Raises:
             StoreError: the store cannot be read.
         """
-        if self._meaning is None:
-            return 0
-        with self._database.lend() as db:
-            return self._meaning.count_missing(db.conn)
+        return self._embedding.count_missing() if self._embedding else 0
+
+    def load_vectors(self) -> None:
+        """Read what closeness in meaning is searched in, so that the first question does not wait for it.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if self._embedding:
+            self._embedding.load()
 
     def search(self, query: str, *, limit: int = 20) -> Sequence[Record]:
         """Records that have the words of `query`, best first: all of them, or else any; the last may be unfinished.

@@ -30,7 +30,7 @@ async def test_all_records_get_their_vectors(tmp_path: Path) -> None:
             store.add(Record(kind="note", title=f"note {number}"))
         async with Backfill(store, clock), asyncio.timeout(60):
             await until_none_is_missing(store, clock)
-        assert store.stats().embedded == 9
+        assert store.stats().embedded == {"letters": 9}
 
 
 @pytest.mark.anyio

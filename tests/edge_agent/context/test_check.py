@@ -63,7 +63,11 @@ def test_a_store_of_an_earlier_version_is_sound_and_stays_so(tmp_path: Path) -> 
         ("source_items", "belong to no record", "UPDATE source_items SET key = 'note:gone' WHERE key = 'note:7'"),
         ("source_items", "belong to no source", "UPDATE source_items SET source_id = 9 WHERE key = 'note:7'"),
         ("vectors", "belong to no record", "UPDATE vectors SET record_id = 999 WHERE record_id = 7"),
-        ("vectors", "1 vectors are damaged", "UPDATE vectors SET bits = zeroblob(8) WHERE record_id = 7"),
+        (
+            "vectors",
+            "1 vectors are damaged",
+            "UPDATE codes SET bits = zeroblob(8) WHERE id IN (SELECT id FROM vectors WHERE record_id = 7)",
+        ),
         ("vectors", "1 vectors are damaged", "UPDATE vectors SET bytes = 'some text' WHERE record_id = 7"),
         ("records", "their ids: 7", "UPDATE records SET time = 'next Tuesday' WHERE id = 7"),
         ("records", "their ids: 7", "UPDATE records SET starts_at = 12 WHERE id = 7"),

@@ -39,7 +39,7 @@ def test_records_are_embedded_in_batches_until_none_is_left(tmp_path: Path) -> N
             store.add(Record(kind="note", title=f"note {number}"))
         counts = [store.embed_missing(limit=4) for _ in range(4)]
         assert counts == [4, 4, 2, 0]
-        assert store.stats().embedded == 10
+        assert store.stats().embedded == {"letters": 10}
 
 
 def test_a_record_that_changes_while_the_model_computes_is_taken_on_again(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_two_at_once_embed_a_record_once(tmp_path: Path) -> None:
 
 def test_a_store_without_an_embedder_embeds_nothing(store: SqliteContextStore) -> None:
     store.add(Record(kind="note", title="alone"))
-    assert (store.embed_missing(), store.count_missing(), store.stats().embedded) == (0, 0, 0)
+    assert (store.embed_missing(), store.count_missing(), store.stats().embedded) == (0, 0, {})
 
 
 def test_a_record_is_ranked_by_meaning_where_words_say_nothing(tmp_path: Path, monday: datetime) -> None:

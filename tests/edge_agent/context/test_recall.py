@@ -14,7 +14,7 @@ from edge_agent.context.recall import FLOOR
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.types import Record, Sensitivity
 
-QUESTIONS = Path(__file__).resolve().parents[3] / "benchmarks" / "context_questions.jsonl"
+QUESTIONS = Path(__file__).resolve().parents[3] / "benchmarks" / "context" / "questions.jsonl"
 
 
 def first(store: SqliteContextStore, question: str, now: datetime) -> str:

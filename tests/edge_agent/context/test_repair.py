@@ -69,7 +69,7 @@ def test_a_sound_store_is_left_alone(lived_in: Path) -> None:
         "UPDATE source_items SET key = 'note:gone' WHERE key = 'note:7'",
         "UPDATE source_items SET source_id = 9 WHERE key = 'note:7'",
         "UPDATE vectors SET record_id = 999 WHERE record_id = 7",
-        "UPDATE vectors SET bits = zeroblob(8) WHERE record_id = 7",
+        "UPDATE codes SET bits = zeroblob(8) WHERE id IN (SELECT id FROM vectors WHERE record_id = 7)",
     ],
 )
 def test_what_can_be_made_again_costs_no_record(lived_in: Path, statement: str) -> None:
