@@ -47,7 +47,7 @@ _PAGE_OF = f"SELECT id, bytes, bits FROM vectors LEFT JOIN codes USING (id) WHER
 def pack(vector: Vector) -> tuple[bytes, bytes]:
     """A vector of length 1 as signed bytes (127 is its largest part) and as bits."""
     largest = float(np.abs(vector).max()) or 1.0
-    return np.rint(vector * (127 / largest)).astype(np.int8).tobytes(), np.packbits(vector > 0).tobytes()
+    return np.rint(vector / largest * 127).astype(np.int8).tobytes(), np.packbits(vector > 0).tobytes()
 
 
 def keep(connection: sqlite3.Connection, model_id: int, vectors: Iterable[tuple[int, Vector]]) -> None:
