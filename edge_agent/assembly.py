@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +23,7 @@ from edge_agent.slm.prefixes import PrefixRoom
 from edge_agent.slm.progress import Progress
 from edge_agent.slm.providers import Provider
 from orchestrator.budget import Ledger
+from orchestrator.candour import Candour
 from orchestrator.clock import SystemClock
 from orchestrator.engine import Engine, Patience
 from orchestrator.errors import ModelCorrupt, ModelError, ModelNotFound
@@ -34,7 +34,7 @@ from orchestrator.prompt import Composer
 from orchestrator.routing.confidence import ConfidenceRule
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
-from orchestrator.types import Recalled
+from orchestrator.types import Recollection
 
 if TYPE_CHECKING:
     from edge_agent.cloud import GatewayModel
@@ -43,6 +43,9 @@ LOCAL_SYSTEM = "You are a helpful assistant. Answer briefly and correctly."
 GROUNDED_SYSTEM = "You are a helpful assistant. Answer in one or two short sentences."
 """What SmolLM2-135M answers best with: docs/measured.md has the comparison."""
 CLOUD_SYSTEM = "You are a helpful assistant. Answer correctly and to the point."
+NOTHING_RECALLED = "I do not know: I have nothing about that."
+UNSURE_RECALLED = "I do not know for sure. The closest that I have:"
+"""Said by the agent itself, not by a model: `orchestrator.candour` has the rule."""
 _REMEMBERED_OUTCOMES = 200
 
 
@@ -99,6 +102,7 @@ async def assemble(
             grounded_system=GROUNDED_SYSTEM,
             records_tokens=config.context.records_tokens,
         ),
+        candour=Candour(nothing=NOTHING_RECALLED, unsure=UNSURE_RECALLED, wording=sentence),
         cloud_system=CLOUD_SYSTEM,
         costs=costs,
         prices=Prices(**config.prices.model_dump()),
@@ -132,9 +136,9 @@ def _cloud(config: Config) -> GatewayModel | None:
 class _NoRecords:
     """A context store that is switched off."""
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
         """Nothing."""
-        return ()
+        return Recollection()
 
 
 def open_model(config: Config, progress: Progress) -> OnnxModel:

@@ -14,7 +14,7 @@ from typing import Final, Self
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.errors import StoreError
 from orchestrator.ports import Clock
-from orchestrator.types import Recalled
+from orchestrator.types import Recollection
 
 _LOOK_S: Final = 60.0
 """How often to look where nothing is asked."""
@@ -42,7 +42,7 @@ class RemovalWatch:
         self._lock = threading.Lock()
         self._task: asyncio.Task[None] | None = None
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
         """What the store recalls; see `SqliteContextStore.recall`."""
         self.look()
         return self._store.recall(question, limit=limit, now=now)

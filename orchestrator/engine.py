@@ -43,7 +43,9 @@ from orchestrator.types import (
     Request,
     Route,
     RoutePreference,
+    Started,
     TextDelta,
+    Usage,
 )
 
 
@@ -225,6 +227,8 @@ class Engine:
         return True
 
     def _local_events(self, journey: _Journey, plan: Plan) -> AsyncGenerator[ModelEvent, None]:
+        if plan.local.answer:
+            return _said(plan.local.answer, self._local.name)
         tally = journey.tally
         written = sum(leg.usage.completion_tokens for leg in tally.legs[:-1]) if tally.text else 0
         sampling = replace(journey.request.sampling, max_tokens=max(1, plan.decision.max_tokens - written))
@@ -318,6 +322,13 @@ def _check_form(request: Request) -> None:
         raise InvalidRequest(
             "stop strings could cut an answer in the middle of its form", remedy="drop the stop strings or the format"
         )
+
+
+async def _said(text: str, model: str) -> AsyncGenerator[ModelEvent, None]:
+    """A known answer as a model's stream, which took no token."""
+    yield Started(model)
+    yield TextDelta(text)
+    yield Completed(Usage(), FinishReason.STOP)
 
 
 def _closable(events: AsyncIterator[ModelEvent]) -> AsyncGenerator[ModelEvent, None]:

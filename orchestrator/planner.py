@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.budget import Deadline, Ledger, Reservation, Resource, WindowState
+from orchestrator.candour import Candour
 from orchestrator.errors import BudgetExhausted
 from orchestrator.link import Link
 from orchestrator.ports import Clock, ContextStore, LocalModel
@@ -62,6 +63,7 @@ class Planner:
         context: ContextStore,
         ledger: Ledger,
         composer: Composer,
+        candour: Candour | None = None,
         cloud_system: str | None = None,
         costs: CostHistory,
         prices: Prices,
@@ -72,6 +74,7 @@ class Planner:
         self._context = context
         self._ledger = ledger
         self._local_prompts = composer
+        self._candour = candour
         self._cloud_prompts = composer if cloud_system is None else replace(composer, system=cloud_system)
         self._costs = costs
         self._prices = prices
@@ -88,8 +91,9 @@ class Planner:
         recalled = await asyncio.to_thread(self._context.recall, request.question, limit=_RECALLED, now=now)
         behind = self._prefix_tokens(request)
         window = _prompt_window(self._local.context_tokens - behind, request)
-        local = self._local_prompts.compose(request.messages, recalled, now=now, window_tokens=window)
-        terms = None if _stays(request, recalled) else await self._link.contact()
+        local = self._candour.admission(request, recalled, now=now) if self._candour else None
+        local = local or self._local_prompts.compose(request.messages, recalled, now=now, window_tokens=window)
+        terms = None if local.answer or _stays(request, recalled) else await self._link.contact()
         cloud = self._cloud_prompt(request, recalled, terms, behind, now)
         situation = self._situation(request, recalled, local, cloud, terms, behind)
         decision, reservation = self._reserve(situation, request, decision_id, deadline)
@@ -169,6 +173,7 @@ class Planner:
             preference=request.route,
             local_only=request.local_only,
             structured=request.structured,
+            unknown=bool(local.answer),
             budget=request.budget,
             max_tokens=request.sampling.max_tokens,
             conversation_label=Sensitivity.highest([message.sensitivity for message in request.messages]),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from orchestrator.types import Answer, Decision, Message, ModelEvent, Recalled, Request, Sampling, Spend, Terms
+from orchestrator.types import Answer, Decision, Message, ModelEvent, Recollection, Request, Sampling, Spend, Terms
 from orchestrator.units import Energy
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class CloudModel(Protocol):
 class ContextStore(Protocol):
     """The personal-context store, as the core sees it."""
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
         """The records that matter for `question`, best first; empty where nothing fits."""
         ...
 

@@ -22,6 +22,8 @@ class Prompt:
     messages: tuple[Message, ...]
     recalled: tuple[Recalled, ...]
     tokens: int
+    answer: str = ""
+    """What is said at once, instead of asking a model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,11 @@ All are immutable values. Times that are durations are in milliseconds and say s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, overload
 
 from orchestrator.format import Format
 from orchestrator.tools import Tool, ToolCall
@@ -104,6 +105,27 @@ class Recalled:
 
     record: Record
     relevance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection(Sequence[Recalled]):
+    """What a context store brought for a question: its records, best first."""
+
+    records: tuple[Recalled, ...] = ()
+    confidence: float = 0.0
+    """The chance that they hold what was asked for, 0 to 1."""
+    personal: bool = False
+    """The question asks for a fact of the user's own life: where the records do not hold it, nobody else knows."""
+
+    @overload
+    def __getitem__(self, index: int) -> Recalled: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Recalled, ...]: ...
+    def __getitem__(self, index: int | slice) -> Recalled | tuple[Recalled, ...]:
+        return self.records[index]
+
+    def __len__(self) -> int:
+        return len(self.records)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,8 @@ def memory(data: DataOption, words_only: WordsOption = False, as_json: JsonOptio
     """How much of the evidence recall finds, over conversations in LoCoMo's format.
 
     Recall@k is the share of a question's evidence among the first k records, averaged over questions. `all` leaves out
-    category 5: its questions have no answer, and their evidence is what a careless recall would fall for.
+    category 5: its questions have no answer, and their evidence is what a careless recall would fall for. The
+    separation is the chance that recall is more confident of a question with an answer than of one without.
     """
     from edge_agent.cli.progress import shown_progress
     from edge_agent.context.evaluation import evaluate, read_conversations
@@ -61,11 +62,14 @@ def _embedder() -> Embedder:
     return SentenceEmbedder.open(folder, threads=usable_cores())
 
 
-def _as_json(report: Report) -> dict[str, dict[str, float]]:
-    return {
+def _as_json(report: Report) -> dict[str, dict[str, float | None]]:
+    plain: dict[str, dict[str, float | None]] = {
         name: {f"recall@{cutoff}": round(share, 4) for cutoff, share in quality.recall.items()}
-        for name, quality in report.items()
+        for name, quality in report.quality.items()
     }
+    means = {name: round(quality.confidence, 4) for name, quality in report.quality.items()}
+    separation = None if report.separation is None else round(report.separation, 4)
+    return {**plain, "confidence": {"auroc": separation, **means}}
 
 
 def _print(report: Report) -> None:
@@ -73,9 +77,13 @@ def _print(report: Report) -> None:
 
     from edge_agent.context.evaluation import CUTOFFS
 
-    table = Table("category", "questions", *(f"recall@{cutoff}" for cutoff in CUTOFFS), box=None, pad_edge=False)
+    cutoffs = (f"recall@{cutoff}" for cutoff in CUTOFFS)
+    table = Table("category", "questions", *cutoffs, "confidence", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, quality in report.items():
-        table.add_row(name, str(quality.questions), *(f"{quality.recall[cutoff]:.3f}" for cutoff in CUTOFFS))
+    for name, quality in report.quality.items():
+        shares = (f"{quality.recall[cutoff]:.3f}" for cutoff in CUTOFFS)
+        table.add_row(name, str(quality.questions), *shares, f"{quality.confidence:.2f}")
     console().print(table)
+    if report.separation is not None:
+        console().print(f"separation of questions with and without an answer: {report.separation:.3f}")

@@ -98,10 +98,15 @@ class Candidate:
         last = self.starts_at if self.ends_at is None else max(self.starts_at, self.ends_at - 1)
         return int(window.start.timestamp()) <= last and self.starts_at < int(window.end.timestamp())
 
-    def is_of(self, names: frozenset[str]) -> bool:
-        """Whether somebody with one of these names wrote it or, where nobody did, is part of it."""
-        people = self.people[:1] if self.kind in _MESSAGES else self.people
-        return any(not names.isdisjoint(person.lower().split()) for person in people)
+    @property
+    def is_message(self) -> bool:
+        """Whether the first of its people wrote it."""
+        return self.kind in _MESSAGES
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Who wrote it or, where nobody did, is part of it."""
+        return self.people[:1] if self.is_message else self.people
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,19 @@ class Vocabulary:
     def names(self) -> frozenset[str]:
         """The words that name a person of the records."""
         return frozenset(word.text for word in self.words if word.name)
+
+    @property
+    def named(self) -> frozenset[int]:
+        """The numbers of those words."""
+        return frozenset(number for number, word in enumerate(self.words) if word.name)
+
+    def names_person(self, person: str) -> bool:
+        """Whether the question names this person, as a record has them."""
+        return not self.names.isdisjoint(person.lower().split())
+
+    def names_owner(self, candidate: Candidate) -> bool:
+        """Whether the question names somebody who wrote the record or, where nobody did, is part of it."""
+        return any(self.names_person(person) for person in candidate.owners)
 
 
 def prepare(connection: sqlite3.Connection) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from edge_agent.context.items import Item
 from edge_agent.context.store import SqliteContextStore
@@ -50,20 +51,39 @@ class Conversation:
     """The questions' present: the time of the last turn."""
 
 
+class Outcome(NamedTuple):
+    """What one question brought: for each cutoff, the share of its evidence; and the confidence."""
+
+    shares: Sequence[float]
+    confidence: float
+
+
 @dataclass(frozen=True, slots=True)
 class Quality:
     """What recall brought.
 
     Attributes:
         recall: cutoff → mean share of a question's evidence among so many first records.
+        confidence: its mean.
     """
 
     questions: int
     recall: Mapping[int, float]
+    confidence: float
 
 
-Report = Mapping[str, Quality]
-"""`all` (every category but `UNANSWERABLE`), then each category by its number."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How good recall is.
+
+    Attributes:
+        quality: `all` (every category but `UNANSWERABLE`), then each category by its number.
+        separation: area under the ROC curve: the chance that the confidence is higher for a question that has an
+            answer than for one that has none, ties counting half. None where one of the two sorts is missing.
+    """
+
+    quality: Mapping[str, Quality]
+    separation: float | None
 
 
 def read_conversations(path: Path) -> list[Conversation]:
@@ -98,23 +118,24 @@ def evaluate(
         InvalidRequest: there is no question with evidence.
         InferenceFailed: the embedding model failed.
     """
-    shares: dict[int, list[list[float]]] = defaultdict(list)
+    asked: dict[int, list[Outcome]] = defaultdict(list)
     total = sum(len(conversation.items) + len(conversation.questions) for conversation in conversations)
     with (progress or Quiet()).task("recalling", total, in_bytes=False) as advance:
         done = 0
         for conversation in conversations:
-            for step in _ask(conversation, embedder, shares):
+            for step in _ask(conversation, embedder, asked):
                 done += step
                 advance(done)
-    if not shares:
+    if not asked:
         raise InvalidRequest("no question says which turns hold its answer", remedy="questions need `evidence`")
-    everything = [share for category, found in shares.items() if category != UNANSWERABLE for share in found]
-    by_category = {str(category): shares[category] for category in sorted(shares)}
-    return {name: _quality(found) for name, found in {"all": everything, **by_category}.items() if found}
+    answerable = [outcome for category, found in asked.items() if category != UNANSWERABLE for outcome in found]
+    by_category = {str(category): asked[category] for category in sorted(asked)}
+    quality = {name: _quality(found) for name, found in {"all": answerable, **by_category}.items() if found}
+    return Report(quality, _separation(answerable, asked[UNANSWERABLE]))
 
 
-def _ask(conversation: Conversation, embedder: Embedder | None, shares: dict[int, list[list[float]]]) -> Iterator[int]:
-    """Note the shares of each question; yields how many turns and questions are done since."""
+def _ask(conversation: Conversation, embedder: Embedder | None, asked: dict[int, list[Outcome]]) -> Iterator[int]:
+    """Note what each question brought; yields how many turns and questions are done since."""
     with (
         tempfile.TemporaryDirectory(prefix="edgewise-eval-") as folder,
         SqliteContextStore(Path(folder, "memory.db"), embedder=embedder) as store,
@@ -126,13 +147,20 @@ def _ask(conversation: Conversation, embedder: Embedder | None, shares: dict[int
             ranked = store.ranked(question.text, limit=CUTOFFS[-1], now=conversation.ended)
             found = [recalled.record.source for recalled in ranked]
             share = [len(question.evidence.intersection(found[:cutoff])) / len(question.evidence) for cutoff in CUTOFFS]
-            shares[question.category].append(share)
+            asked[question.category].append(Outcome(share, ranked.confidence))
             yield 1
 
 
-def _quality(shares: Sequence[Sequence[float]]) -> Quality:
-    means = [sum(column) / len(shares) for column in zip(*shares, strict=True)]
-    return Quality(len(shares), dict(zip(CUTOFFS, means, strict=True)))
+def _quality(outcomes: Sequence[Outcome]) -> Quality:
+    means = [statistics.fmean(column) for column in zip(*(outcome.shares for outcome in outcomes), strict=True)]
+    confidence = statistics.fmean(outcome.confidence for outcome in outcomes)
+    return Quality(len(outcomes), dict(zip(CUTOFFS, means, strict=True)), confidence)
+
+
+def _separation(answerable: Sequence[Outcome], unanswerable: Sequence[Outcome]) -> float | None:
+    """The Mann-Whitney statistic as a share of all pairs."""
+    pairs = [(one.confidence, other.confidence) for one in answerable for other in unanswerable]
+    return sum((one > other) + (one == other) / 2 for one, other in pairs) / len(pairs) if pairs else None
 
 
 def _conversation(row: Mapping[str, Any]) -> Conversation:

@@ -49,7 +49,7 @@ class Signs:
 
 def fuse(signs: Mapping[int, Signs]) -> dict[int, float]:
     """Candidate → score; only the order of one question's scores means anything."""
-    own = _own_scores(signs)
+    own = own_scores(signs)
     beside: dict[tuple[str, int], float] = defaultdict(float)
     for number, sign in signs.items():
         if sign.thread:
@@ -61,7 +61,8 @@ def fuse(signs: Mapping[int, Signs]) -> dict[int, float]:
     return _with_threads(signs, scores)
 
 
-def _own_scores(signs: Mapping[int, Signs]) -> dict[int, float]:
+def own_scores(signs: Mapping[int, Signs]) -> dict[int, float]:
+    """Candidate → what speaks for it alone: how it fits in words and in meaning, whoever wrote it and wherever."""
     most_words = max((sign.words for sign in signs.values()), default=0.0) or 1.0
     closest = max((sign.cosine for sign in signs.values()), default=0.0)
     closest = closest if closest > 0 else 1.0

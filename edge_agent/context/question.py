@@ -40,6 +40,27 @@ _GENERAL = re.compile(
     r"|^(?:what|how|when|where) do (?!i\b|we\b|you\b|the\b|my\b|our\b)"
     r"|^how (?:does|did) an? |\b(?:difference between|meaning of|in the world|your|(?:are|were) you)\b"
 )
+# "When do I …", "What was my …": one short question for a fact. Advice, and what is wanted or needed, is no fact.
+_FACT = re.compile(
+    r"^(?:and |so |please |(?:can|could) you tell me |tell me |do you know |remind me )*"
+    r"(?:when|where|who(?:se|m)?|which|what|how (?:much|many|long|old|often|far)|did|do|have|had|am|was|were)\b"
+    r"(?:'(?:s|re|d|ve))?[^.!?;:\n]*[?.!\s]*$"
+)
+_ADVICE = re.compile(
+    r"\b(?:should|would|could|can|may|might|must|shall|if|need|needs|want|have to|able|allowed|best|better|good"
+    r"|mean|means|wrong|ways?|tips|options)\b"
+)
+_LONGEST_FACT, _LONGEST_QUESTION = 20, 200
+"""Words and characters: who writes more tells of what they ask about."""
+_OWN = re.compile(
+    r"\b(?:my|mine|ours|our(?! (?:planet|earth|world|sun|moon|solar|galaxy|universe|species|bod(?:y|ies)|purpose)\b))\b"
+    r"|\b(?:did|have|had|am|are|was|were|will) (?:i|we)\b|\bwhen do (?:i|we)\b"
+)
+_OWN_DOING = re.compile(r"\bdo (?:i|we)\b")
+_ABOUT = (
+    r"\b(?i:did|does|do|is|are|was|were|has|had|have|will)(?: {name})+\b(?!\s+[A-Z]|'s)"
+    r"|\b{name}(?: {name})*'s\b(?!\s+[A-Z])"
+)
 _EXPECTS = (
     (re.compile(r"\b(?:when|next|upcoming)\b|\bwhat (?:time|day)\b"), "event"),
     (re.compile(r"\bwho(?:'s|se)?\b|\bphone\b"), "contact"),
@@ -70,6 +91,10 @@ class Question:
     """The asker speaks of themselves: I, my, we, our."""
     general: bool
     """It asks for knowledge or for a text, as far as its form tells."""
+    asks_fact: bool
+    """It asks, in one short sentence, for a fact and not for advice, an explanation or a text."""
+    own: bool
+    """The fact is one of the asker's own life, which nobody knows whose records do not hold it."""
     expects: frozenset[str]
     """Kinds of record that such a question is answered from, as far as its form tells; they come first among equals."""
 
@@ -78,20 +103,53 @@ class Question:
         """Whether it asks about something, and not just for what there is of a kind, or at a time."""
         return any(not term.kinds for term in self.terms)
 
+    @property
+    def kind_terms(self) -> frozenset[int]:
+        """The terms that a record covers by its kind."""
+        return frozenset(number for number, term in enumerate(self.terms) if term.kinds)
+
+
+def asks_about(text: str, names: frozenset[str]) -> bool:
+    """Whether the question is about somebody with one of these names, in lower case: "Felix's car", "did Felix call".
+
+    Nobody of another surname is meant by it: "did Felix Baumgartner jump" is a question about the world.
+    """
+    if not names:
+        return False
+    name = f"(?i:{'|'.join(map(re.escape, sorted(names)))})"
+    return re.search(_ABOUT.format(name=name), text.replace("’", "'")) is not None
+
 
 def read(text: str, now: datetime) -> Question:
     """Read `text`. Any text can be read; one without content words gives a question without terms."""
     lowered = text.lower().replace("’", "'")
     moment = window(lowered, now)
     rest = lowered.replace(moment.phrase, " ", 1) if moment else lowered
+    personal = _FIRST_PERSON.search(_ASIDE.sub(" ", lowered)) is not None
+    general = _GENERAL.search(lowered.strip()) is not None
+    asks_fact = not general and _asks_fact(lowered.strip())
     return Question(
         terms=_terms(_WORD.findall(rest)),
         window=moment,
         window_words=tuple(w for w in _WORD.findall(moment.phrase) if w not in STOP_WORDS) if moment else (),
-        personal=_FIRST_PERSON.search(_ASIDE.sub(" ", lowered)) is not None,
-        general=_GENERAL.search(lowered.strip()) is not None,
+        personal=personal,
+        general=general,
+        asks_fact=asks_fact,
+        own=asks_fact and personal and _is_own(lowered, moment),
         expects=frozenset(kind for pattern, kind in _EXPECTS if pattern.search(lowered)),
     )
+
+
+def _asks_fact(text: str) -> bool:
+    """Whether `text` asks for a fact, as far as its form tells."""
+    if len(text) > _LONGEST_QUESTION or len(text.split()) > _LONGEST_FACT:
+        return False
+    return _FACT.search(text) is not None and _ADVICE.search(text) is None
+
+
+def _is_own(text: str, moment: Window | None) -> bool:
+    """Whether what the asker has or does is asked for: "do I" alone may ask what people do."""
+    return _OWN.search(text) is not None or (moment is not None and _OWN_DOING.search(text) is not None)
 
 
 def _terms(words: list[str]) -> tuple[Term, ...]:

@@ -1,7 +1,7 @@
 """Recall: the few records that matter for a question.
 
-`candidates` proposes, `relevance` says whether a candidate has to do with the question at all, and `fusion` puts them
-in order.
+`candidates` proposes, `relevance` says whether a candidate has to do with the question at all, `fusion` puts them in
+order, and `attribution` says whether what fits is about the people whom the question names.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.context.attribution import certainty, speaks
 from edge_agent.context.candidates import Candidate, Vocabulary, look_up, propose, scalar
-from edge_agent.context.fusion import Signs, fuse
-from edge_agent.context.question import Question, read
-from edge_agent.context.relevance import names_somebody, rarity, relevance
+from edge_agent.context.fusion import Signs, fuse, own_scores
+from edge_agent.context.question import Question, asks_about, read
+from edge_agent.context.relevance import coverage, names_somebody, rarity, relevance
 
 if TYPE_CHECKING:
     from edge_agent.context.meaning import Meaning
@@ -41,16 +42,31 @@ class Hit:
     """Of an event that repeats: when the occurrence starts that is meant, in Unix seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What recall finds for a question."""
+
+    hits: Sequence[Hit] = ()
+    """Best first."""
+    confidence: float = 0.0
+    """The chance that they hold what was asked for, 0 to 1: how much of the question the best one covers by words or in
+    meaning, in full from `FLOOR` on; times the chance that it is about those whom the question names (`attribution`).
+    """
+    personal: bool = False
+    """The question asks for a fact of the asker's own life, or of the people in it: nobody else could know."""
+
+
 def find(
     connection: sqlite3.Connection, text: str, *, limit: int, now: datetime, meaning: Meaning | None = None
-) -> list[Hit]:
+) -> Found:
     """The records that matter for the question `text`, best first; none where nothing fits."""
     ranked = rank(connection, text, now=now, meaning=meaning)
-    floor = max(FLOOR, _BEST_SHARE * max((hit.relevance for hit in ranked), default=0.0))
-    return [hit for hit in ranked if hit.relevance >= floor][:limit]
+    floor = max(FLOOR, _BEST_SHARE * max((hit.relevance for hit in ranked.hits), default=0.0))
+    hits = [hit for hit in ranked.hits if hit.relevance >= floor][:limit]
+    return replace(ranked, hits=hits, confidence=ranked.confidence if hits else 0.0)
 
 
-def rank(connection: sqlite3.Connection, text: str, *, now: datetime, meaning: Meaning | None = None) -> list[Hit]:
+def rank(connection: sqlite3.Connection, text: str, *, now: datetime, meaning: Meaning | None = None) -> Found:
     """Every candidate for the question `text`, best first, whether it fits or not.
 
     Args:
@@ -62,21 +78,27 @@ def rank(connection: sqlite3.Connection, text: str, *, now: datetime, meaning: M
     question = read(text, now)
     vocabulary = look_up(connection, question)
     if not vocabulary.total or (not question.terms and question.window is None):
-        return []
+        return Found(personal=question.own)
     asked = None if meaning is None else meaning.of_question(connection, _from_their_mouth(text, vocabulary.names))
     near = {} if asked is None else asked.nearest(connection, limit=_NEAREST)
     candidates = propose(connection, question, vocabulary, near, now)
     cosines = {} if asked is None else asked.cosines(connection, list(candidates))
-    hits = _judged(connection, question, vocabulary, candidates)
+    weights = _weights(connection, question, vocabulary)
+    hits = _judged(question, weights, candidates)
     fits = {hit.record_id: hit.relevance for hit in hits}
-    scores = fuse({number: _signs(question, c, vocabulary, cosines, fits[number]) for number, c in candidates.items()})
-    if not question.has_content:  # "What do I have on Friday?": only the calendar can say
-        scores = fits
+    signs = {number: _signs(question, c, vocabulary, cosines, fits[number]) for number, c in candidates.items()}
+    # "What do I have on Friday?": only the calendar can say
+    scores = fuse(signs) if question.has_content else fits
     order = {
         number: _order(question, scores[number], candidate, now=int(now.timestamp()))
         for number, candidate in candidates.items()
     }
-    return sorted(hits, key=lambda hit: (*order[hit.record_id], hit.record_id))
+    ranked = sorted(hits, key=lambda hit: (*order[hit.record_id], hit.record_id))
+    held = _covered(vocabulary, weights, candidates, cosines)
+    if vocabulary.names and not question.personal:
+        held *= certainty(connection, vocabulary, candidates, own_scores(signs))
+    of_known = question.asks_fact and asks_about(text, vocabulary.names)
+    return Found(ranked, held, question.own or of_known)
 
 
 def _from_their_mouth(text: str, names: frozenset[str]) -> str:
@@ -101,17 +123,14 @@ def _signs(
         fit=fit,
         words=candidate.words,
         cosine=cosines.get(candidate.record_id, 0.0),
-        by_named=bool(vocabulary.names) and candidate.is_of(vocabulary.names),
+        by_named=vocabulary.names_owner(candidate),
         in_time=question.window is not None and candidate.within(question.window),
         thread=candidate.thread,
         position=candidate.position,
     )
 
 
-def _judged(
-    connection: sqlite3.Connection, question: Question, vocabulary: Vocabulary, candidates: Mapping[int, Candidate]
-) -> list[Hit]:
-    weights = _weights(connection, question, vocabulary)
+def _judged(question: Question, weights: Sequence[float], candidates: Mapping[int, Candidate]) -> list[Hit]:
     somebody = names_somebody(candidate.match for candidate in candidates.values())
     return [
         Hit(
@@ -121,6 +140,22 @@ def _judged(
         )
         for number, candidate in candidates.items()
     ]
+
+
+def _covered(
+    vocabulary: Vocabulary,
+    weights: Sequence[float],
+    candidates: Mapping[int, Candidate],
+    cosines: Mapping[int, float],
+) -> float:
+    """How much of what the question asks, beside whom it names, the best candidate covers; 1 where it is enough."""
+    asked = [number for number in range(len(weights)) if number not in vocabulary.named]
+    shares = (
+        max(coverage(weights, candidate.match, asked), cosines.get(number, 0.0))
+        for number, candidate in candidates.items()
+        if speaks(candidate, vocabulary)
+    )
+    return min(1.0, max(shares, default=0.0) / FLOOR)
 
 
 def _weights(connection: sqlite3.Connection, question: Question, vocabulary: Vocabulary) -> Sequence[float]:

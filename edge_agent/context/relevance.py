@@ -65,12 +65,19 @@ def relevance(question: Question, weights: Sequence[float], match: Match, *, som
     covered = {number: _strength(number, match) for number in match.places.keys() | match.by_nature}
     told = sorted(weights, reverse=True)[:_FULL_QUESTION] if question.personal else weights
     needed = sum(told)
-    if not covered or needed <= 0:
-        return 0.0
+    if not covered or needed <= 0 or (question.has_content and covered.keys() <= question.kind_terms):
+        return 0.0  # "Who wrote Hamlet?": that it is a mail is not enough
     share = sum(weights[number] * strength for number, strength in covered.items()) / needed
     if somebody:
         return float(min(1.0, share) ** _SOMEBODY)
     return min(1.0, share) * _aboutness(question, match, covered)
+
+
+def coverage(weights: Sequence[float], match: Match, asked: Sequence[int]) -> float:
+    """The share of the terms `asked` that the record covers, 0 to 1; 1 where nothing is asked."""
+    needed = sum(weights[number] for number in asked)
+    covered = (number for number in asked if number in match.places or number in match.by_nature)
+    return sum(weights[number] * _strength(number, match) for number in covered) / needed if needed else 1.0
 
 
 def _strength(number: int, match: Match) -> float:

@@ -8,7 +8,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from edge_agent.context.sources import Reading
 from edge_agent.context.statistics import StoreStats
 from edge_agent.database import Database
 from orchestrator.errors import InvalidRequest, RecordNotFound, StoreError
-from orchestrator.types import Recalled, Record
+from orchestrator.types import Recalled, Recollection, Record
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -104,7 +104,7 @@ class SqliteContextStore:
         """Close every connection. Nothing is lost: what returned was committed."""
         self._database.close()
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
         """The at most `limit` records that matter for `question`, best first; empty where nothing fits.
 
         Relevance is what `relevance` measures; nothing below `recall.FLOOR` comes back. A private record among them
@@ -120,18 +120,18 @@ class SqliteContextStore:
             StoreError: the store cannot be read.
         """
         with self._database.lend() as db:
-            hits = recall.find(db.conn, question, limit=limit, now=now, meaning=self._meaning)
-            return _recalled(db, hits)
+            found = recall.find(db.conn, question, limit=limit, now=now, meaning=self._meaning)
+            return _recollection(db, found)
 
-    def ranked(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+    def ranked(self, question: str, *, limit: int, now: datetime) -> Recollection:
         """The `limit` most relevant records, best first, however little they fit: for measuring the order of recall.
 
         Raises:
             StoreError: the store cannot be read.
         """
         with self._database.lend() as db:
-            hits = recall.rank(db.conn, question, now=now, meaning=self._meaning)[:limit]
-            return _recalled(db, hits)
+            found = recall.rank(db.conn, question, now=now, meaning=self._meaning)
+            return _recollection(db, replace(found, hits=found.hits[:limit]))
 
     def embed_missing(self, *, limit: int = 64) -> int:
         """Give up to `limit` records their vectors; see `Embedding.embed_missing`. Without an embedder, 0."""
@@ -390,14 +390,15 @@ def _items_by_id(db: sqlite_utils.Database, ids: Sequence[int]) -> dict[int, Ite
     return {row["id"]: items.from_row(row) for row in rows}
 
 
-def _recalled(db: sqlite_utils.Database, hits: Sequence[recall.Hit]) -> list[Recalled]:
-    """The hits with their records; one that was forgotten in between is left out."""
-    found = _items_by_id(db, [hit.record_id for hit in hits])
-    return [
+def _recollection(db: sqlite_utils.Database, found: recall.Found) -> Recollection:
+    """What was found, with its records; one that was forgotten in between is left out."""
+    records = _items_by_id(db, [hit.record_id for hit in found.hits])
+    recalled = (
         Recalled(occurrences.told_of(item, hit.occurs_at), hit.relevance)
-        for hit in hits
-        if (item := found.get(hit.record_id)) is not None
-    ]
+        for hit in found.hits
+        if (item := records.get(hit.record_id)) is not None
+    )
+    return Recollection(tuple(recalled), found.confidence, found.personal)
 
 
 def _missing(record_id: int) -> RecordNotFound:

@@ -113,8 +113,9 @@ class CostHistory:
         }
 
     def observe(self, answer: Answer) -> None:
-        """Learn from an answer. A handoff tells nothing about either route alone and is passed over."""
-        if answer.route in self._routes:
+        """Learn from an answer. A handoff tells nothing about either route alone, and words that no model wrote tell
+        nothing about one: they are passed over."""
+        if answer.route in self._routes and answer.usage.completion_tokens:
             self._routes[answer.route].observe(answer)
 
     def of(self, route: Route) -> RouteCosts:

@@ -78,6 +78,8 @@ class Situation:
     """None where there is no cloud model to ask."""
     structured: bool = False
     """Whether the answer has a form, or tools are in play."""
+    unknown: bool = False
+    """Whether it asks for a fact of the user's own life that the records do not hold."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -152,6 +154,8 @@ def _exclusions(situation: Situation, estimates: list[RouteEstimate]) -> dict[Ro
 
 def _kept_at_home(situation: Situation) -> Exclusion | None:
     """Why nothing may or can go to the cloud, if so: no budget and no preference overrules this."""
+    if situation.unknown:
+        return "unknown", "only the user's own records could tell, and they do not: the device says so"
     if situation.local_only:
         return "local_only", "asked with local-only: no socket is opened"
     if (record := private_record(situation.evidence)) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ from orchestrator.types import (
     Message,
     Prediction,
     Recalled,
+    Recollection,
     Record,
     Request,
     Route,
@@ -171,9 +172,10 @@ def test_it_outlives_its_process(tmp_path: Path) -> None:
 class Shelf:
     """A context store with one private record."""
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
+    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
         private = Sensitivity.PRIVATE
-        return [Recalled(Record(id=12, kind="note", title="zebra", body="Ottilie feeds it", sensitivity=private), 0.9)]
+        record = Record(id=12, kind="note", title="zebra", body="Ottilie feeds it", sensitivity=private)
+        return Recollection((Recalled(record, 0.9),), confidence=0.9)
 
 
 def engine_with(journal: Journal, clock: ManualClock, script: Script) -> Engine:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.budget import Ledger, MemoryLedgerStore, Resource, Window
+from orchestrator.candour import Candour
 from orchestrator.engine import Engine, Patience
 from orchestrator.errors import (
     BudgetExhausted,
@@ -36,6 +37,7 @@ from orchestrator.types import (
     Message,
     Piece,
     Recalled,
+    Recollection,
     Record,
     Request,
     Route,
@@ -53,11 +55,11 @@ PRICED = Terms(context_tokens=4096, prompt_usd=1e-6, completion_usd=2e-6)
 class Shelf:
     """A context store that always recalls the same records."""
 
-    def __init__(self, *hits: Recalled) -> None:
-        self.hits = hits
+    def __init__(self, recollection: Recollection) -> None:
+        self.recollection = recollection
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
-        return self.hits[:limit]
+    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
+        return self.recollection
 
 
 class Witness:
@@ -90,6 +92,7 @@ class World:
         cloud: Script | None = None,
         terms: Terms | CloudUnavailable = PRICED,
         records: Sequence[Recalled] = (),
+        recollection: Recollection | None = None,
         windows: Sequence[Window] = (),
         joules_per_step: float = 0.1,
         patience: Patience | None = None,
@@ -112,9 +115,10 @@ class World:
         planner = Planner(
             local=self.local,
             link=link,
-            context=Shelf(*records),
+            context=Shelf(Recollection(tuple(records), confidence=1.0) if recollection is None else recollection),
             ledger=self.ledger,
             composer=composer,
+            candour=Candour(nothing="Nothing.", unsure="Perhaps:", wording=composer.wording),
             costs=costs,
             prices=Prices(),
             clock=self.clock,
@@ -209,6 +213,30 @@ def test_a_personal_turn_is_left_out_of_what_the_cloud_sees() -> None:
     asyncio.run(run())
     assert "salary" not in str(world.cloud.asked[0].messages)
     assert "50,000" not in str(world.cloud.asked[0].messages)
+
+
+def test_what_only_the_records_could_tell_is_asked_of_no_model() -> None:
+    world = World(recollection=Recollection(personal=True))
+    answer = world.ask(HARD)
+    assert (answer.text, answer.route, answer.usage.completion_tokens) == ("Nothing.", Route.LOCAL, 0)
+    assert world.witness.decisions[0].rule == "unknown"
+    assert world.local.asked == []
+    assert world.cloud.contacts == 0
+
+
+def test_an_unsure_record_is_shown_with_its_label_and_the_next_question_is_estimated_as_before() -> None:
+    world = World(recollection=Recollection((hit(Sensitivity.PRIVATE),), confidence=0.1, personal=True))
+    before = world.ask(EASY)
+    assert before.text == "Perhaps: Dentist: Tuesday at 9:30"
+    assert (before.sensitivity, before.record_ids) == (Sensitivity.PRIVATE, (12,))
+    world.ask(EASY)
+    first, second = (decision.predictions for decision in world.witness.decisions)
+    assert first == second, "no model wrote, so nothing was learnt of one"
+
+
+def test_who_asks_for_the_cloud_gets_it_whatever_the_records_hold() -> None:
+    world = World(recollection=Recollection(personal=True))
+    assert world.ask(EASY, route=RoutePreference.CLOUD).route is Route.CLOUD
 
 
 def test_local_only_does_not_touch_the_link() -> None:
@@ -375,11 +403,13 @@ def test_an_empty_question_is_refused(question: str) -> None:
         World().ask(question)
 
 
-def test_the_stored_situation_replays_to_the_same_route() -> None:
+@pytest.mark.parametrize("unknown", [False, True])
+def test_the_stored_situation_replays_to_the_same_route(unknown: bool) -> None:
     from orchestrator.routing.policy import Situation, decide
 
     for question in (EASY, HARD):
-        world = World(windows=[Window("money", Resource.USD, 1.0, 86_400)])
+        recollection = Recollection(personal=unknown)
+        world = World(recollection=recollection, windows=[Window("money", Resource.USD, 1.0, 86_400)])
         world.ask(question)
         request = Request(id="r1", messages=(Message("user", question),))
         decision = world.witness.decisions[0]

@@ -44,16 +44,28 @@ def write(path: Path, *rows: Any, packed: bool = False) -> Path:
 @pytest.mark.parametrize("packed", [False, True])
 def test_recall_is_told_by_category_and_the_unanswerable_apart(tmp_path: Path, packed: bool) -> None:
     report = evaluate(read_conversations(write(tmp_path / "own.jsonl", conversation(), packed=packed)), None)
-    assert list(report) == ["all", "1", "4", "5"]
-    assert report["all"].questions == 2, "a question without evidence does not count"
-    assert report["all"].recall == {5: 1.0, 10: 1.0, 25: 1.0}
+    assert list(report.quality) == ["all", "1", "4", "5"]
+    assert report.quality["all"].questions == 2, "a question without evidence does not count"
+    assert report.quality["all"].recall == {5: 1.0, 10: 1.0, 25: 1.0}
 
 
 def test_a_larger_cutoff_never_finds_less(tmp_path: Path) -> None:
     report = evaluate(read_conversations(write(tmp_path / "own.jsonl", conversation(), conversation())), None)
-    for quality in report.values():
+    for quality in report.quality.values():
         found = list(quality.recall.values())
         assert found == sorted(found)
+
+
+def test_a_question_about_the_wrong_person_brings_less_confidence(tmp_path: Path) -> None:
+    report = evaluate(read_conversations(write(tmp_path / "own.jsonl", conversation())), None)
+    assert report.separation == 1.0
+    assert report.quality["5"].confidence < 0.5 < report.quality["4"].confidence
+
+
+def test_without_questions_of_both_sorts_nothing_is_separated(tmp_path: Path) -> None:
+    answerable = [qa for qa in conversation()["qa"] if qa["category"] != 5]
+    report = evaluate(read_conversations(write(tmp_path / "own.jsonl", conversation(qa=answerable))), None)
+    assert report.separation is None
 
 
 @pytest.mark.parametrize(

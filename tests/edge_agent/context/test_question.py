@@ -63,3 +63,35 @@ def test_a_certain_one_is_told_from_any(monday: datetime) -> None:
 
 def test_a_page_is_cut_to_its_first_content_words(monday: datetime) -> None:
     assert len(words(" ".join(f"word{number}" for number in range(500)), monday)) == MAX_WORDS
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("When is my wedding anniversary?", True),
+        ("what did I eat yesterday", True),
+        ("Please tell me when our mortgage ends", True),
+        ("Do we have plans on Friday?", True),
+        ("When do I see the dentist?", True),
+        ("Where's my suitcase?", True),
+        ("When is the book club?", False),  # may be anybody's
+        ("How old is our planet?", False),
+        ("What should I cook for my guests?", False),
+        ("How do I fix my bicycle?", False),
+        ("What is the best present for my mother?", False),
+        ("Write a poem about my cat", False),
+        ("Why is my cat sneezing?", False),
+        ("Where do I apply for a visa?", False),
+        ("I have 3 apples and eat one. How many do I have?", False),
+        ("What is my cat's name if I call it Miso?", False),
+        ("What did I do wrong?\n```python\nprint(x)\n```", False),
+    ],
+)
+def test_a_fact_of_the_askers_own_life_is_told_from_what_the_world_knows(
+    monday: datetime, text: str, own: bool
+) -> None:
+    assert read(text, monday).own is own
+
+
+def test_the_longest_question_is_read_in_no_time(monday: datetime) -> None:
+    assert not read("what is my " + "please " * 20_000, monday).own

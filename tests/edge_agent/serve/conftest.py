@@ -30,7 +30,7 @@ from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
 from orchestrator.testing import FakeMeter, Script, ScriptedCloudModel, ScriptedModel
-from orchestrator.types import Recalled, Terms
+from orchestrator.types import Recalled, Recollection, Terms
 
 PRICED = Terms(4096, 1e-6, 2e-6)
 HONEY = Script(pieces=["Bees ", "make ", "honey."])
@@ -42,8 +42,8 @@ class Shelf:
     def __init__(self, *hits: Recalled) -> None:
         self.hits = hits
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Sequence[Recalled]:
-        return self.hits[:limit]
+    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
+        return Recollection(self.hits[:limit], confidence=1.0)
 
 
 class House:
