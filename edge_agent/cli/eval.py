@@ -62,14 +62,17 @@ def _embedder() -> Embedder:
     return SentenceEmbedder.open(folder, threads=usable_cores())
 
 
-def _as_json(report: Report) -> dict[str, dict[str, float | None]]:
-    plain: dict[str, dict[str, float | None]] = {
+def _as_json(report: Report) -> dict[str, object]:
+    recall = {
         name: {f"recall@{cutoff}": round(share, 4) for cutoff, share in quality.recall.items()}
         for name, quality in report.quality.items()
     }
-    means = {name: round(quality.confidence, 4) for name, quality in report.quality.items()}
-    separation = None if report.separation is None else round(report.separation, 4)
-    return {**plain, "confidence": {"auroc": separation, **means}}
+    confidence = {
+        "auroc": None if report.separation is None else round(report.separation, 4),
+        "mean": {name: round(quality.confidence, 4) for name, quality in report.quality.items()},
+        "unsure": {name: round(quality.unsure, 4) for name, quality in report.quality.items()},
+    }
+    return {**recall, "confidence": confidence}
 
 
 def _print(report: Report) -> None:
@@ -78,12 +81,12 @@ def _print(report: Report) -> None:
     from edge_agent.context.evaluation import CUTOFFS
 
     cutoffs = (f"recall@{cutoff}" for cutoff in CUTOFFS)
-    table = Table("category", "questions", *cutoffs, "confidence", box=None, pad_edge=False)
+    table = Table("category", "questions", *cutoffs, "confidence", "unsure", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
     for name, quality in report.quality.items():
         shares = (f"{quality.recall[cutoff]:.3f}" for cutoff in CUTOFFS)
-        table.add_row(name, str(quality.questions), *shares, f"{quality.confidence:.2f}")
+        table.add_row(name, str(quality.questions), *shares, f"{quality.confidence:.2f}", f"{quality.unsure:.2f}")
     console().print(table)
     if report.separation is not None:
         console().print(f"separation of questions with and without an answer: {report.separation:.3f}")

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from edge_agent.context.items import Item
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.slm.progress import Progress, Quiet
+from orchestrator.candour import UNSURE
 from orchestrator.errors import InvalidRequest
 from orchestrator.ports import Embedder
 from orchestrator.types import Record
@@ -65,11 +66,13 @@ class Quality:
     Attributes:
         recall: cutoff → mean share of a question's evidence among so many first records.
         confidence: its mean.
+        unsure: share of the questions with a confidence at which the agent would say that it does not know.
     """
 
     questions: int
     recall: Mapping[int, float]
     confidence: float
+    unsure: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,9 @@ def _ask(conversation: Conversation, embedder: Embedder | None, asked: dict[int,
 
 def _quality(outcomes: Sequence[Outcome]) -> Quality:
     means = [statistics.fmean(column) for column in zip(*(outcome.shares for outcome in outcomes), strict=True)]
-    confidence = statistics.fmean(outcome.confidence for outcome in outcomes)
-    return Quality(len(outcomes), dict(zip(CUTOFFS, means, strict=True)), confidence)
+    confidences = [outcome.confidence for outcome in outcomes]
+    unsure = sum(confidence < UNSURE for confidence in confidences) / len(outcomes)
+    return Quality(len(outcomes), dict(zip(CUTOFFS, means, strict=True)), statistics.fmean(confidences), unsure)
 
 
 def _separation(answerable: Sequence[Outcome], unanswerable: Sequence[Outcome]) -> float | None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
-from edge_agent.context.question import MAX_WORDS, read
+from edge_agent.context.question import MAX_WORDS, asks_about, read
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "routing"
 
 
 def words(text: str, now: datetime) -> list[str]:
@@ -95,3 +100,30 @@ def test_a_fact_of_the_askers_own_life_is_told_from_what_the_world_knows(
 
 def test_the_longest_question_is_read_in_no_time(monday: datetime) -> None:
     assert not read("what is my " + "please " * 20_000, monday).own
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ("What did Felix name his dog?", True),
+        ("When is Priya's wedding?", True),
+        ("Where does felix live?", True),
+        ("What is Felix Sommer's address?", True),
+        ("How old is Felix Baumgartner?", False),
+        ("When was Priya Nadar's house built?", False),
+        ("Who wrote Felix?", False),
+        ("What do bees make?", False),
+    ],
+)
+def test_who_is_asked_about_is_somebody_known_and_of_no_other_surname(text: str, about: bool) -> None:
+    assert asks_about(text, frozenset({"felix", "sommer", "priya"})) is about
+    assert not asks_about(text, frozenset())
+
+
+@pytest.mark.parametrize("name", ["mmlu", "gsm8k"])
+def test_no_question_of_an_exam_is_taken_for_one_of_the_askers_life(monday: datetime, name: str) -> None:
+    path = DATA / f"{name}.dev.jsonl.gz"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not at hand")
+    rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    assert [row["prompt"] for row in rows if read(row["prompt"], monday).own] == []

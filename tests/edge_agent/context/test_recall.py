@@ -37,6 +37,7 @@ def test_it_does_not_matter_when_the_question_is_asked(household: SqliteContextS
     "question",
     [
         "What do bees make?",  # "bees" stands in a mail about a film
+        "Who wrote Hamlet?",  # mails and chats are written
         "Explain how a transformer works",  # "transformer" stands in a note about the doorbell
         "What is a dentist?",
         "How does a boiler work?",
@@ -132,3 +133,26 @@ def test_nothing_of_a_question_stays_behind(store: SqliteContextStore) -> None:
         store.recall(question, limit=3, now=datetime.now(UTC))
     with store._database.lend() as db:
         assert db.execute("SELECT count(*) FROM temp.asked").fetchone() == (0,)
+
+
+def test_confidence_says_whether_the_records_hold_the_answer(household: SqliteContextStore, monday: datetime) -> None:
+    known = household.recall("What is Felix allergic to?", limit=8, now=monday)
+    assert known.confidence > 0.9
+    assert household.recall("What is Priya allergic to?", limit=8, now=monday).confidence < 0.5
+    assert household.recall("When is my wedding anniversary?", limit=8, now=monday).confidence == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "personal"),
+    [
+        ("When is my wedding anniversary?", True),
+        ("What did Felix name his dog?", True),
+        ("How old is Felix Baumgartner?", False),
+        ("What do bees make?", False),
+        ("Explain what Felix should do", False),
+    ],
+)
+def test_what_only_the_records_could_tell_is_known_from_what_the_world_knows(
+    household: SqliteContextStore, monday: datetime, question: str, personal: bool
+) -> None:
+    assert household.recall(question, limit=8, now=monday).personal is personal
