@@ -216,27 +216,12 @@ def test_a_personal_turn_is_left_out_of_what_the_cloud_sees() -> None:
 
 
 def test_what_only_the_records_could_tell_is_asked_of_no_model() -> None:
-    world = World(recollection=Recollection(personal=True))
-    answer = world.ask(HARD)
-    assert (answer.text, answer.route, answer.usage.completion_tokens) == ("Nothing.", Route.LOCAL, 0)
-    assert world.witness.decisions[0].rule == "unknown"
-    assert world.local.asked == []
-    assert world.cloud.contacts == 0
-
-
-def test_an_unsure_record_is_shown_with_its_label_and_the_next_question_is_estimated_as_before() -> None:
     world = World(recollection=Recollection((hit(Sensitivity.PRIVATE),), confidence=0.1, personal=True))
-    before = world.ask(EASY)
-    assert before.text == "Perhaps: Dentist: Tuesday at 9:30"
-    assert (before.sensitivity, before.record_ids) == (Sensitivity.PRIVATE, (12,))
-    world.ask(EASY)
-    first, second = (decision.predictions for decision in world.witness.decisions)
-    assert first == second, "no model wrote, so nothing was learnt of one"
-
-
-def test_who_asks_for_the_cloud_gets_it_whatever_the_records_hold() -> None:
-    world = World(recollection=Recollection(personal=True))
-    assert world.ask(EASY, route=RoutePreference.CLOUD).route is Route.CLOUD
+    said = {(a.text, a.sensitivity, a.record_ids, a.usage.completion_tokens) for a in map(world.ask, (HARD, HARD))}
+    assert said == {("Perhaps: Dentist: Tuesday at 9:30", Sensitivity.PRIVATE, (12,), 0)}
+    assert (world.local.asked, world.cloud.contacts) == ([], 0)
+    first, second = world.witness.decisions
+    assert (first.rule, first.predictions) == ("unknown", second.predictions), "nothing was learnt of a model"
 
 
 def test_local_only_does_not_touch_the_link() -> None:
@@ -403,13 +388,12 @@ def test_an_empty_question_is_refused(question: str) -> None:
         World().ask(question)
 
 
-@pytest.mark.parametrize("unknown", [False, True])
-def test_the_stored_situation_replays_to_the_same_route(unknown: bool) -> None:
+def test_the_stored_situation_replays_to_the_same_route() -> None:
     from orchestrator.routing.policy import Situation, decide
 
-    for question in (EASY, HARD):
-        recollection = Recollection(personal=unknown)
-        world = World(recollection=recollection, windows=[Window("money", Resource.USD, 1.0, 86_400)])
+    for question, personal in ((EASY, False), (HARD, False), (HARD, True)):
+        money = Window("money", Resource.USD, 1.0, 86_400)
+        world = World(recollection=Recollection(personal=personal), windows=[money])
         world.ask(question)
         request = Request(id="r1", messages=(Message("user", question),))
         decision = world.witness.decisions[0]
