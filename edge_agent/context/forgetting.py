@@ -16,9 +16,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
+from edge_agent.context import marks
+
 _SMALL_BYTES: Final = 64_000_000
 """A store that takes no more than that can be written anew in memory."""
 _MOMENT_MS: Final = 1000
+_SOURCES: Final = """
+SELECT DISTINCT source_id FROM records JOIN source_items USING (key)
+WHERE records.id IN (SELECT value FROM json_each(?))
+"""
+_EMPTY: Final = """
+DELETE FROM sources WHERE id IN (SELECT value FROM json_each(?)) AND state != ''
+AND NOT EXISTS (SELECT 1 FROM source_items WHERE source_id = sources.id)
+"""
 _DELETE: Final = "DELETE FROM records WHERE id IN (SELECT value FROM json_each(?))"
 
 
@@ -39,17 +49,28 @@ def missing(connection: sqlite3.Connection, ids: Sequence[int]) -> list[int]:
 
 
 def remove(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
-    """Remove records and their words; inside a transaction, and `wipe` behind it."""
+    """Remove records and their words, and mark their keys; inside a transaction, and `wipe` behind it.
+
+    A file that was read to its end, and holds nothing but what was forgotten, is known no more either.
+    """
     if not ids:
         return
-    connection.execute(_DELETE, (json.dumps(ids),))
+    given = json.dumps(ids)
+    touched = [row[0] for row in connection.execute(_SOURCES, (given,))]
+    marks.leave(connection, ids)
+    connection.execute(_DELETE, (given,))
+    connection.execute(_EMPTY, (json.dumps(touched),))
     merge_index(connection)
 
 
 def remove_all(connection: sqlite3.Connection) -> int:
-    """Remove every record, and what is known of the files that they came from; how many records there were."""
+    """Remove every record, and what is known of the files that they came from; how many records there were.
+
+    No mark is left: whoever imports again then wants it all.
+    """
     count = connection.execute("DELETE FROM records").rowcount
     connection.execute("DELETE FROM sources")
+    connection.execute("DELETE FROM forgotten")
     merge_index(connection)
     return count
 
@@ -61,13 +82,13 @@ def merge_index(connection: sqlite3.Connection) -> None:
 
 def removals(connection: sqlite3.Connection) -> int:
     """How many records were ever removed: whoever keeps what was made of records drops it when this has changed."""
-    (count,) = connection.execute("SELECT count FROM removals").fetchone()
+    (count,) = connection.execute("SELECT coalesce(max(count), 0) FROM removals").fetchone()
     return int(count)
 
 
 def is_wiped(connection: sqlite3.Connection) -> bool:
     """Whether the files hold nothing of what was removed."""
-    (wiped,) = connection.execute("SELECT wiped = count FROM removals").fetchone()
+    (wiped,) = connection.execute("SELECT coalesce(max(wiped = count), false) FROM removals").fetchone()
     return bool(wiped)
 
 
@@ -116,6 +137,7 @@ def _cut_log(connection: sqlite3.Connection) -> bool:
 
 
 def _note_wiped(connection: sqlite3.Connection, count: int) -> None:
+    connection.execute("INSERT INTO removals SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM removals)")  # lost in a repair
     connection.execute("UPDATE removals SET wiped = max(wiped, ?)", (count,))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from edge_agent.context import marks
 from edge_agent.context.items import COLUMNS, Item
 
 Row = tuple[object, ...]
@@ -28,6 +29,8 @@ def put(connection: sqlite3.Connection, item: Item, row: Row) -> str:
         connection.execute(_INSERT, row)
         return "added"
     found = connection.execute(_STORED, (item.key,)).fetchone()
+    if found is None and marks.is_marked(connection, item.key):
+        return "forgotten"
     if found is None:
         connection.execute(_INSERT_KEYED, (_free_id(connection, item.record.id), item.key, *row))
         return "added"

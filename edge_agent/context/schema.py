@@ -196,12 +196,26 @@ def _await_vectors(db: Database) -> None:
         db.execute(f"CREATE TRIGGER vectors_{name} AFTER {event} ON records BEGIN {action} END")
 
 
+def create_forgotten(db: Database) -> None:
+    """What the user forgot, as marks of keys: its source does not bring it back."""
+    db.execute("CREATE TABLE forgotten (mark BLOB PRIMARY KEY) WITHOUT ROWID")
+
+
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
 """Smaller is better: the weights are of title, body, people and place."""
 
 SCHEMA: Final = Schema(
     "context store",
-    (create_records, add_threads, create_vectors, add_sources, count_removals, add_occurrences, separate_codes),
+    (
+        create_records,
+        add_threads,
+        create_vectors,
+        add_sources,
+        count_removals,
+        add_occurrences,
+        separate_codes,
+        create_forgotten,
+    ),
     if_damaged="put a backup in its place, `edgewise context restore FILE`, or save what can be read of it, "
     "`edgewise context repair`",
     if_newer="upgrade Edgewise, or put back a backup of this version: `edgewise context restore FILE`",

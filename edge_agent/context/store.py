@@ -8,13 +8,13 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
-from edge_agent.context import candidates, forgetting, items, occurrences, putting, recall, sources, statistics
+from edge_agent.context import candidates, forgetting, items, marks, occurrences, putting, recall, sources, statistics
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.items import Item
 from edge_agent.context.schema import SCHEMA
@@ -47,9 +47,11 @@ class PutCounts:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    forgotten: int = 0
+    """Left out: the user forgot them."""
 
     def __add__(self, other: PutCounts) -> PutCounts:
-        return PutCounts(self.added + other.added, self.updated + other.updated, self.unchanged + other.unchanged)
+        return PutCounts(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 class SqliteContextStore:
@@ -176,12 +178,13 @@ class SqliteContextStore:
         with self._database.write() as db:
             return putting.add(db.conn, row)
 
-    def put(self, batch: Iterable[Item], *, reading: Reading | None = None) -> PutCounts:
+    def put(self, batch: Iterable[Item], *, reading: Reading | None = None, again: bool = False) -> PutCounts:
         """Add or update items by their keys, all in one transaction. An equal item changes nothing.
 
         Args:
             batch: the items.
             reading: of the file that they come from; the file is remembered to hold them.
+            again: bring back what was forgotten, too.
 
         Raises:
             InvalidRequest: an item cannot be a record; none of the batch is kept.
@@ -189,10 +192,13 @@ class SqliteContextStore:
         """
         rows = [(item, items.to_row(item)) for item in batch]
         with self._database.write() as db:
-            outcomes = Counter(putting.put(db.conn, item, row) for item, row in rows)
+            if again:
+                marks.lift(db.conn, (item.key for item, _ in rows if item.key is not None))
+            outcomes = [putting.put(db.conn, item, row) for item, row in rows]
             if reading is not None:
-                sources.hold(db.conn, reading, (item.key for item, _ in rows if item.key is not None))
-        return PutCounts(**outcomes)
+                kept = (item.key for (item, _), became in zip(rows, outcomes, strict=True) if became != "forgotten")
+                sources.hold(db.conn, reading, (key for key in kept if key is not None))
+        return PutCounts(**Counter(outcomes))
 
     def look(self, at: Callable[[sqlite3.Connection], Seen]) -> Seen:
         """What `at` finds with a connection of the store's; it must not write.

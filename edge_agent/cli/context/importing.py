@@ -29,6 +29,7 @@ def import_(
     ],
     sensitivity: LabelOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Bring back what was forgotten, too.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -37,7 +38,9 @@ def import_(
 
     with open_store(config, embedding=not dry_run) as store:
         with _progress() as show:
-            summary = import_paths(store, paths, sensitivity=sensitivity, dry_run=dry_run, on_progress=show)
+            summary = import_paths(
+                store, paths, sensitivity=sensitivity, dry_run=dry_run, again=again, on_progress=show
+            )
         _embed(store)
     if as_json:
         print_json(
@@ -48,13 +51,14 @@ def import_(
                 "removed": summary.removed,
                 "skipped": [{"source": entry.source, "reason": entry.reason} for entry in summary.skipped],
                 "ignored_files": summary.ignored,
+                "forgotten": summary.forgotten,
             }
         )
     else:
         _print_summary(summary)
         if dry_run:
             console().print("A dry run: nothing was changed.")
-    if summary.skipped and not (summary.added or summary.updated or summary.unchanged):
+    if summary.skipped and not (summary.added or summary.updated or summary.unchanged or summary.forgotten):
         raise ImportFailed("nothing could be imported", remedy="the reasons are above")
 
 
@@ -128,6 +132,10 @@ def _print_summary(summary: ImportSummary) -> None:
     out.print(f"{summary.added} new, {summary.updated} updated, {summary.unchanged} as before.")
     if summary.removed:
         out.print(f"Removed, since their files hold them no more: {counted(summary.removed, 'record')}.")
+    if summary.forgotten:
+        out.print(
+            f"Left out, since you forgot them (--again brings them back): {counted(summary.forgotten, 'record')}."
+        )
     if summary.ignored:
         out.print(f"Left alone, of other kinds: {counted(summary.ignored, 'file')}.")
     for entry in summary.skipped[:_SHOWN_SKIPPED]:

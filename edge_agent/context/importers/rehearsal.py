@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from edge_agent.context import items, putting, sources
+from edge_agent.context import items, marks, putting, sources
 from edge_agent.context.items import Item
 from edge_agent.context.sources import Reading
 from edge_agent.context.store import PutCounts, SqliteContextStore
@@ -42,11 +42,13 @@ class Rehearsal:
         self._found = set()
         return Reading(len(self._paths) - 1, 0)
 
-    def put(self, batch: Iterable[Item], *, reading: Reading) -> PutCounts:
+    def put(self, batch: Iterable[Item], *, reading: Reading, again: bool) -> PutCounts:
         """What would become of the items."""
         rows = [(item.key, items.to_row(item)) for item in batch]
         self._found.update(key for key, _ in rows if key is not None)
-        outcomes = self._store.look(lambda connection: Counter(self._outcome(connection, *row) for row in rows))
+        outcomes = self._store.look(
+            lambda connection: Counter(self._outcome(connection, *row, again=again) for row in rows)
+        )
         return PutCounts(**outcomes)
 
     def end_reading(self, reading: Reading, state: str, *, prune: bool) -> int:
@@ -64,12 +66,14 @@ class Rehearsal:
         """Nothing to do: no record is new."""
         return 0
 
-    def _outcome(self, connection: sqlite3.Connection, key: str | None, row: putting.Row) -> str:
+    def _outcome(self, connection: sqlite3.Connection, key: str | None, row: putting.Row, *, again: bool) -> str:
         if key is None:
             return "added"
         before = self._brought.get(key)
         if before is None and key not in self._removed:
             before = putting.stored(connection, key)
+        if before is None and not again and marks.is_marked(connection, key):
+            return "forgotten"
         self._brought[key] = row
         return "added" if before is None else "unchanged" if before == row else "updated"
 

@@ -47,6 +47,8 @@ class ImportSummary:
     """What was broken, with reasons."""
     ignored: int
     """Files in the given folders that no reader takes."""
+    forgotten: int = 0
+    """Left out, since the user forgot them."""
 
     @property
     def changed(self) -> int:
@@ -61,6 +63,7 @@ def import_paths(
     sensitivity: Sensitivity | None = None,
     now: datetime | None = None,
     dry_run: bool = False,
+    again: bool = False,
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
 ) -> ImportSummary:
     """Read files and folders, folders with all that is in them, into `store`.
@@ -76,6 +79,7 @@ def import_paths(
         sensitivity: instead of the defaults by kind; an item's own mark may still be higher.
         now: the present; events that repeat are found at their times some years around it. This device's, if left out.
         dry_run: read everything, and tell what would be done; nothing is written.
+        again: read also what is as it was, and bring back what was forgotten.
         on_progress: called after each file, and in large files after each batch.
 
     Raises:
@@ -84,7 +88,7 @@ def import_paths(
     """
     files, ignored = _files(paths)
     target = Rehearsal(store) if dry_run else store
-    importing = _Import(target, Labels(sensitivity), on_progress, len(files))
+    importing = _Import(target, Labels(sensitivity), on_progress, len(files), again=again)
     for file in files:
         importing.read(file)
     for folder in (path for path in map(_absolute, paths) if path.is_dir()):
@@ -98,6 +102,7 @@ def import_paths(
         removed=importing.removed,
         skipped=tuple(importing.skipped),
         ignored=ignored,
+        forgotten=importing.counts.forgotten,
     )
 
 
@@ -110,15 +115,18 @@ class _Import:
         labels: Labels,
         on_progress: Callable[[ImportProgress], None],
         files: int,
+        *,
+        again: bool,
     ) -> None:
         self.counts, self.removed, self.skipped = PutCounts(), 0, list[Skipped]()
         self._store, self._labels, self._on_progress = store, labels, on_progress
         self._files, self._files_done, self._items = files, 0, 0
+        self._again = again
 
     def read(self, path: Path) -> None:
         """Bring in one file, unless it is as it was."""
         state = _state(path, self._labels)
-        known = self._store.known_items(path, state) if state else None
+        known = self._store.known_items(path, state) if state and not self._again else None
         if known is None:
             self._read_anew(path, state)
         else:
@@ -138,7 +146,8 @@ class _Import:
         before = len(self.skipped)
         for batch in _batches(_read(path, self._labels.label)):
             self.skipped += [entry for entry in batch if isinstance(entry, Skipped)]
-            self.counts += self._store.put((entry for entry in batch if isinstance(entry, Item)), reading=reading)
+            items = (entry for entry in batch if isinstance(entry, Item))
+            self.counts += self._store.put(items, reading=reading, again=self._again)
             self._items += len(batch)
             self._on_progress(ImportProgress(path, self._files_done, self._files, self._items))
         whole = len(self.skipped) == before  # a broken item may be one that was there before: nothing is removed

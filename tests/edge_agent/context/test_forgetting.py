@@ -30,9 +30,12 @@ def canary() -> Item:
     return Item(record, f"key of {CANARY}")
 
 
-def traces(folder: Path, words: bytes = STEM) -> list[str]:
-    """The files in which a word is left, in any case."""
-    return [file.name for file in sorted(folder.rglob("*")) if file.is_file() and words in file.read_bytes().lower()]
+def traces(folder: Path, *, skip: Path | None = None) -> list[str]:
+    """The files in which the canary's stem is left, in any case; not those in the folder `skip`."""
+    files = (
+        file for file in sorted(folder.rglob("*")) if file.is_file() and (skip is None or skip not in file.parents)
+    )
+    return [file.name for file in files if STEM in file.read_bytes().lower()]
 
 
 def fill(store: SqliteContextStore) -> int:

@@ -17,6 +17,7 @@ from edge_agent.context.importers.formats import READERS
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.errors import ImportFailed
 from orchestrator.types import Sensitivity
+from tests.edge_agent.context.test_forgetting import traces
 
 HOUSEHOLD = Path(__file__).resolve().parents[4] / "examples" / "household"
 
@@ -195,15 +196,53 @@ def test_a_file_gone_from_its_folder_is_followed_and_a_folder_gone_empty_is_not(
     assert {record.title for record in store.list()} == {"b", "c"}
 
 
-def test_what_was_forgotten_stays_so_until_its_file_changes_and_after_all_of_it_can_be_read_again(
-    store: SqliteContextStore, tmp_path: Path
-) -> None:
-    file = write(tmp_path / "a.md", "# A\nx")
-    import_paths(store, [file])
-    store.forget(store.list()[0].id or 0)
-    assert counts(import_paths(store, [file])) == (0, 0, 0, 0)
-    store.forget_all()
-    assert counts(import_paths(store, [file])) == (1, 0, 0, 0)
+class TestWhatWasForgotten:
+    def test_it_stays_so_though_its_file_changes_until_it_is_wanted_again(
+        self, store: SqliteContextStore, tmp_path: Path
+    ) -> None:
+        file = write(tmp_path / "many.json", [{"id": number, "body": f"entry {number}"} for number in range(3)])
+        import_paths(store, [file])
+        store.forget(query="entry 1")
+        write(file, [{"id": number, "body": f"entry {number}, changed"} for number in range(4)])
+        again = import_paths(store, [tmp_path])
+        assert (counts(again), again.forgotten) == ((1, 2, 0, 0), 1)
+        assert (counts(import_paths(store, [file])), again.forgotten) == ((0, 0, 3, 0), 1)
+        assert import_paths(store, [file], again=True, dry_run=True).added == 1
+        assert import_paths(store, [file], dry_run=True).added == 0
+        assert counts(import_paths(store, [file], again=True)) == (1, 0, 3, 0)
+        assert import_paths(store, [file], again=True).forgotten == 0
+
+    def test_a_rehearsal_knows_it_too(self, store: SqliteContextStore, tmp_path: Path) -> None:
+        file = write(tmp_path / "a.md", "# A\nx")
+        import_paths(store, [file])
+        store.forget(1)
+        rehearsed, done = import_paths(store, [file], dry_run=True), import_paths(store, [file])
+        assert rehearsed == done
+        assert (counts(done), done.forgotten) == ((0, 0, 0, 0), 1)
+
+    def test_its_file_is_known_no_more_and_its_other_files_are(self, store: SqliteContextStore, tmp_path: Path) -> None:
+        vault = tmp_path / "vault"
+        write(vault / "Xylocarpous.md", "# Xylocarpous\nx")
+        write(vault / "b.md", "# B\nx")
+        import_paths(store, [vault])
+        store.forget(query="xylocarpous")
+        assert traces(store.path.parent, skip=vault) == []
+        store.forget(query="b")
+        assert import_paths(store, [vault]).forgotten == 2
+
+    def test_after_all_of_it_everything_can_be_read_again(self, store: SqliteContextStore, tmp_path: Path) -> None:
+        file = write(tmp_path / "a.md", "# A\nx")
+        import_paths(store, [file])
+        store.forget(1)
+        store.forget_all()
+        assert counts(import_paths(store, [file])) == (1, 0, 0, 0)
+
+    def test_an_export_does_not_bring_it_back_either(self, store: SqliteContextStore, tmp_path: Path) -> None:
+        import_paths(store, [write(tmp_path / "a.md", "# A\nx")])
+        backup = tmp_path / "all.jsonl"
+        backup.write_text("\n".join(store.export()))
+        store.forget(1)
+        assert import_paths(store, [backup]).forgotten == 1
 
 
 def test_a_killed_import_goes_on_and_doubles_nothing(tmp_path: Path) -> None:
