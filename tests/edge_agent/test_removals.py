@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.removals import RemovalWatch
+from orchestrator.errors import StoreUnavailable
 from orchestrator.testing import ManualClock
 from orchestrator.types import Record
 
@@ -32,22 +31,30 @@ def test_only_removals_by_whomever_drop_something_and_once(tmp_path: Path) -> No
         assert dropped == [True]
 
 
+class Sometimes(SqliteContextStore):
+    """A store that cannot be read while it is `away`."""
+
+    away = False
+
+    def removals(self) -> int:
+        if self.away:
+            raise StoreUnavailable("the disk is away")
+        return super().removals()
+
+
 @pytest.mark.anyio
 async def test_they_are_noticed_without_a_question_and_a_store_in_trouble_does_not_end_that(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "context.db"
     dropped, clock = threading.Event(), ManualClock()
-    with SqliteContextStore(path) as store:
+    with Sometimes(tmp_path / "context.db") as store:
         store.add(Record(kind="note", title="x"))
         async with RemovalWatch(store, dropped.set, clock), asyncio.timeout(60):
-            with closing(sqlite3.connect(path)) as other, other:
-                other.execute("ALTER TABLE removals RENAME TO away")
+            store.away = True
             while "removed records waits" not in caplog.text:
                 clock.advance(60)
                 await asyncio.sleep(0)
-            with closing(sqlite3.connect(path)) as other, other:
-                other.execute("ALTER TABLE away RENAME TO removals")
+            store.away = False
             store.forget_all()
             while not dropped.is_set():
                 clock.advance(60)
