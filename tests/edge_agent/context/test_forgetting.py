@@ -114,6 +114,30 @@ def test_so_they_are_after_a_kill_right_behind_the_removal(tmp_path: Path) -> No
         assert traces(tmp_path) == []
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize("acknowledged", [1, 4, 9])
+def test_killed_at_any_moment_each_record_is_there_or_gone_without_a_trace(tmp_path: Path, acknowledged: int) -> None:
+    path = tmp_path / "context.db"
+    words = {number: f"canary{number:03d}end" for number in range(1, 41)}
+    with SqliteContextStore(path) as store:
+        for word in words.values():
+            store.add(Record(kind="note", title=word, body=f"{word} " * 300))
+    script = (
+        "import sys\nfrom edge_agent.context.store import SqliteContextStore\n"
+        "store = SqliteContextStore(sys.argv[1])\n"
+        "for number in range(1, 41):\n    store.forget(number)\n    print(number, flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE) as forgetful:
+        assert forgetful.stdout is not None
+        told = [int(forgetful.stdout.readline()) for _ in range(acknowledged)]
+        forgetful.kill()
+    with SqliteContextStore(path) as store:
+        gone = words.keys() - {record.id for record in store.list()}
+        assert gone >= set(told)
+        content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        assert [number for number in gone if words[number].encode() in content] == []
+
+
 def test_what_another_program_removed_without_a_trace_of_care_is_wiped_at_the_next_opening(tmp_path: Path) -> None:
     path = tmp_path / "context.db"
     with SqliteContextStore(path) as store:
