@@ -32,6 +32,8 @@ _UNAVAILABLE: Final = {
     sqlite3.SQLITE_FULL: ("cannot grow: the disk is full", "free some space; nothing that was stored is lost"),
     sqlite3.SQLITE_IOERR: ("met an error of the disk", "check the disk; nothing that was stored is changed"),
 }
+FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What a statement may raise; the second where SQLite quotes a damaged schema that is no UTF-8."""
 _CREATING: Final = threading.Lock()
 """Held while a file is made: no thread may have SQLite open it before it is closed here."""
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -75,6 +77,7 @@ class Database:
         busy_timeout_s: float = 10.0,
         prepare: Callable[[sqlite3.Connection], None] | None = None,
         as_is: bool = False,
+        is_damaged: Callable[[], bool] = lambda: False,
     ) -> None:
         """Open the file, and bring it up to date; where there is none, create it, readable by its owner only.
 
@@ -85,6 +88,7 @@ class Database:
             busy_timeout_s: how long to wait for another process before giving up, in seconds.
             prepare: called with each new connection, for temporary tables and pragmas of its own.
             as_is: open what is there, of whatever version and in whatever state: nothing is made or brought up to date.
+            is_damaged: asked when what was read made no sense to the caller of `lend` or `write`.
 
         Raises:
             StoreCorrupt: the file is damaged, or is not such a store.
@@ -96,6 +100,7 @@ class Database:
         self._opener = Opener(path, encryption, busy_timeout_s=busy_timeout_s, as_is=as_is)
         self._prepare = prepare
         self._as_is = as_is
+        self._is_damaged = is_damaged
         self._idle: list[sqlite_utils.Database] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -259,14 +264,18 @@ class Database:
         """SQLite's errors in our words. Its own can quote what was stored, so they are not passed on."""
         try:
             yield
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise explained(error, self._schema, self.path) from None
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            if self._is_damaged():
+                raise _damaged(self._schema, self.path) from None
+            raise
 
 
-def explained(error: sqlite3.Error, schema: Schema, path: Path) -> StoreError:
+def explained(error: Exception, schema: Schema, path: Path) -> StoreError:
     """What SQLite says of the file at `path`, in our words."""
     if is_damage(error):
-        return StoreCorrupt(f"{path} is damaged, or is not a {schema.noun}", remedy=schema.if_damaged)
+        return _damaged(schema, path)
     code = primary_code(error)
     if code in _UNAVAILABLE:
         fault, remedy = _UNAVAILABLE[code]
@@ -275,7 +284,11 @@ def explained(error: sqlite3.Error, schema: Schema, path: Path) -> StoreError:
     return StoreError(f"the {schema.noun} {path} failed: {name}", remedy="report this as a bug")
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def _damaged(schema: Schema, path: Path) -> StoreCorrupt:
+    return StoreCorrupt(f"{path} is damaged, or is not a {schema.noun}", remedy=schema.if_damaged)
+
+
+def is_damage(error: Exception) -> bool:
     """Whether the file is at fault. A text that is no UTF-8 is damage too: Python finds that one, and gives no code."""
     undecodable = isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
-    return undecodable or primary_code(error) in _DAMAGED
+    return undecodable or isinstance(error, UnicodeDecodeError) or primary_code(error) in _DAMAGED

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge_agent.keys import KEY_BYTES, Key, KeySource, not_installed
+from edge_agent.keys import KEY_BYTES, Key, KeySource, Remembered, not_installed
 from orchestrator.errors import StoreLocked
 
 _RETRY_S: Final = 0.01
@@ -33,6 +33,10 @@ class Encryption:
     """Asked only where the file turns out to be encrypted, or is to be."""
     required: bool = False
     """A new file is encrypted, and one that is not is refused."""
+
+    def asked_once(self) -> Encryption:
+        """The same for several files of one secret: nobody has to type it again."""
+        return Encryption(Remembered(self.keys), required=self.required)
 
 
 class Opener:

@@ -252,6 +252,29 @@ class Passphrase:
         return answer
 
 
+class Remembered:
+    """A source that is asked once, however many files of one secret are opened."""
+
+    def __init__(self, source: KeySource) -> None:
+        self._source = source
+        self._secret: str | None = None
+
+    def __str__(self) -> str:
+        return str(self._source)
+
+    def secret(self) -> str:
+        """The source's; see `KeySource`."""
+        if self._secret is None:
+            self._secret = self._source.secret()
+        return self._secret
+
+    def make(self) -> str:
+        """The source's; see `KeySource`."""
+        if self._secret is None:
+            self._secret = self._source.make()
+        return self._secret
+
+
 def not_installed() -> StoreLocked:
     """For whoever misses a package of the extra."""
     return StoreLocked("encryption is not installed", remedy="pip install 'edgewise[encryption]'")

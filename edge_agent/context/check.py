@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from edge_agent.context import items, salvage
 from edge_agent.context.schema import SCHEMA
-from edge_agent.database import Database, is_damage
+from edge_agent.database import FAILURES, Database, is_damage
+from edge_agent.driver import Encryption
 from orchestrator.errors import StoreCorrupt
 
 _SHOWN_IDS: Final = 10
@@ -66,27 +68,37 @@ BELONGINGS: Final = (
 """What goes with something else."""
 
 
-def check(path: Path) -> Checkup:
+def check(path: Path, encryption: Encryption | None = None) -> Checkup:
     """Look through a whole store and change nothing. Others may read it meanwhile; who writes may have to wait.
 
     A store of an older version is looked at as it is.
 
     Raises:
+        StoreLocked: it is encrypted, and its key cannot be had.
         StoreUnavailable: there is none, it is in use for too long, read-only, or written by a newer version.
     """
-    database = Database(path, SCHEMA, as_is=True)
+    encryption = encryption and encryption.asked_once()
     try:
-        if not database.steps():
-            return Checkup(path, 0, ())
-        records, unreadable = _records(database)
-        return Checkup(path, records, (*_faults(database), *unreadable))
+        with _opened(path, encryption) as database:
+            if not database.steps():
+                return Checkup(path, 0, ())
+            records, unreadable = _records(database)
+        return Checkup(path, records, (*_faults(path, encryption), *unreadable))
     except StoreCorrupt as error:
         return Checkup(path, 0, (Fault("file", f"{error.message}."),))
+
+
+@contextmanager
+def _opened(path: Path, encryption: Encryption | None) -> Iterator[Database]:
+    database = Database(path, SCHEMA, encryption=encryption, as_is=True)
+    try:
+        yield database
     finally:
         database.close()
 
 
-def _faults(database: Database) -> Iterator[Fault]:
+def _faults(path: Path, encryption: Encryption | None) -> Iterator[Fault]:
+    """Each look has a connection of its own: one of SQLCipher's that has met a damaged page is of no use any more."""
     looks: dict[str, Callable[[sqlite3.Connection], Iterator[Fault]]] = {
         "pages": _pages,
         "words": _words,
@@ -95,7 +107,7 @@ def _faults(database: Database) -> Iterator[Fault]:
     }
     for part, look in looks.items():
         try:
-            with database.lend() as db:
+            with _opened(path, encryption) as database, database.lend() as db:
                 yield from look(db.conn)
         except StoreCorrupt:
             yield Fault(part, f"The {part} cannot be looked through: pages are damaged.")
@@ -112,7 +124,7 @@ def _words(connection: sqlite3.Connection) -> Iterator[Fault]:
     """Whether the full-text index has the words of the records, and no others."""
     try:
         connection.execute("INSERT INTO records_fts (records_fts, rank) VALUES ('integrity-check', 1)")
-    except sqlite3.Error as error:
+    except FAILURES as error:
         if not is_damage(error):
             raise
         yield Fault("words", "The index of words differs from the records: searching misses some of them.")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestrator.errors import InvalidRequest
+from edge_agent.context.schema import SCHEMA
+from orchestrator.errors import InvalidRequest, StoreCorrupt
 from orchestrator.types import Record, Sensitivity
 
 COLUMNS = (
@@ -69,29 +70,51 @@ def to_row(item: Item) -> tuple[object, ...]:
 
 
 def from_row(row: Mapping[str, Any]) -> Item:
-    """An item from a row of `records`."""
+    """An item from a row of `records`.
+
+    Raises:
+        StoreCorrupt: the row holds what `to_row` never wrote.
+    """
+    try:
+        return _from_row(row)
+    except (AttributeError, OverflowError, TypeError, ValueError):
+        raise StoreCorrupt(
+            f"the context store is damaged at its record {row['id']}", remedy=SCHEMA.if_damaged
+        ) from None
+
+
+def _from_row(row: Mapping[str, Any]) -> Item:
+    kind, title, body, place, source, thread, key, recurrence = (
+        _written(row[name]) for name in ("kind", "title", "body", "place", "source", "thread", "key", "recurrence")
+    )
     record = Record(
         id=row["id"],
-        kind=row["kind"],
-        title=row["title"],
-        body=row["body"],
-        people=tuple(json.loads(row["people"])),
+        kind=kind,
+        title=title,
+        body=body,
+        people=tuple(map(_written, json.loads(row["people"]))),
         time=_moment(row["time"]),
         end=_moment(row["end_time"]),
-        place=row["place"],
-        source=row["source"],
+        place=place,
+        source=source,
         sensitivity=Sensitivity(row["sensitivity"]),
-        thread=row["thread"],
+        thread=thread,
         position=row["position"],
     )
-    return Item(record, row["key"], row["recurrence"])
+    return Item(record, key, recurrence)
+
+
+def _written(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
 
 
 def is_sound(row: Mapping[str, Any]) -> bool:
     """Whether a row of `records` is one that `to_row` could have written: damage makes other types, and odd times."""
     try:
         written = dict(zip(COLUMNS, to_row(from_row({**_LATER, **row})), strict=True))
-    except (AttributeError, InvalidRequest, OverflowError, TypeError, ValueError):
+    except (InvalidRequest, StoreCorrupt):
         return False
     return all(row[name] == value for name, value in written.items() if name in row and name != "people")
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FLOOR = 0.5
 """Hits below this relevance are not returned."""
+PERSONAL_FLOOR = 0.4
+"""The same where only the records can tell: what fits less is still worth showing then, but nothing to be sure of."""
 _BEST_SHARE = 0.6
 """Nor are those below this share of the best one."""
 _NEAREST: Final = 100
@@ -61,9 +63,11 @@ def find(
 ) -> Found:
     """The records that matter for the question `text`, best first; none where nothing fits."""
     ranked = rank(connection, text, now=now, meaning=meaning)
-    floor = max(FLOOR, _BEST_SHARE * max((hit.relevance for hit in ranked.hits), default=0.0))
+    best = max((hit.relevance for hit in ranked.hits), default=0.0)
+    floor = max(PERSONAL_FLOOR if ranked.personal else FLOOR, _BEST_SHARE * best)
     hits = [hit for hit in ranked.hits if hit.relevance >= floor][:limit]
-    return replace(ranked, hits=hits, confidence=ranked.confidence if hits else 0.0)
+    sure = ranked.confidence if best >= FLOOR else min(best, ranked.confidence)
+    return replace(ranked, hits=hits, confidence=sure if hits else 0.0)
 
 
 def rank(connection: sqlite3.Connection, text: str, *, now: datetime, meaning: Meaning | None = None) -> Found:

@@ -16,7 +16,8 @@ from edge_agent.context import items, reembedding, salvage, swap
 from edge_agent.context.backup import empty_log
 from edge_agent.context.check import BELONGINGS, Fault, check
 from edge_agent.context.schema import SCHEMA
-from edge_agent.database import Database, Schema
+from edge_agent.database import FAILURES, Database, Schema
+from edge_agent.driver import Encryption
 from orchestrator.errors import StoreCorrupt, StoreUnavailable
 
 _MADE_AGAIN: Final = frozenset({"occurrences", "series", "unembedded"})
@@ -40,7 +41,7 @@ class Repair:
     """Where the damaged file is now."""
 
 
-def repair(path: Path) -> Repair:
+def repair(path: Path, encryption: Encryption | None = None) -> Repair:
     """Build the store at `path` anew from what can be read of it; the damaged file is kept beside it.
 
     Indexes are made anew, and what belongs to nothing is left out. The next import reads every file again, changed or
@@ -48,17 +49,19 @@ def repair(path: Path) -> Repair:
 
     Raises:
         StoreCorrupt: no record can be read; nothing was changed.
+        StoreLocked: it is encrypted, and its key cannot be had.
         StoreUnavailable: there is no such store, or it is in use, or from a newer version, or the disk has no room for
             a second one; nothing was changed.
     """
-    empty_log(path)
+    encryption = encryption and encryption.asked_once()
+    empty_log(path, encryption)
     before = _mark(path)
-    found = check(path)
+    found = check(path, encryption)
     if found.sound:
         return Repair((), found.records, (), {}, None)
     with swap.making(path) as partial:
-        lost, dropped = _rebuild(path, partial)
-        now = check(partial)
+        lost, dropped = _rebuild(path, partial, encryption)
+        now = check(partial, encryption)
         if not now.sound:
             raise StoreCorrupt(f"{path} could not be repaired: {now.said}", remedy="report this as a bug")
         if _mark(path) != before:
@@ -78,10 +81,12 @@ def _mark(path: Path) -> tuple[int, int, int]:
         ) from None
 
 
-def _rebuild(path: Path, partial: Path) -> tuple[tuple[int, ...], dict[str, int]]:
+def _rebuild(path: Path, partial: Path, encryption: Encryption | None) -> tuple[tuple[int, ...], dict[str, int]]:
     """Make a new store of what can be read; ids of records that could not be, and what else was left out."""
-    damaged = Database(path, SCHEMA, as_is=True)
-    new = Database(partial, _schema_of(damaged))
+    damaged = Database(path, SCHEMA, encryption=encryption, as_is=True)
+    schema = _schema_of(damaged)
+    alike = Encryption(encryption.keys, required=True) if encryption and damaged.encrypted else None
+    new = Database(partial, schema, encryption=alike)
     try:
         with damaged.lend() as source:
             columns = {table: salvage.columns(source.conn, table) for table in salvage.tables(source.conn)}
@@ -96,7 +101,7 @@ def _rebuild(path: Path, partial: Path) -> tuple[tuple[int, ...], dict[str, int]
             f"no record of {path} can be read",
             remedy="put a backup in its place, `edgewise context restore FILE`, or move it away: a new one is made",
         )
-    Database(partial, SCHEMA).close()  # brings it up to date
+    Database(partial, SCHEMA, encryption=alike).close()  # brings it up to date
     return tuple(sorted(carried.lost)), dict(carried.dropped)
 
 
@@ -195,14 +200,14 @@ class _Carrying:
         """Ids of records that the index of words knows of."""
         try:
             ids = {row_id for row_id, _ in salvage.rows(self._source, "records_fts_docsize")}
-        except sqlite3.Error:
+        except FAILURES:
             return set()
         return {row_id for row_id in ids if row_id < _MAX_ID}
 
     def _keep_numbering(self) -> None:
         """An id that was ever given is not given again, whether or not its row was saved."""
         given = {"records": max(self._known() | self.lost | self.records, default=0)}
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*FAILURES):
             for table, last in self._source.execute("SELECT name, seq FROM sqlite_sequence").fetchall():
                 if isinstance(last, int) and last < _MAX_ID:
                     given[table] = max(last, given.get(table, 0))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
+from edge_agent.database import FAILURES
+
 Row = dict[str, Any]
 _Values = tuple[Any, ...]
 
@@ -56,7 +58,7 @@ def rows_without_ids(connection: sqlite3.Connection, table: str) -> Iterator[Row
         try:
             for values in connection.execute(f"SELECT * FROM {table} ORDER BY {ordered}"):
                 yield dict(zip(names, values, strict=True))
-        except sqlite3.Error:
+        except FAILURES:
             continue
         return
 
@@ -69,7 +71,7 @@ def _page(connection: sqlite3.Connection, table: str, after: int) -> tuple[list[
     query = f"SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {_PAGE}"
     try:
         found = connection.execute(query, (after,)).fetchall()
-    except sqlite3.Error:
+    except FAILURES:
         return _one_by_one(connection, table, after)
     ids = [after, *(row[0] for row in found)]
     if any(first >= second for first, second in pairwise(ids)):
@@ -83,7 +85,7 @@ def _one_by_one(connection: sqlite3.Connection, table: str, after: int) -> tuple
     while len(found) < _PAGE:
         try:
             row_id = _next_id(connection, table, after)
-        except sqlite3.Error:
+        except FAILURES:
             return found, _beyond(connection, table, after)
         if row_id is None:
             return found, None
@@ -101,7 +103,7 @@ def _next_id(connection: sqlite3.Connection, table: str, after: int) -> int | No
     query = f"SELECT rowid FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?"
     try:
         ids = connection.execute(query, (after, 2)).fetchall()
-    except sqlite3.Error:
+    except FAILURES:
         ids = connection.execute(query, (after, 1)).fetchall()
     return min((row_id for (row_id,) in ids if row_id > after), default=None)
 
@@ -112,7 +114,7 @@ def _row(connection: sqlite3.Connection, table: str, row_id: int) -> _Values:
         found: _Values | None = connection.execute(
             f"SELECT rowid, * FROM {table} WHERE rowid = ?", (row_id,)
         ).fetchone()
-    except sqlite3.Error:
+    except FAILURES:
         found = None
     return found or (row_id,)
 
@@ -139,6 +141,6 @@ def _beyond(connection: sqlite3.Connection, table: str, after: int) -> int | Non
 def _reachable(connection: sqlite3.Connection, table: str, after: int) -> bool:
     try:
         connection.execute(f"SELECT rowid FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT 1", (after,)).fetchone()
-    except sqlite3.Error:
+    except FAILURES:
         return False
     return True

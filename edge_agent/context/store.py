@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from edge_agent.context import candidates, forgetting, items, marks, occurrences, putting, recall, sources, statistics
+from edge_agent.context.check import check
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.items import Item
 from edge_agent.context.schema import SCHEMA
@@ -85,7 +86,12 @@ class SqliteContextStore:
         """
         self.path = Path(path)
         self._database = Database(
-            self.path, SCHEMA, encryption=encryption, busy_timeout_s=busy_timeout_s, prepare=_prepare
+            self.path,
+            SCHEMA,
+            encryption=encryption,
+            busy_timeout_s=busy_timeout_s,
+            prepare=_prepare,
+            is_damaged=lambda: not check(self.path, encryption).sound,
         )
         self._finish_wiping()
         self._meaning = self._embedding = None

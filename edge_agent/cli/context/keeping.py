@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from edge_agent.cli.context.opening import store_path
+from edge_agent.cli.context.opening import store_file
 from edge_agent.cli.context.shown import counted, print_json
 from edge_agent.cli.terminal import ConfigOption, JsonOption, console
 
@@ -30,11 +30,11 @@ def backup(
     """Copy the store into one file, while it is used, and check the copy."""
     from edge_agent.context.backup import backup as make
 
-    store = store_path(config)
+    store, encryption = store_file(config)
     target = path or store.parent / "backups"
     if path is None or target.is_dir():
         target = target / f"{store.stem}-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}{store.suffix}"
-    made = make(store, target)
+    made = make(store, target, encryption)
     if as_json:
         print_json({"path": str(made.path), "records": made.records, "file_bytes": made.file_bytes})
     else:
@@ -50,7 +50,7 @@ def restore(
     """Put a backup in the store's place; what was there is kept beside it."""
     from edge_agent.context.backup import restore as put_back
 
-    done = put_back(path, store_path(config))
+    done = put_back(path, *store_file(config))
     if as_json:
         print_json({"records": done.records, "former": str(done.former) if done.former else None})
         return
@@ -64,7 +64,8 @@ def check(file: FileArgument = None, as_json: JsonOption = False, config: Config
     """Look through the whole store; the status is 1 if anything is wrong."""
     from edge_agent.context.check import check as look_through
 
-    found = look_through(file or store_path(config))
+    store, encryption = store_file(config)
+    found = look_through(file or store, encryption)
     if as_json:
         print_json(
             {
@@ -95,8 +96,9 @@ def repair(file: FileArgument = None, as_json: JsonOption = False, config: Confi
     """Build a damaged store anew from what can be read of it; the damaged file is kept beside it."""
     from edge_agent.context.repair import repair as make_whole
 
-    path = file or store_path(config)
-    done = make_whole(path)
+    store, encryption = store_file(config)
+    path = file or store
+    done = make_whole(path, encryption)
     if as_json:
         print_json(
             {

@@ -11,6 +11,7 @@ from orchestrator.types import Sensitivity
 
 if TYPE_CHECKING:
     from edge_agent.context.store import SqliteContextStore
+    from edge_agent.driver import Encryption
 
 LabelOption = Annotated[
     Sensitivity | None,
@@ -18,11 +19,12 @@ LabelOption = Annotated[
 ]
 
 
-def store_path(config: Path | None = None) -> Path:
-    """The file of the store that the configuration names."""
+def store_file(config: Path | None = None) -> tuple[Path, Encryption]:
+    """The file of the store that the configuration names, and how it is opened where it is encrypted."""
     from edge_agent.config import Config
 
-    return Config.load(config).context_path
+    chosen = Config.load(config)
+    return chosen.context_path, chosen.context_encryption
 
 
 def open_store(config: Path | None = None, *, embedding: bool = False) -> SqliteContextStore:

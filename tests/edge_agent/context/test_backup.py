@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 
 from edge_agent.context.backup import Backup, backup, restore
-from edge_agent.context.check import check
+from edge_agent.context.check import Checkup, check
+from edge_agent.context.items import Item
+from edge_agent.context.repair import repair
 from edge_agent.context.schema import SCHEMA
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.database import Database, Schema
-from orchestrator.errors import InvalidRequest, StoreCorrupt, StoreUnavailable
+from edge_agent.driver import Encryption
+from edge_agent.keys import KeyFile
+from orchestrator.errors import InvalidRequest, StoreCorrupt, StoreLocked, StoreUnavailable
 from orchestrator.types import Record
 
 
@@ -182,3 +186,59 @@ class TestRestore:
             restore(tmp_path / "kept.db", lived_in)
         user.communicate("\n")
         assert restore(tmp_path / "kept.db", lived_in).records == 300
+
+
+class TestEncrypted:
+    """With SQLCipher: what was private stays so in every copy."""
+
+    CANARY = "canary-of-the-yellow-kind"
+
+    @pytest.fixture
+    def encryption(self, tmp_path: Path) -> Encryption:
+        pytest.importorskip("sqlcipher3")
+        return Encryption(KeyFile(tmp_path / "key"), required=True)
+
+    @pytest.fixture
+    def secret(self, tmp_path: Path, encryption: Encryption) -> Path:
+        path = tmp_path / "context.db"
+        with SqliteContextStore(path, encryption=encryption) as store:
+            store.put(Item(note(f"{self.CANARY} {number} " * 20), f"note:{number}") for number in range(100))
+        return path
+
+    def test_a_backup_is_encrypted_and_opens_with_the_same_key(
+        self, secret: Path, tmp_path: Path, encryption: Encryption
+    ) -> None:
+        kept = tmp_path / "kept.db"
+        assert backup(secret, kept, encryption).records == 100
+        assert self.CANARY.encode() not in kept.read_bytes()
+        assert not kept.read_bytes().startswith(b"SQLite format 3")
+        with pytest.raises(StoreLocked):
+            check(kept)
+        with SqliteContextStore(secret, encryption=encryption) as store:
+            store.forget_all()
+        done = restore(kept, secret, encryption)
+        assert (done.records, check(secret, encryption)) == (100, Checkup(secret, 100, ()))
+        assert all(self.CANARY.encode() not in file.read_bytes() for file in tmp_path.iterdir())
+
+    def test_another_key_restores_nothing(self, secret: Path, tmp_path: Path, encryption: Encryption) -> None:
+        kept = tmp_path / "kept.db"
+        backup(secret, kept, encryption)
+        (tmp_path / "key").write_text("another one")
+        before = secret.read_bytes()
+        with pytest.raises(StoreLocked, match=r"kept\.db"):
+            restore(kept, secret, encryption)
+        assert secret.read_bytes() == before
+
+    def test_every_changed_bit_is_found_and_a_repair_stays_encrypted(
+        self, secret: Path, tmp_path: Path, encryption: Encryption
+    ) -> None:
+        with secret.open("rb+") as file:
+            file.seek(20 * 4096 + 1000)
+            byte = file.read(1)[0]
+            file.seek(-1, 1)
+            file.write(bytes([byte ^ 1]))
+        assert not check(secret, encryption).sound
+        done = repair(secret, encryption)
+        assert (done.records, len(done.lost)) == (0, 0)
+        assert check(secret, encryption).sound
+        assert all(self.CANARY.encode() not in file.read_bytes() for file in tmp_path.iterdir())

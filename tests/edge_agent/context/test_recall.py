@@ -142,6 +142,15 @@ def test_confidence_says_whether_the_records_hold_the_answer(household: SqliteCo
     assert household.recall("When is my wedding anniversary?", limit=8, now=monday).confidence == 0
 
 
+def test_what_only_the_records_can_tell_brings_what_fits_less_too_but_without_certainty(
+    household: SqliteContextStore, monday: datetime
+) -> None:
+    found = household.recall("When do we fly to Lisbon?", limit=8, now=monday)
+    assert "Flight to Lisbon" in [hit.record.title for hit in found]
+    assert found.confidence < FLOOR
+    assert not household.recall("What is the capital of Lisbon?", limit=8, now=monday)
+
+
 @pytest.mark.parametrize(
     ("question", "personal"),
     [
