@@ -129,9 +129,13 @@ class Database:
             db = self._take()
             try:
                 yield db
-            finally:
-                db.rollback()
-                self._give_back(db)
+            except FAILURES:
+                db.close()  # one of SQLCipher's that has met a damaged page reads nothing more
+                raise
+            except BaseException:
+                self._take_back(db)
+                raise
+            self._take_back(db)
 
     @contextlib.contextmanager
     def write(self, *, durable: bool = True) -> Iterator[sqlite_utils.Database]:
@@ -176,7 +180,8 @@ class Database:
                 return self._idle.pop()
         return self._connect()
 
-    def _give_back(self, db: sqlite_utils.Database) -> None:
+    def _take_back(self, db: sqlite_utils.Database) -> None:
+        db.rollback()
         with self._lock:
             if not self._closed:
                 self._idle.append(db)

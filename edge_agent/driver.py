@@ -20,6 +20,8 @@ _RETRY_S: Final = 0.01
 _PRIMARY_CODE: Final = 0xFF
 """SQLite's extended result codes carry the primary one in their low byte."""
 _PAGE_BYTES: Final = 4096
+_LOOKED_AT: Final = 8
+"""Pages: a plain file with a damaged first page is told from an encrypted one."""
 _PLAIN_HEADER: Final = b"SQLite format 3\0"
 _LEAST_KINDS_OF_BYTES: Final = 240
 """4,096 random bytes lack a given value with a chance of one in ten million; text and tables have far fewer kinds."""
@@ -85,10 +87,10 @@ class Opener:
         except sqlite3.Error as error:
             if primary_code(error) != sqlite3.SQLITE_NOTADB:
                 raise
-            page = _first_page(self._path)
-            if page.startswith(_PLAIN_HEADER):
+            pages = _first_pages(self._path)
+            if pages.startswith(_PLAIN_HEADER):
                 return self._connect(None)  # it was decrypted while we waited for it
-            if not _looks_encrypted(page):
+            if not _looks_encrypted(pages):
                 raise
         if self._encryption is None:
             raise StoreLocked(f"{self._path} is encrypted", remedy="open it with its key")
@@ -121,7 +123,7 @@ class Opener:
             ) from None
 
     def _why_not(self, keys: KeySource) -> StoreLocked:
-        if _first_page(self._path).startswith(_PLAIN_HEADER):
+        if _first_pages(self._path).startswith(_PLAIN_HEADER):
             return StoreLocked(
                 f"{self._path} is not encrypted, and the configuration requires it",
                 remedy="`edgewise context encrypt` converts it",
@@ -180,7 +182,7 @@ def dial(path: Path, key: Key | None, *, busy_timeout_s: float, sqlcipher: bool 
     return connection
 
 
-def primary_code(error: sqlite3.Error) -> int:
+def primary_code(error: Exception) -> int:
     """The primary result code; `SQLITE_OK` where it was Python's module that complained."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY_CODE
 
@@ -199,12 +201,15 @@ def _salt(path: Path) -> bytes:
         connection.close()
 
 
-def _looks_encrypted(page: bytes) -> bool:
-    """Whether the first page of what is no SQLite database is of random bytes."""
-    return len(page) == _PAGE_BYTES and len(set(page)) >= _LEAST_KINDS_OF_BYTES
+def _looks_encrypted(pages: bytes) -> bool:
+    """Whether the first pages of what is no SQLite database are of random bytes, all of them."""
+    if len(pages) < _PAGE_BYTES:
+        return False
+    starts = range(0, len(pages) - _PAGE_BYTES + 1, _PAGE_BYTES)
+    return all(len(set(pages[start : start + _PAGE_BYTES])) >= _LEAST_KINDS_OF_BYTES for start in starts)
 
 
-def _first_page(path: Path) -> bytes:
+def _first_pages(path: Path) -> bytes:
     """Only for a file that this process failed to open: see `_salt`."""
     with path.open("rb") as file:
-        return file.read(_PAGE_BYTES)
+        return file.read(_LOOKED_AT * _PAGE_BYTES)

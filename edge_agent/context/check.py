@@ -62,6 +62,8 @@ class Belonging:
 BELONGINGS: Final = (
     Belonging("vectors", "record_id NOT IN (SELECT id FROM records)", "vectors belong to no record"),
     Belonging("codes", "id NOT IN (SELECT id FROM vectors)", "codes belong to no vector"),
+    Belonging("codes", "id NOT IN (SELECT id FROM vectors)", "forms of vectors belong to no vector"),
+    Belonging("unembedded", "record_id NOT IN (SELECT id FROM records)", "records that await vectors are none"),
     Belonging("source_items", "key NOT IN (SELECT key FROM records)", "entries of sources belong to no record"),
     Belonging("source_items", "source_id NOT IN (SELECT id FROM sources)", "entries of sources belong to no source"),
 )
@@ -104,6 +106,7 @@ def _faults(path: Path, encryption: Encryption | None) -> Iterator[Fault]:
         "words": _words,
         "belongings": _belongings,
         "vectors": _vectors,
+        "list of records without vectors": _waiting,
     }
     for part, look in looks.items():
         try:
@@ -151,15 +154,24 @@ def _vectors(connection: sqlite3.Connection) -> Iterator[Fault]:
         yield Fault("vectors", f"{len(torn):,} vectors are damaged: their bits are not the signs of their bytes.")
 
 
+def _waiting(connection: sqlite3.Connection) -> Iterator[Fault]:
+    """Whether each record has vectors of the wanted model, or awaits them."""
+    if "unembedded" not in salvage.tables(connection):
+        return
+    from edge_agent.context import reembedding
+
+    if count := reembedding.count_forgotten(connection):
+        yield Fault("unembedded", f"{count:,} records have no vectors and await none: they are not found by meaning.")
+
+
 def _records(database: Database) -> tuple[int, list[Fault]]:
     """How many records can be read, and which cannot."""
     sound, broken = 0, []
-    with database.lend() as db:
-        for record_id, row in salvage.rows(db.conn, "records"):
-            if row is not None and items.is_sound(row):
-                sound += 1
-            else:
-                broken.append(record_id)
+    for record_id, row in salvage.rows(database, "records"):
+        if row is not None and items.is_sound(row):
+            sound += 1
+        else:
+            broken.append(record_id)
     if not broken:
         return sound, []
     shown = ", ".join(map(str, broken[:_SHOWN_IDS])) + (", …" if len(broken) > _SHOWN_IDS else "")

@@ -45,6 +45,14 @@ def await_missing(connection: sqlite3.Connection) -> None:
     connection.execute(f"INSERT INTO unembedded SELECT id {_LACKING}", row or (0,))
 
 
+def count_forgotten(connection: sqlite3.Connection) -> int:
+    """How many records neither have vectors of the wanted model nor await them: none, unless the file was damaged."""
+    row = connection.execute("SELECT id FROM embedding_models WHERE wanted").fetchone()
+    await_none = "AND id NOT IN (SELECT record_id FROM unembedded)"
+    (count,) = connection.execute(f"SELECT count(*) {_LACKING} {await_none}", row or (0,)).fetchone()
+    return int(count)
+
+
 def model_id(connection: sqlite3.Connection, model: str) -> int:
     """The number of a model that has vectors, or was wanted once; 0 for any other."""
     row = connection.execute("SELECT id FROM embedding_models WHERE name = ?", (model,)).fetchone()

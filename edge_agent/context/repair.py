@@ -16,9 +16,9 @@ from edge_agent.context import items, reembedding, salvage, swap
 from edge_agent.context.backup import empty_log
 from edge_agent.context.check import BELONGINGS, Fault, check
 from edge_agent.context.schema import SCHEMA
-from edge_agent.database import FAILURES, Database, Schema
+from edge_agent.database import Database, Schema
 from edge_agent.driver import Encryption
-from orchestrator.errors import StoreCorrupt, StoreUnavailable
+from orchestrator.errors import StoreCorrupt, StoreError, StoreUnavailable
 
 _MADE_AGAIN: Final = frozenset({"occurrences", "series", "unembedded"})
 """Tables that are made again from the records, in a moment; a part of them would be taken for the whole."""
@@ -35,6 +35,8 @@ class Repair:
     """That the store holds now."""
     lost: tuple[int, ...]
     """Ids of records that could not be read, as far as they are still known."""
+    all_known: bool
+    """Whether `lost` is all: the index of words, which has every record's id, could be read to its end."""
     dropped: dict[str, int]
     """By table: other rows that could not be read or belonged to nothing."""
     former: Path | None
@@ -58,15 +60,22 @@ def repair(path: Path, encryption: Encryption | None = None) -> Repair:
     before = _mark(path)
     found = check(path, encryption)
     if found.sound:
-        return Repair((), found.records, (), {}, None)
+        return Repair((), found.records, (), True, {}, None)
     with swap.making(path) as partial:
-        lost, dropped = _rebuild(path, partial, encryption)
+        carried = _rebuild(path, partial, encryption)
         now = check(partial, encryption)
         if not now.sound:
             raise StoreCorrupt(f"{path} could not be repaired: {now.said}", remedy="report this as a bug")
         if _mark(path) != before:
             raise StoreUnavailable(f"{path} was written to meanwhile", remedy="end what uses it and try again")
-        return Repair(found.faults, now.records, lost, dropped, swap.exchange(partial, path))
+        return Repair(
+            found.faults,
+            now.records,
+            tuple(sorted(carried.lost)),
+            carried.all_known,
+            dict(carried.dropped),
+            swap.exchange(partial, path),
+        )
 
 
 def _mark(path: Path) -> tuple[int, int, int]:
@@ -81,20 +90,21 @@ def _mark(path: Path) -> tuple[int, int, int]:
         ) from None
 
 
-def _rebuild(path: Path, partial: Path, encryption: Encryption | None) -> tuple[tuple[int, ...], dict[str, int]]:
-    """Make a new store of what can be read; ids of records that could not be, and what else was left out."""
+def _rebuild(path: Path, partial: Path, encryption: Encryption | None) -> _Carrying:
+    """Make a new store of what can be read."""
     damaged = Database(path, SCHEMA, encryption=encryption, as_is=True)
-    schema = _schema_of(damaged)
-    alike = Encryption(encryption.keys, required=True) if encryption and damaged.encrypted else None
-    new = Database(partial, schema, encryption=alike)
     try:
-        with damaged.lend() as source:
-            columns = {table: salvage.columns(source.conn, table) for table in salvage.tables(source.conn)}
-            with new.write() as target:
-                carried = _Carrying(source.conn, target.conn, columns)
+        columns = _tables_of(damaged)
+        schema = _schema_of(damaged)
+        alike = Encryption(encryption.keys, required=True) if encryption and damaged.encrypted else None
+        new = Database(partial, schema, encryption=alike)
+        try:
+            with new.write() as db:
+                carried = _Carrying(damaged, db.conn, columns)
                 carried.all()
+        finally:
+            new.close()
     finally:
-        new.close()
         damaged.close()
     if not carried.records:
         raise StoreCorrupt(
@@ -102,7 +112,16 @@ def _rebuild(path: Path, partial: Path, encryption: Encryption | None) -> tuple[
             remedy="put a backup in its place, `edgewise context restore FILE`, or move it away: a new one is made",
         )
     Database(partial, SCHEMA, encryption=alike).close()  # brings it up to date
-    return tuple(sorted(carried.lost)), dict(carried.dropped)
+    return carried
+
+
+def _tables_of(damaged: Database) -> dict[str, list[str]]:
+    """The columns of each table; nothing where the list of tables cannot be read."""
+    try:
+        with damaged.lend() as db:
+            return {table: salvage.columns(db.conn, table) for table in salvage.tables(db.conn)}
+    except StoreCorrupt:
+        return {}
 
 
 def _schema_of(damaged: Database) -> Schema:
@@ -117,12 +136,13 @@ def _schema_of(damaged: Database) -> Schema:
 class _Carrying:
     """Rows on their way from a damaged store into a new one."""
 
-    def __init__(self, source: sqlite3.Connection, target: sqlite3.Connection, columns: dict[str, list[str]]) -> None:
+    def __init__(self, source: Database, target: sqlite3.Connection, columns: dict[str, list[str]]) -> None:
         """`target` is inside a transaction; `columns` are those of the tables of `source`."""
         self._source, self._target, self._columns = source, target, columns
         self.records: set[int] = set()
         self.lost: set[int] = set()
         self.dropped = Counter[str]()
+        self.all_known = False
 
     def all(self) -> None:
         """Carry every table over, and leave the new store consistent."""
@@ -132,9 +152,12 @@ class _Carrying:
                 if table in self._columns and table not in _MADE_AGAIN:
                     self._carry(table, has_ids)
             self._drop_orphans()
+            if "unembedded" in salvage.tables(self._target):
+                reembedding.await_missing(self._target)
         self._target.execute("INSERT INTO records_fts (records_fts) VALUES ('rebuild')")
-        self.lost |= self._known() - self.records
-        self._keep_numbering()
+        known = self._known()
+        self.lost |= known - self.records
+        self._keep_numbering(known)
         if "sources" in self._columns:
             self._target.execute("UPDATE sources SET state = ''")
 
@@ -176,39 +199,44 @@ class _Carrying:
         return True
 
     def _drop_orphans(self) -> None:
-        if "codes" in self._columns:
+        """Order matters: no trigger follows what is removed here."""
+        present = salvage.tables(self._target)
+        if "codes" in present:
             self._drop_torn_vectors()
         for rule in BELONGINGS:
-            if rule.table in self._columns:
+            if rule.table in present:
                 gone = self._target.execute(f"DELETE FROM {rule.table} WHERE {rule.orphaned}").rowcount
                 self.dropped[rule.table] += gone
-        self.dropped.pop("codes", None)  # each goes with its vector, which is counted
         for table, row_id, *_ in self._target.execute("PRAGMA foreign_key_check").fetchall():
             self._target.execute(f"DELETE FROM {table} WHERE rowid = ?", (row_id,))
             self.dropped[table] += 1
-        if "unembedded" in self._columns:
-            reembedding.await_missing(self._target)
 
     def _drop_torn_vectors(self) -> None:
+        """With the others of their records: a record has all its vectors, or awaits them."""
         from edge_agent.context import vectors  # numpy
 
         torn = json.dumps(vectors.torn(self._target))
-        gone = self._target.execute("DELETE FROM vectors WHERE id IN (SELECT value FROM json_each(?))", (torn,))
+        of_records = "SELECT record_id FROM vectors WHERE id IN (SELECT value FROM json_each(?))"
+        gone = self._target.execute(f"DELETE FROM vectors WHERE record_id IN ({of_records})", (torn,))
         self.dropped["vectors"] += gone.rowcount
 
     def _known(self) -> set[int]:
         """Ids of records that the index of words knows of."""
+        table = "records_fts_docsize"
         try:
-            ids = {row_id for row_id, _ in salvage.rows(self._source, "records_fts_docsize")}
-        except FAILURES:
+            ids = {row_id for row_id, _ in salvage.rows(self._source, table) if row_id < _MAX_ID}
+            with self._source.lend() as db:
+                (count,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
+            self.all_known = len(ids) == count
+        except StoreError:
             return set()
-        return {row_id for row_id in ids if row_id < _MAX_ID}
+        return ids
 
-    def _keep_numbering(self) -> None:
+    def _keep_numbering(self, known: set[int]) -> None:
         """An id that was ever given is not given again, whether or not its row was saved."""
-        given = {"records": max(self._known() | self.lost | self.records, default=0)}
-        with contextlib.suppress(*FAILURES):
-            for table, last in self._source.execute("SELECT name, seq FROM sqlite_sequence").fetchall():
+        given = {"records": max(known | self.lost | self.records, default=0)}
+        with contextlib.suppress(StoreError), self._source.lend() as db:
+            for table, last in db.execute("SELECT name, seq FROM sqlite_sequence").fetchall():
                 if isinstance(last, int) and last < _MAX_ID:
                     given[table] = max(last, given.get(table, 0))
         for table, last in given.items():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from edge_agent.cli.context.opening import store_file
 from edge_agent.cli.context.shown import counted, print_json
 from edge_agent.cli.terminal import ConfigOption, JsonOption, console
+
+if TYPE_CHECKING:
+    from edge_agent.context.repair import Repair
 
 _SHOWN_IDS: Final = 20
 
@@ -105,6 +108,7 @@ def repair(file: FileArgument = None, as_json: JsonOption = False, config: Confi
                 "records": done.records,
                 "faults": [{"part": fault.part, "text": fault.text} for fault in done.faults],
                 "lost_record_ids": list(done.lost),
+                "all_losses_known": done.all_known,
                 "dropped": done.dropped,
                 "former": str(done.former) if done.former else None,
             }
@@ -117,18 +121,21 @@ def repair(file: FileArgument = None, as_json: JsonOption = False, config: Confi
     for fault in done.faults:
         out.print(fault.text, markup=False)
     out.print(f"\nThe store was made anew and holds {counted(done.records, 'record')}.")
-    _print_losses(done.lost, done.dropped)
+    _print_losses(done)
     out.print(f"The damaged file is {done.former}.", markup=False)
 
 
-def _print_losses(lost: tuple[int, ...], dropped: dict[str, int]) -> None:
+def _print_losses(done: Repair) -> None:
     out = console()
-    if lost:
-        shown = ", ".join(map(str, lost[:_SHOWN_IDS])) + (", …" if len(lost) > _SHOWN_IDS else "")
-        out.print(f"Lost: {counted(len(lost), 'record')}, with the ids {shown}.", style="red")
+    if done.lost:
+        shown = ", ".join(map(str, done.lost[:_SHOWN_IDS])) + (", …" if len(done.lost) > _SHOWN_IDS else "")
+        out.print(f"Lost: {counted(len(done.lost), 'record')}, with the ids {shown}.", style="red")
+    elif done.all_known:
+        out.print("No record was lost.")
+    if not done.all_known:
+        out.print("The list of records is damaged, too: more may be lost than is known.", style="red")
+    if done.lost or not done.all_known:
         out.print("What came from files comes back when you import them again.")
-    else:
-        out.print("No record is known to be lost.")
-    for table, count in dropped.items():
+    for table, count in done.dropped.items():
         if count:
             out.print(f"Left out of {table}: {count:,}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.context import salvage
+from edge_agent.database import Database, Schema
 
 PAGE = 4096
 
@@ -32,12 +34,13 @@ def fill(path: Path, ids: Iterator[int] | range) -> None:
     connection.close()
 
 
+def opened(path: Path) -> closing[Database]:
+    return closing(Database(path, Schema("box of things", ()), as_is=True))
+
+
 def read(path: Path) -> dict[int, salvage.Row | None]:
-    connection = sqlite3.connect(path)
-    try:
-        return dict(salvage.rows(connection, "things"))
-    finally:
-        connection.close()
+    with opened(path) as database:
+        return dict(salvage.rows(database, "things"))
 
 
 def leaves(path: Path, needle: bytes) -> list[int]:
@@ -91,9 +94,8 @@ def test_behind_broken_pages_it_goes_on(path: Path, step: int) -> None:
 def test_without_ids_it_is_read_from_both_ends(path: Path) -> None:
     fill(path, range(1, 1000))
     spoil(path, leaves(path, b"pair ")[10], b"\xa5" * PAGE)
-    connection = sqlite3.connect(path)
-    found = {row["two"] for row in salvage.rows_without_ids(connection, "pairs")}
-    connection.close()
+    with opened(path) as database:
+        found = {row["two"] for row in salvage.rows_without_ids(database, "pairs")}
     assert {1, 999} <= found
     assert len(found) > 900
 
@@ -108,9 +110,7 @@ def test_whatever_is_broken_it_comes_to_an_end(
     size = path.stat().st_size
     for place, junk in wounds:
         spoil(path, PAGE + int(place * (size - PAGE)) // 8 * 8, junk)
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA cell_size_check = on")
-    ids = [number for number, _ in salvage.rows(connection, "things")]
-    assert ids == sorted(set(ids))
-    assert len(list(salvage.rows_without_ids(connection, "pairs"))) < 1000
-    connection.close()
+    with opened(path) as database:
+        ids = [number for number, _ in salvage.rows(database, "things")]
+        assert ids == sorted(set(ids))
+        assert len(list(salvage.rows_without_ids(database, "pairs"))) < 1000
