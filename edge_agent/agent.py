@@ -3,80 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypedDict, TypeVar, Unpack
+from typing import Self, TypeVar, Unpack
 
+from edge_agent.answers import AnswerStream, BlockingAnswer, Question, Wishes
 from edge_agent.assembly import Parts, assemble
 from edge_agent.config import Config
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.selection import Which
+from edge_agent.conversation import AsyncConversation, AsyncConversations, Conversation, Conversations
 from edge_agent.slm.progress import Progress, Quiet
-from orchestrator.blocking import BlockingStream, EventLoopThread
+from orchestrator.blocking import EventLoopThread
 from orchestrator.budget import WindowState
 from orchestrator.errors import InvalidRequest
-from orchestrator.format import Format
-from orchestrator.types import (
-    Answer,
-    Budget,
-    Message,
-    Piece,
-    Record,
-    Request,
-    RoutePreference,
-    Sampling,
-    Sensitivity,
-)
-
-Question = str | Sequence[Message]
-"""A question, or a conversation that ends in one."""
-
-
-class Wishes(TypedDict, total=False):
-    """How a question may be asked. What is left out comes from the configuration."""
-
-    budget: Budget | None
-    """Replaces the configured one as a whole."""
-    sampling: Sampling | None
-    route: RoutePreference | str | None
-    local_only: bool
-    """Open no socket at all. The configuration's lock holds in any case."""
-    format: Format | None
-    """The form that the answer is held to. It is then made on the device."""
-    request_id: str | None
-    """Idempotency key; a fresh one by default."""
-
-
-class AnswerStream:
-    """Pieces of an answer as they come; `answer` holds the receipt once the last one has come.
-
-    Close it, or leave its `async with`, to stop early: what was used by then is settled.
-    """
-
-    def __init__(self, events: AsyncGenerator[Piece | Answer, None]) -> None:
-        self._events = events
-        self.answer: Answer | None = None
-
-    async def __aiter__(self) -> AsyncIterator[Piece]:
-        async for event in self._events:
-            if isinstance(event, Answer):
-                self.answer = event
-            else:
-                yield event
-
-    async def aclose(self) -> None:
-        """Stop the work."""
-        await self._events.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
+from orchestrator.types import Answer, Message, Piece, Record, Request, RoutePreference, Sampling, Sensitivity
 
 
 class AsyncAgent:
@@ -159,11 +104,27 @@ class AsyncAgent:
         Raises:
             EdgewiseError: the one typed error that the request ended in.
         """
-        async with AnswerStream(self.run(request)) as stream:
-            async for _ in stream:
-                pass
-            assert stream.answer is not None, "a stream that ends without an error has an answer"
-            return stream.answer
+        return await AnswerStream(self.run(request)).whole()
+
+    def conversation(self, known_as: str | None = None, *, remember: bool | None = None) -> AsyncConversation:
+        """A conversation: each question is answered with what was said before it.
+
+        Args:
+            known_as: the id or the name of one to take up again; if there is none, this will be its name. Without it,
+                a new one begins.
+            remember: keep its turns in the context store; by default what `conversations.remember` says.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return AsyncConversation(
+            self, known_as, remember=self.config.conversations.remember if remember is None else remember
+        )
+
+    @property
+    def conversations(self) -> AsyncConversations:
+        """Those that are kept in the context store."""
+        return AsyncConversations(self)
 
     async def remember(
         self, text: str, *, sensitivity: Sensitivity | str = Sensitivity.PERSONAL, kind: str = "note", title: str = ""
@@ -230,32 +191,6 @@ class AsyncAgent:
         await self.aclose()
 
 
-class BlockingAnswer(Iterator[Piece]):
-    """Pieces of an answer as they come, for code without an event loop; `answer` holds the receipt at the end."""
-
-    def __init__(self, events: BlockingStream[Piece | Answer]) -> None:
-        self._events = events
-        self.answer: Answer | None = None
-
-    def __next__(self) -> Piece:
-        event = next(self._events)
-        if isinstance(event, Answer):
-            self.answer = event
-            event = next(self._events)
-        assert isinstance(event, Piece), "an answer comes last"
-        return event
-
-    def close(self) -> None:
-        """Stop the work; what was used by then is settled."""
-        self._events.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
 class Agent:
     """An agent for code without an event loop: `AsyncAgent` behind blocking calls. Safe to use from many threads."""
 
@@ -287,6 +222,15 @@ class Agent:
         """Answer `question` at once; see `AsyncAgent.ask`."""
         request = self._agent.request(question, **wishes)
         return self._loop.run(lambda: self._agent.answer(request))
+
+    def conversation(self, known_as: str | None = None, *, remember: bool | None = None) -> Conversation:
+        """A conversation, new or taken up again; see `AsyncAgent.conversation`."""
+        return Conversation(self._agent.conversation(known_as, remember=remember), self._loop)
+
+    @property
+    def conversations(self) -> Conversations:
+        """Those that are kept in the context store."""
+        return Conversations(self._agent.conversations, self._loop)
 
     def remember(
         self, text: str, *, sensitivity: Sensitivity | str = Sensitivity.PERSONAL, kind: str = "note", title: str = ""

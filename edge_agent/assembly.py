@@ -29,7 +29,7 @@ from orchestrator.engine import Engine, Patience
 from orchestrator.errors import ModelCorrupt, ModelError, ModelNotFound
 from orchestrator.link import Link
 from orchestrator.planner import Planner
-from orchestrator.ports import Embedder, EnergyMeter
+from orchestrator.ports import Clock, Embedder, EnergyMeter
 from orchestrator.prompt import Composer
 from orchestrator.routing.confidence import ConfidenceRule
 from orchestrator.routing.costs import CostHistory
@@ -61,6 +61,7 @@ class Parts:
     journal: Journal
     meter: EnergyMeter
     link: Link
+    clock: Clock
 
 
 async def assemble(
@@ -121,7 +122,7 @@ async def assemble(
         confidence=ConfidenceRule(**config.confidence.model_dump()),
         patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
     )
-    return Parts(config, engine, model, context, ledger, journal, meter, link)
+    return Parts(config, engine, model, context, ledger, journal, meter, link, clock)
 
 
 def _cloud(config: Config) -> GatewayModel | None:
@@ -136,7 +137,7 @@ def _cloud(config: Config) -> GatewayModel | None:
 class _NoRecords:
     """A context store that is switched off."""
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
+    def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
         """Nothing."""
         return Recollection()
 

@@ -166,6 +166,15 @@ class ContextSection(Section):
     encryption: EncryptionSection = EncryptionSection()
 
 
+class ConversationsSection(Section):
+    """Conversations with the agent."""
+
+    remember: bool = True
+    """Keep them in the personal-context store, to be resumed and recalled."""
+    history_tokens: int = Field(default=1500, ge=0)
+    """At most this much of the device's prompt is earlier turns; older ones are condensed."""
+
+
 class EnergySection(Section):
     """How joules are told."""
 
@@ -229,6 +238,7 @@ class Config(Settings):
     confidence: ConfidenceSection = ConfidenceSection()
     prices: PricesSection = PricesSection()
     context: ContextSection = ContextSection()
+    conversations: ConversationsSection = ConversationsSection()
     energy: EnergySection = EnergySection()
     serve: ServeSection = ServeSection()
     mcp: McpSection = McpSection()

@@ -42,10 +42,10 @@ class RemovalWatch:
         self._lock = threading.Lock()
         self._task: asyncio.Task[None] | None = None
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
+    def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
         """What the store recalls; see `SqliteContextStore.recall`."""
         self.look()
-        return self._store.recall(question, limit=limit, now=now)
+        return self._store.recall(question, limit=limit, now=now, conversation=conversation)
 
     def look(self) -> None:
         """Drop what was read, if records were removed since the last look.

@@ -88,11 +88,15 @@ class Planner:
             ContextWindowExceeded: no model has room for the prompt.
         """
         now = self._clock.now()
-        recalled = await asyncio.to_thread(self._context.recall, request.question, limit=_RECALLED, now=now)
+        recalled = await asyncio.to_thread(
+            self._context.recall, request.question, limit=_RECALLED, now=now, conversation=request.conversation
+        )
         behind = self._prefix_tokens(request)
         window = _prompt_window(self._local.context_tokens - behind, request)
         local = self._candour.admission(request, recalled, now=now) if self._candour else None
-        local = local or self._local_prompts.compose(request.messages, recalled, now=now, window_tokens=window)
+        local = local or self._local_prompts.compose(
+            request.messages, recalled, now=now, window_tokens=window, history_tokens=request.history_tokens
+        )
         terms = None if local.answer or _stays(request, recalled) else await self._link.contact()
         cloud = self._cloud_prompt(request, recalled, terms, behind, now)
         situation = self._situation(request, recalled, local, cloud, terms, behind)
@@ -133,12 +137,10 @@ class Planner:
     def _cloud_prompt(
         self, request: Request, recalled: Sequence[Recalled], terms: Terms | None, behind: int, now: datetime
     ) -> Prompt | None:
-        """What the cloud would see: no record and no turn that has to stay."""
-        if terms is None:
+        """What the cloud would see: no record and no turn that has to stay, and no record of an earlier question."""
+        if terms is None or not may_leave(request.messages[-1].sensitivity):
             return None
-        turns = [message for message in request.messages if may_leave(message.sensitivity)]
-        if not turns or turns[-1] is not request.messages[-1]:
-            return None
+        turns = [replace(message, records=()) for message in request.messages if may_leave(message.sensitivity)]
         window = _prompt_window(terms.context_tokens - behind, request)
         return self._cloud_prompts.compose(turns, sendable(recalled), now=now, window_tokens=window)
 

@@ -98,8 +98,11 @@ class CloudModel(Protocol):
 class ContextStore(Protocol):
     """The personal-context store, as the core sees it."""
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
-        """The records that matter for `question`, best first; empty where nothing fits."""
+    def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
+        """The records that matter for `question`, best first; empty where nothing fits.
+
+        `conversation` is the thread in which it is asked, where that is kept: what was said there may matter, too.
+        """
         ...
 
 

@@ -1,4 +1,4 @@
-"""What a model is shown: the system text, the records that matter, the conversation, within a token budget."""
+"""What a model is shown: the system text, the conversation, the records that matter, within a token budget."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from orchestrator.compaction import CountTokens, Past, compact
 from orchestrator.types import Message, Recalled, Record, Sensitivity
 
-CountTokens = Callable[[Sequence[Message]], int]
 Wording = Callable[[Record, datetime], str]
 """One record as a sentence, given the present moment."""
 
 _REPEATED_CHARS = 300
+_QUESTION_SHARE = 1 / 8
+"""Of the window, for a question and the system text, where records and earlier turns fill the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,13 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composer:
-    """Builds prompts. The oldest turns go first when the window is short, then the least relevant records.
+    """Builds prompts. Older turns are condensed when the window is short, then the least relevant records go.
 
-    Records stand in the last user turn between the question and the question again, and their ids in the system text.
-    Measured on SmolLM2-135M with 26 questions about the example household, three records each: this layout answers 23;
-    without the repetition it is 17, with ids beside the sentences 15 to 22 (a small model takes an id for the answer).
+    Records stand in the last user turn between the question and the question again, and the day comes first of all.
+    Both were measured on SmolLM2-135M (docs/measured.md): ids beside the records are taken for the answer.
+
+    The next prompt of a conversation begins with this one and its answer: earlier questions keep their records, and
+    nothing before them changes until older turns are condensed, or the day changes.
     """
 
     wording: Wording
@@ -45,23 +49,53 @@ class Composer:
     """At most this much of a prompt is records."""
 
     def compose(
-        self, messages: Sequence[Message], recalled: Sequence[Recalled], *, now: datetime, window_tokens: int
+        self,
+        messages: Sequence[Message],
+        recalled: Sequence[Recalled],
+        *,
+        now: datetime,
+        window_tokens: int,
+        history_tokens: int | None = None,
     ) -> Prompt:
         """The prompt for `messages` with `recalled` records, at most `window_tokens` long where that is possible.
 
         The question itself is never cut: a prompt that is still too long comes back too long, and the decision says so.
+
+        Args:
+            messages: the conversation; the last is the question, or what tools gave back to it.
+            recalled: records, the most relevant first. A turn that is shown as it was said is not said again.
+            now: the present.
+            window_tokens: what the answer leaves of the window.
+            history_tokens: for earlier turns at most; None: as much as there is room for.
         """
-        kept, lines = self._fitting(recalled, now)
         given, earlier, question, behind = _split(messages)
+        shown = [self._shown(turn) for turn in earlier]
+        room = self._room(window_tokens, history_tokens)
+        most = len(recalled)
         while True:
-            prompt = (*self._system(given, now, kept), *earlier, _grounded(question, kept, lines), *behind)
+            past = compact(earlier, shown, room_tokens=room, count=self.count_tokens)
+            kept, lines = self._fitting(_unseen(recalled, past)[:most], now)
+            system = self._system(given, now, past, grounded=bool(kept) or any(turn.records for turn in past.turns))
+            prompt = (*system, *past.turns, _grounded(question, [hit.record for hit in kept], lines), *behind)
             tokens = self.count_tokens(prompt)
-            if tokens <= window_tokens or not (earlier or kept):
+            if tokens <= window_tokens or not (past.turns or past.summary or kept):
                 return Prompt(prompt, tuple(kept), tokens)
-            if earlier:
-                earlier = _newer(earlier)
+            if past.turns or past.summary:
+                room //= 2
             else:
-                kept, lines = kept[:-1], lines[:-1]
+                most = len(kept) - 1
+
+    def _room(self, window_tokens: int, history_tokens: int | None) -> int:
+        """Tokens for earlier turns. It does not depend on the question, or the steps of compaction would."""
+        left = int(window_tokens * (1 - _QUESTION_SHARE)) - self.records_tokens
+        room = max(left, window_tokens // 2)
+        return room if history_tokens is None else min(room, history_tokens)
+
+    def _shown(self, turn: Message) -> Message:
+        """An earlier turn as its own prompt showed it."""
+        if not turn.records or turn.at is None:
+            return turn
+        return _grounded(turn, turn.records, [self.wording(record, turn.at) for record in turn.records])
 
     def _fitting(self, recalled: Sequence[Recalled], now: datetime) -> tuple[list[Recalled], list[str]]:
         """The most relevant records whose sentences fit the records' share, and those sentences."""
@@ -77,25 +111,33 @@ class Composer:
             lines.append(line)
         return kept, lines
 
-    def _system(self, given: Message | None, now: datetime, kept: Sequence[Recalled]) -> tuple[Message, ...]:
-        """The caller's own system message or ours; with records, their ids, and the day, since they speak of days."""
-        own = (self.grounded_system if kept else "") or self.system
+    def _system(self, given: Message | None, now: datetime, past: Past, *, grounded: bool) -> tuple[Message, ...]:
+        """With records the day, since they speak of days; the caller's own system message or ours; older turns."""
+        own = (self.grounded_system if grounded else "") or self.system
         message = given or Message("system", own)
         if message.tools and not message.text:  # they come in a system message, which need not say anything
             message = replace(message, text=own)
-        if kept:
-            ids = ", ".join(f"r{hit.record.id}" for hit in kept)
-            today = f"Today is {now:%A} {now.day} {now:%B %Y}. Records: {ids}."
-            label = Sensitivity.highest([message.sensitivity, *(hit.record.sensitivity for hit in kept)])
-            message = replace(message, text=f"{message.text} {today}".strip(), sensitivity=label)
+        if grounded:
+            today = f"Today is {now:%A} {now.day} {now:%B %Y}."
+            message = replace(message, text=f"{today} {message.text}".strip())
+        if past.summary:
+            text = f"{message.text}\n\nEarlier in this conversation:\n{past.summary}".strip()
+            label = Sensitivity.highest([message.sensitivity, past.sensitivity])
+            message = replace(message, text=text, sensitivity=label)
         return (message,) if message.text or message.tools else ()
 
 
-def _grounded(question: Message, kept: Sequence[Recalled], lines: Sequence[str]) -> Message:
+def _unseen(recalled: Sequence[Recalled], past: Past) -> list[Recalled]:
+    """What was recalled, without the turns that the prompt shows anyway."""
+    seen = {turn.record_id for turn in past.turns} - {None}
+    return [hit for hit in recalled if hit.record.id not in seen]
+
+
+def _grounded(question: Message, records: Sequence[Record], lines: Sequence[str]) -> Message:
     """The question with the records, and the highest label of both. A long question is not said twice."""
-    if not kept:
+    if not lines:
         return question
-    label = Sensitivity.highest([question.sensitivity, *(hit.record.sensitivity for hit in kept)])
+    label = Sensitivity.highest([question.sensitivity, *(record.sensitivity for record in records)])
     before = [question.text, ""] if len(question.text) <= _REPEATED_CHARS else []
     return replace(question, text="\n".join([*before, *lines, "", question.text]), sensitivity=label)
 
@@ -111,8 +153,3 @@ def _split(
     while at and (turns[at].role == "tool" or turns[at].calls):
         at -= 1
     return given, turns[:at], turns[at], turns[at + 1 :]
-
-
-def _newer(turns: Sequence[Message]) -> Sequence[Message]:
-    """All but the oldest turn, and what tools gave back to it."""
-    return turns[next((at for at, turn in enumerate(turns) if at and turn.role != "tool"), len(turns)) :]

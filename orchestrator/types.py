@@ -73,6 +73,12 @@ class Message:
     """Of a system message: what the assistant may call."""
     calls: tuple[ToolCall, ...] = ()
     """Of an assistant's message: what it called, after its text."""
+    records: tuple[Record, ...] = ()
+    """Of a question that was answered before: the records in its prompt, in their order there."""
+    at: datetime | None = None
+    """When it was said, where that is known; a question with `records` has it."""
+    record_id: int | None = None
+    """The id under which the context store has this very turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +192,10 @@ class Request:
     """Open no socket at all."""
     prefix: str = ""
     """The beginning of the answer, where the caller has one already: the answer goes on right behind it."""
+    conversation: str = ""
+    """The thread of the context store in which this conversation is kept."""
+    history_tokens: int | None = None
+    """At most this much of the device's prompt is earlier turns; None: as much as the window has room for."""
 
     @property
     def question(self) -> str:

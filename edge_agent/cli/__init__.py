@@ -19,7 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("ask")(ask.ask)
-app.command("chat")(chat.chat)
+app.add_typer(chat.app, name="chat")
 app.command("serve")(serve.serve)
 app.command("mcp")(mcp.mcp)
 app.add_typer(context.app, name="context", help="What the agent knows about its user.")

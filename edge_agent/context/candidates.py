@@ -14,6 +14,7 @@ from edge_agent.context import occurrences
 from edge_agent.context.question import Question
 from edge_agent.context.relevance import PEOPLE, TITLE, Match
 from edge_agent.context.schema import RANK
+from edge_agent.context.turns import ANSWERED, ASKED
 from edge_agent.context.when import Window
 
 _CANDIDATES: Final = 100
@@ -31,7 +32,15 @@ _SCRATCH = """
 CREATE VIRTUAL TABLE temp.asked USING fts5 (word, tokenize = 'porter unicode61 remove_diacritics 2');
 CREATE VIRTUAL TABLE temp.asked_stems USING fts5vocab (temp, asked, instance);
 """
-_RANKED = f"SELECT rowid, -{RANK} AS score FROM records_fts WHERE records_fts MATCH ? ORDER BY score DESC LIMIT ?"
+UNASKED: Final = frozenset({ASKED, ANSWERED})
+"""Turns of other conversations that only a question for what was said brings back: an old question has the words of a
+new one, and would stand before the record that answers both."""
+_RANKED = f"""
+SELECT rowid, -{RANK} AS score FROM records_fts WHERE records_fts MATCH ? AND {{which}} ORDER BY score DESC LIMIT ?
+"""
+_ANY = _RANKED.format(which="true")
+_BUT_TURNS = _RANKED.format(which=f"rowid NOT IN (SELECT id FROM records WHERE kind IN ('{ASKED}', '{ANSWERED}'))")
+_OF_THREAD = _RANKED.format(which="rowid IN (SELECT id FROM records WHERE thread = ? AND thread != '')")
 _HAPPENING = """
 SELECT id FROM records
 WHERE kind = 'event' AND starts_at >= ?1 AND starts_at < ?2 AND max(starts_at, coalesce(ends_at - 1, starts_at)) >= ?3
@@ -169,20 +178,25 @@ def propose(
     vocabulary: Vocabulary,
     near: Mapping[int, float],
     now: datetime,
+    *,
+    conversation: str = "",
 ) -> dict[int, Candidate]:
     """Records worth judging: what the index ranks highest, what is near in meaning, what the calendar says, and what
     stands beside these in a conversation.
 
     Args:
         near: record id → cosine to the question, of the records closest to it.
+        conversation: the thread in which it is asked.
     """
-    scores = _ranked(connection, vocabulary)
+    scores = _ranked(connection, question, vocabulary, conversation)
     ids = dict.fromkeys([*scores, *near, *_happening(connection, question, now)])
     beside = (row[0] for row in connection.execute(_BESIDE, (json.dumps(list(ids)),)))
     ids |= dict.fromkeys(beside)
     found = {}
     for row in connection.execute(_FACTS, (json.dumps(list(ids)),)):
         record_id, kind, starts_at, ends_at, characters, people, thread, position = row
+        if kind in UNASKED and not question.of_conversation and (thread != conversation or not thread):
+            continue
         match = Match(body_characters=characters)
         names = tuple(json.loads(people))
         score = scores.get(record_id, 0.0)
@@ -203,7 +217,9 @@ def _is_name(connection: sqlite3.Connection, word: str) -> bool:
     return connection.execute(sql, (f'{PEOPLE} : "{word}"',)).fetchone() is not None
 
 
-def _ranked(connection: sqlite3.Connection, vocabulary: Vocabulary) -> dict[int, float]:
+def _ranked(
+    connection: sqlite3.Connection, question: Question, vocabulary: Vocabulary, conversation: str
+) -> dict[int, float]:
     """Record id → BM25. A person's name is left out where there is more to look for: who wrote a record counts apart,
     and in a store of conversations a name is in every other record."""
     present = [word for word in vocabulary.words if word.holding]
@@ -212,7 +228,10 @@ def _ranked(connection: sqlite3.Connection, vocabulary: Vocabulary) -> dict[int,
     if not rare:
         return {}
     wanted = " OR ".join(f'"{word.text}"' for word in rare)
-    return dict(connection.execute(_RANKED, (wanted, _CANDIDATES)).fetchall())
+    found = connection.execute(_ANY if question.of_conversation else _BUT_TURNS, (wanted, _CANDIDATES)).fetchall()
+    if conversation:
+        found += connection.execute(_OF_THREAD, (wanted, conversation, _CANDIDATES)).fetchall()
+    return dict(found)
 
 
 def _happening(connection: sqlite3.Connection, question: Question, now: datetime) -> list[int]:

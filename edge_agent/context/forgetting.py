@@ -29,7 +29,11 @@ _EMPTY: Final = """
 DELETE FROM sources WHERE id IN (SELECT value FROM json_each(?)) AND state != ''
 AND NOT EXISTS (SELECT 1 FROM source_items WHERE source_id = sources.id)
 """
-_DELETE: Final = "DELETE FROM records WHERE id IN (SELECT value FROM json_each(?))"
+_DELETE: Final = """
+WITH meant (id) AS (SELECT value FROM json_each(?))
+DELETE FROM records WHERE id IN meant
+OR id IN (SELECT answer_id FROM answer_records WHERE answer_records.record_id IN meant)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,10 @@ def missing(connection: sqlite3.Connection, ids: Sequence[int]) -> list[int]:
 
 
 def remove(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
-    """Remove records and their words, and mark their keys; inside a transaction, and `wipe` behind it.
+    """Remove records, their words and the agent's answers made from them, and mark their keys.
 
-    A file that was read to its end, and holds nothing but what was forgotten, is known no more either.
+    Inside a transaction, and `wipe` behind it. A file that was read to its end, and holds nothing but what was
+    forgotten, is known no more either.
     """
     if not ids:
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge_agent.context.stopwords import STOP_WORDS
+from edge_agent.context.turns import ANSWERED, ASKED, SAID
 from edge_agent.context.when import Window, window
 
 MAX_WORDS = 40
@@ -20,6 +21,12 @@ _KINDS = {
     **dict.fromkeys(("mail", "mails", "email", "emails", "message", "messages", "wrote"), _MESSAGE),
     **dict.fromkeys(("note", "notes"), frozenset({"note"})),
     **dict.fromkeys(("contact", "contacts"), frozenset({"contact"})),
+    **dict.fromkeys(("conversation", "conversations", "chat", "chats"), frozenset({"chat", ASKED, SAID, ANSWERED})),
+    **dict.fromkeys(
+        ("mention", "mentioned", "talk", "talked", "discuss", "discussed"), frozenset({ASKED, SAID, ANSWERED})
+    ),
+    **dict.fromkeys(("answer", "answered", "suggested", "recommended", "explained", "advised"), frozenset({ANSWERED})),
+    **dict.fromkeys(("promise", "promised", "agree", "agreed", "decide", "decided"), frozenset({SAID, ANSWERED})),
 }
 """Words that a kind of record answers by what it is."""
 
@@ -61,6 +68,18 @@ _ABOUT = (
     r"\b(?i:did|does|do|is|are|was|were|has|had|have|will)(?: {name})+\b(?!\s+[A-Z]|'s)"
     r"|\b{name}(?: {name})*'s\b(?!\s+[A-Z])"
 )
+# What was said between the asker and the one who is asked.
+_SAYING = (
+    r"(?:ask|asked|say|said|tell|told|talk|talked|speak|spoke|mention|mentioned|discuss|discussed|suggest|suggested"
+    r"|recommend|recommended|promise|promised|answer|answered|explain|explained|advise|advised|agree|agreed|decide|decided)"
+)
+_OF_CONVERSATION = re.compile(
+    rf"\b(?:did|have|had|what|which) (?:i|we|you) (?:\w+ ){{0,2}}{_SAYING}\b"
+    rf"|\b(?:i|we) (?:\w+ )?(?:asked|told|said to|mentioned to|promised|talked to|talked with) (?:to )?you\b"
+    rf"|\byou (?:\w+ )?(?:said|told|asked|mentioned|suggested|recommended|promised|answered|explained|advised)\b"
+    r"|\b(?:our|this|last|previous|earlier) (?:conversation|chat|talk|discussion)\b"
+    r"|\byour (?:answer|advice|suggestion)\b"
+)
 _EXPECTS = (
     (re.compile(r"\b(?:when|next|upcoming)\b|\bwhat (?:time|day)\b"), "event"),
     (re.compile(r"\bwho(?:'s|se)?\b|\bphone\b"), "contact"),
@@ -97,6 +116,8 @@ class Question:
     """The fact is one of the asker's own life, which nobody knows whose records do not hold it."""
     expects: frozenset[str]
     """Kinds of record that such a question is answered from, as far as its form tells; they come first among equals."""
+    of_conversation: bool = False
+    """It asks for what was said between the asker and the agent."""
 
     @property
     def has_content(self) -> bool:
@@ -137,6 +158,7 @@ def read(text: str, now: datetime) -> Question:
         asks_fact=asks_fact,
         own=asks_fact and personal and _is_own(lowered, moment),
         expects=frozenset(kind for pattern, kind in _EXPECTS if pattern.search(lowered)),
+        of_conversation=_OF_CONVERSATION.search(lowered) is not None,
     )
 
 

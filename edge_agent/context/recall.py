@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.context.attribution import certainty, speaks
-from edge_agent.context.candidates import Candidate, Vocabulary, look_up, propose, scalar
+from edge_agent.context.candidates import UNASKED, Candidate, Vocabulary, look_up, propose, scalar
 from edge_agent.context.fusion import Signs, fuse, own_scores
 from edge_agent.context.question import Question, asks_about, read
 from edge_agent.context.relevance import coverage, names_somebody, rarity, relevance
@@ -42,6 +42,8 @@ class Hit:
     relevance: float
     occurs_at: int | None = None
     """Of an event that repeats: when the occurrence starts that is meant, in Unix seconds."""
+    aside: bool = False
+    """An earlier question of the same conversation, or its answer, for which nobody asked: records come before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +61,31 @@ class Found:
 
 
 def find(
-    connection: sqlite3.Connection, text: str, *, limit: int, now: datetime, meaning: Meaning | None = None
+    connection: sqlite3.Connection,
+    text: str,
+    *,
+    limit: int,
+    now: datetime,
+    meaning: Meaning | None = None,
+    conversation: str = "",
 ) -> Found:
     """The records that matter for the question `text`, best first; none where nothing fits."""
-    ranked = rank(connection, text, now=now, meaning=meaning)
-    best = max((hit.relevance for hit in ranked.hits), default=0.0)
+    ranked = rank(connection, text, now=now, meaning=meaning, conversation=conversation)
+    best = max((hit.relevance for hit in ranked.hits if not hit.aside), default=0.0)
     floor = max(PERSONAL_FLOOR if ranked.personal else FLOOR, _BEST_SHARE * best)
     hits = [hit for hit in ranked.hits if hit.relevance >= floor][:limit]
     sure = ranked.confidence if best >= FLOOR else min(best, ranked.confidence)
     return replace(ranked, hits=hits, confidence=sure if hits else 0.0)
 
 
-def rank(connection: sqlite3.Connection, text: str, *, now: datetime, meaning: Meaning | None = None) -> Found:
+def rank(
+    connection: sqlite3.Connection,
+    text: str,
+    *,
+    now: datetime,
+    meaning: Meaning | None = None,
+    conversation: str = "",
+) -> Found:
     """Every candidate for the question `text`, best first, whether it fits or not.
 
     Args:
@@ -78,6 +93,7 @@ def rank(connection: sqlite3.Connection, text: str, *, now: datetime, meaning: M
         text: any question.
         now: "tomorrow" is read from here.
         meaning: compares in meaning, too; without it, words, people and times alone count.
+        conversation: the thread in which it is asked: what was said there counts, too.
     """
     question = read(text, now)
     vocabulary = look_up(connection, question)
@@ -85,7 +101,7 @@ def rank(connection: sqlite3.Connection, text: str, *, now: datetime, meaning: M
         return Found(personal=question.own)
     asked = None if meaning is None else meaning.of_question(connection, _from_their_mouth(text, vocabulary.names))
     near = {} if asked is None else asked.nearest(connection, limit=_NEAREST)
-    candidates = propose(connection, question, vocabulary, near, now)
+    candidates = propose(connection, question, vocabulary, near, now, conversation=conversation)
     cosines = {} if asked is None else asked.cosines(connection, list(candidates))
     weights = _weights(connection, question, vocabulary)
     hits = _judged(question, weights, candidates)
@@ -97,7 +113,7 @@ def rank(connection: sqlite3.Connection, text: str, *, now: datetime, meaning: M
         number: _order(question, scores[number], candidate, now=int(now.timestamp()))
         for number, candidate in candidates.items()
     }
-    ranked = sorted(hits, key=lambda hit: (*order[hit.record_id], hit.record_id))
+    ranked = sorted(hits, key=lambda hit: (hit.aside, *order[hit.record_id], hit.record_id))
     held = _covered(vocabulary, weights, candidates, cosines)
     if vocabulary.names and not question.personal:
         held *= certainty(connection, vocabulary, candidates, own_scores(signs))
@@ -141,6 +157,7 @@ def _judged(question: Question, weights: Sequence[float], candidates: Mapping[in
             number,
             relevance(question, weights, candidate.match, somebody=somebody),
             candidate.starts_at if candidate.repeats else None,
+            aside=candidate.kind in UNASKED and not question.of_conversation,
         )
         for number, candidate in candidates.items()
     ]

@@ -201,6 +201,37 @@ def create_forgotten(db: Database) -> None:
     db.execute("CREATE TABLE forgotten (mark BLOB PRIMARY KEY) WITHOUT ROWID")
 
 
+def add_conversations(db: Database) -> None:
+    """The agent's own conversations: names that the user gave, and what each answer was made from.
+
+    A turn is a record; its `thread` is the conversation. An answer's `made_from` is the highest label of its prompt,
+    `place` the order of the records there. A name goes with the last turn, and a link with either of its records.
+    """
+    db.execute("CREATE TABLE conversations (thread TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE)")
+    db.execute("""
+        CREATE TABLE answers (
+            record_id INTEGER PRIMARY KEY REFERENCES records (id) ON DELETE CASCADE,
+            made_from TEXT NOT NULL CHECK (made_from IN ('public', 'personal', 'private'))
+        )
+    """)
+    db.execute("""
+        CREATE TABLE answer_records (
+            answer_id INTEGER NOT NULL REFERENCES answers (record_id) ON DELETE CASCADE,
+            record_id INTEGER NOT NULL REFERENCES records (id) ON DELETE CASCADE,
+            place INTEGER NOT NULL,
+            PRIMARY KEY (answer_id, record_id)
+        ) WITHOUT ROWID
+    """)
+    db.table("answer_records").create_index(["record_id"])
+    db.execute("""
+        CREATE TRIGGER conversations_over AFTER DELETE ON records
+        WHEN old.kind IN ('asked', 'said', 'answered') AND NOT EXISTS (
+            SELECT 1 FROM records WHERE thread = old.thread AND thread != ''
+        )
+        BEGIN DELETE FROM conversations WHERE thread = old.thread; END
+    """)
+
+
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
 """Smaller is better: the weights are of title, body, people and place."""
 
@@ -215,6 +246,7 @@ SCHEMA: Final = Schema(
         add_occurrences,
         separate_codes,
         create_forgotten,
+        add_conversations,
     ),
     if_damaged="put a backup in its place, `edgewise context restore FILE`, or save what can be read of it, "
     "`edgewise context repair`",

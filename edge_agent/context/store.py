@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from edge_agent.context import candidates, forgetting, items, marks, occurrences, putting, recall, sources, statistics
 from edge_agent.context.check import check
+from edge_agent.context.conversations import Conversations
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.items import Item
 from edge_agent.context.schema import SCHEMA
@@ -23,6 +24,7 @@ from edge_agent.context.search import matching
 from edge_agent.context.selection import Selection, Which, selected
 from edge_agent.context.sources import Reading
 from edge_agent.context.statistics import StoreStats
+from edge_agent.context.turns import repeats
 from edge_agent.database import Database
 from orchestrator.errors import InvalidRequest, RecordNotFound, StoreError
 from orchestrator.types import Recalled, Recollection, Record
@@ -93,6 +95,8 @@ class SqliteContextStore:
             prepare=_prepare,
             is_damaged=lambda: not check(self.path, encryption).sound,
         )
+        self.conversations = Conversations(self._database)
+        """Those with the agent. Their turns are records like any others."""
         self._finish_wiping()
         self._meaning = self._embedding = None
         if embedder is not None:
@@ -112,7 +116,7 @@ class SqliteContextStore:
         """Close every connection. Nothing is lost: what returned was committed."""
         self._database.close()
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
+    def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
         """The at most `limit` records that matter for `question`, best first; empty where nothing fits.
 
         Relevance is what `relevance` measures; nothing below `recall.FLOOR` comes back. A private record among them
@@ -123,13 +127,17 @@ class SqliteContextStore:
             question: any text.
             limit: how many at most.
             now: the present, with its zone: "tomorrow" is read from here.
+            conversation: the thread in which it is asked. Turns of others come back where the user told something in
+                them, or where the question is for what was said; of this one, whatever fits.
 
         Raises:
             StoreError: the store cannot be read.
         """
         with self._database.lend() as db:
-            found = recall.find(db.conn, question, limit=limit, now=now, meaning=self._meaning)
-            return _recollection(db, found)
+            found = recall.find(
+                db.conn, question, limit=limit, now=now, meaning=self._meaning, conversation=conversation
+            )
+            return _recollection(db, found, but=question)
 
     def ranked(self, question: str, *, limit: int, now: datetime) -> Recollection:
         """The `limit` most relevant records, best first, however little they fit: for measuring the order of recall.
@@ -402,13 +410,13 @@ def _items_by_id(db: sqlite_utils.Database, ids: Sequence[int]) -> dict[int, Ite
     return {row["id"]: items.from_row(row) for row in rows}
 
 
-def _recollection(db: sqlite_utils.Database, found: recall.Found) -> Recollection:
-    """What was found, with its records; one that was forgotten in between is left out."""
+def _recollection(db: sqlite_utils.Database, found: recall.Found, *, but: str = "") -> Recollection:
+    """What was found, with its records; one that was forgotten in between is left out, and the turn that says `but`."""
     records = _items_by_id(db, [hit.record_id for hit in found.hits])
     recalled = (
         Recalled(occurrences.told_of(item, hit.occurs_at), hit.relevance)
         for hit in found.hits
-        if (item := records.get(hit.record_id)) is not None
+        if (item := records.get(hit.record_id)) is not None and not repeats(item.record, but)
     )
     return Recollection(tuple(recalled), found.confidence, found.personal)
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 
 from edge_agent.context.items import CANCELLED
+from edge_agent.context.turns import ANSWERED, ASKED, SAID
 from orchestrator.types import Record
 
 _LONGEST = 480
 """Characters of a sentence: about 120 tokens, so that a few records fit a small prompt."""
+
+
+_TURNS = {ASKED: "I asked", SAID: "I said", ANSWERED: "you answered"}
+"""Turns of conversations, as the user tells of them: records stand in the user's own message."""
 
 
 def sentence(record: Record, now: datetime) -> str:
@@ -31,6 +36,8 @@ def sentence(record: Record, now: datetime) -> str:
         text = _joined(f'Mail{_from(record)}{_when(record, now)}, "{record.title}"', record.body)
     elif record.kind == "chat":
         text = _joined(f"{_spoken(record)}{_when(record, now)}", record.body)
+    elif record.kind in _TURNS:
+        text = _joined(f"Earlier{_when(record, now)}, {_TURNS[record.kind]}", record.body)
     else:
         heading = f"{record.kind.capitalize()} {record.title}".strip()
         text = _joined(f"{heading}{_when(record, now)}", record.body)

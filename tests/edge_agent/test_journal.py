@@ -172,7 +172,7 @@ def test_it_outlives_its_process(tmp_path: Path) -> None:
 class Shelf:
     """A context store with one private record."""
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
+    def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
         private = Sensitivity.PRIVATE
         record = Record(id=12, kind="note", title="zebra", body="Ottilie feeds it", sensitivity=private)
         return Recollection((Recalled(record, 0.9),), confidence=0.9)

@@ -58,7 +58,7 @@ class Shelf:
     def __init__(self, recollection: Recollection) -> None:
         self.recollection = recollection
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
+    def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
         return self.recollection
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -25,11 +26,10 @@ def hit(id: int, body: str, label: Sensitivity = Sensitivity.PERSONAL) -> Recall
     return Recalled(Record(kind="note", body=body, id=id, sensitivity=label), 1.0)
 
 
-def test_records_go_in_with_their_ids_and_todays_date() -> None:
+def test_records_go_in_with_todays_date() -> None:
     prompt = COMPOSER.compose([Message("user", "when?")], [hit(7, "on Tuesday")], now=NOW, window_tokens=100)
     assert prompt.messages[1].text == "when?\n\non Tuesday\n\nwhen?"
-    assert "Records: r7." in prompt.messages[0].text
-    assert "21 November 2026" in prompt.messages[0].text
+    assert prompt.messages[0].text == "Today is Saturday 21 November 2026. Be brief."
     assert prompt.messages[1].sensitivity is Sensitivity.PERSONAL
 
 
@@ -40,10 +40,10 @@ def test_records_stay_within_their_share() -> None:
 
 
 def test_whatever_speaks_of_records_carries_their_label() -> None:
-    """The system text names them, so it may not be saved as if it were the agent's own."""
+    """The system text does not: it may be saved as the agent's own."""
     record = Recalled(Record(kind="note", body="x", id=3, sensitivity=Sensitivity.PRIVATE), 0.9)
     prompt = COMPOSER.compose([Message("user", "when?")], [record], now=NOW, window_tokens=100)
-    assert [message.sensitivity for message in prompt.messages] == [Sensitivity.PRIVATE] * 2
+    assert [message.sensitivity for message in prompt.messages] == [Sensitivity.PUBLIC, Sensitivity.PRIVATE]
     assert COMPOSER.compose([Message("user", "when?")], [], now=NOW, window_tokens=100).messages[0] == Message(
         "system", "Be brief."
     )
@@ -53,7 +53,7 @@ def test_the_callers_own_system_message_is_kept() -> None:
     messages = [Message("system", "Speak like a pirate."), Message("user", "hi")]
     assert COMPOSER.compose(messages, [], now=NOW, window_tokens=100).messages == tuple(messages)
     grounded = COMPOSER.compose(messages, [hit(1, "x")], now=NOW, window_tokens=100).messages
-    assert grounded[0].text.startswith("Speak like a pirate.")
+    assert grounded[0].text.endswith("Speak like a pirate.")
     assert [message.role for message in grounded] == ["system", "user"]
 
 
@@ -72,10 +72,60 @@ def test_records_go_to_the_question_and_not_to_what_a_tool_gave_back() -> None:
     whole = COMPOSER.compose([*old, *new], [hit(7, "on Tuesday")], now=NOW, window_tokens=100)
     assert [message.text for message in whole.messages[-3:]] == ["when?\n\non Tuesday\n\nwhen?", "", "noon"]
     assert len(whole.messages) == 7
-    for window in (10, 20):
+    for window in (12, 24):
         cut = COMPOSER.compose([*old, *new], [], now=NOW, window_tokens=window).messages[1:]
         assert list(cut[-3:]) == new
         assert not cut[:-3] or cut[0].role != "tool", "a result without its call says nothing"
+
+
+def conversation(n: int, *, words: int = 8) -> list[Message]:
+    """`n` exchanges of some words each, and a question."""
+    said = [Message(role, " ".join([f"{role}{at}"] * words)) for at in range(n) for role in ("user", "assistant")]
+    return [*said, Message("user", "so?")]
+
+
+def test_the_next_prompt_begins_with_this_one_and_its_answer() -> None:
+    composer = replace(COMPOSER, grounded_system="Be true.")
+    said: list[Message] = []
+    before: list[str] = []
+    steps = 0
+    for n in range(40):
+        hits = [hit(n, f"fact {n}")] if n % 3 else []
+        question = Message("user", f"question {n} of a few words")
+        prompt = composer.compose([*said, question], hits, now=NOW, window_tokens=200)
+        texts = [message.text for message in prompt.messages]
+        steps += n > 1 and texts[: len(before)] != before
+        answer = Message("assistant", f"answer {n} in a few words")
+        said += [replace(question, records=tuple(found.record for found in prompt.recalled), at=NOW), answer]
+        before = [*texts, answer.text]
+    assert 1 <= steps <= 8, "older turns are condensed in few steps, and nothing else changes a beginning"
+
+
+def test_older_turns_are_condensed_with_their_label() -> None:
+    promise = Message("user", "I promise to bring three cakes to Uma.", Sensitivity.PRIVATE)
+    prompt = COMPOSER.compose(
+        [promise, Message("assistant", "Fine."), *conversation(20)], [], now=NOW, window_tokens=160
+    )
+    system, *turns = prompt.messages
+    assert "Earlier in this conversation:\nUser: I promise to bring three cakes to Uma." in system.text
+    assert system.sensitivity is Sensitivity.PRIVATE
+    assert turns == conversation(20)[-len(turns) :], "the newest turns stay word for word"
+    assert len(turns) > 2
+    assert prompt.tokens <= 160
+
+
+def test_earlier_turns_may_be_held_to_a_number_of_tokens() -> None:
+    whole = COMPOSER.compose(conversation(10), [], now=NOW, window_tokens=1000)
+    held = COMPOSER.compose(conversation(10), [], now=NOW, window_tokens=1000, history_tokens=100)
+    assert len(whole.messages) == 22
+    assert held.tokens < 120 < whole.tokens
+
+
+def test_a_turn_that_is_shown_is_not_recalled_as_well() -> None:
+    said = conversation(2)
+    said[0] = replace(said[0], record_id=5)
+    prompt = COMPOSER.compose(said, [hit(5, said[0].text), hit(6, "new")], now=NOW, window_tokens=1000)
+    assert [found.record.id for found in prompt.recalled] == [6]
 
 
 @given(

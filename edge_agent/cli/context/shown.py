@@ -13,7 +13,7 @@ from orchestrator.types import Record, Sensitivity
 _SHOWN_CHARACTERS: Final = 300
 _NARROWEST, _OTHER_COLUMNS = 20, 44
 """Characters of a table's column of texts at least, and of the columns beside it."""
-_LABEL_STYLES: Final = {Sensitivity.PUBLIC: "green", Sensitivity.PERSONAL: "yellow", Sensitivity.PRIVATE: "red"}
+LABEL_STYLES: Final = {Sensitivity.PUBLIC: "green", Sensitivity.PERSONAL: "yellow", Sensitivity.PRIVATE: "red"}
 
 
 def print_records(records: Sequence[Record], *, as_json: bool, empty: str) -> None:
@@ -37,7 +37,7 @@ def print_records(records: Sequence[Record], *, as_json: bool, empty: str) -> No
     for record in records:
         when = f"{record.time:%Y-%m-%d %H:%M}" if record.time else ""
         what = printable(": ".join(part for part in (record.title, record.body) if part))
-        label = Text(record.sensitivity.value, style=_LABEL_STYLES[record.sensitivity])
+        label = Text(record.sensitivity.value, style=LABEL_STYLES[record.sensitivity])
         table.add_row(str(record.id), Text(printable(record.kind)), when, Text(what[:_SHOWN_CHARACTERS]), label)
     out.print(table)
 

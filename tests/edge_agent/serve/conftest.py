@@ -42,7 +42,7 @@ class Shelf:
     def __init__(self, *hits: Recalled) -> None:
         self.hits = hits
 
-    def recall(self, question: str, *, limit: int, now: datetime) -> Recollection:
+    def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
         return Recollection(self.hits[:limit], confidence=1.0)
 
 
