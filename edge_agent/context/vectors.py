@@ -17,6 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.context.forgetting import removals
+
 Vector = NDArray[np.float32]
 _Words = NDArray[np.uint64]
 
@@ -103,15 +105,20 @@ class VectorIndex:
 
     def __init__(self, model_id: int) -> None:
         self.model_id = model_id
-        self._ids: NDArray[np.int64] = np.empty(0, np.int64)
-        self._bits: _Words = np.empty((0, 0), np.uint64)
-        self._held = 0
-        self._last = 0
+        self._ids: NDArray[np.int64]
+        self._bits: _Words
+        self._held: int
+        self._last: int
+        self._let_go()
+        self._removals = 0
         self._lock = threading.Lock()
 
     def catch_up(self, connection: sqlite3.Connection) -> None:
-        """Read the vectors that were written since. Those of forgotten records stay, and are found no more."""
+        """Read the vectors that were written since; where records were removed, all anew: theirs do not stay here."""
         with self._lock:
+            if (removed := removals(connection)) != self._removals:
+                self._let_go()
+                self._removals = removed
             while rows := connection.execute(_NEWER, (self._last, self.model_id, _PAGE)).fetchall():
                 bits = np.frombuffer(b"".join(row[1] for row in rows), np.uint64).reshape(len(rows), -1)
                 self._make_room(len(rows), bits.shape[1])
@@ -133,6 +140,10 @@ class VectorIndex:
         found = _closest(connection.execute(_EXACT, (json.dumps(ids[places].tolist()),)), question)
         best = sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))
         return dict(best[:limit])
+
+    def _let_go(self) -> None:
+        self._ids, self._bits = np.empty(0, np.int64), np.empty((0, 0), np.uint64)
+        self._held = self._last = 0
 
     def _make_room(self, count: int, width: int) -> None:
         """Grow by a quarter at a time. Readers keep the arrays that they took."""

@@ -57,6 +57,7 @@ def test_the_index_follows_what_is_added_and_forgets_what_is_removed(
     assert list(index.nearest(connection, second, limit=1)) == [9]
     store.forget(9)
     assert list(index.nearest(connection, second, limit=3)) == [7]
+    assert index._held == 1
 
 
 def test_of_several_parts_the_closest_counts(connection: sqlite3.Connection) -> None:
