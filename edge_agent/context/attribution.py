@@ -14,7 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from edge_agent.context.candidates import Candidate, Vocabulary
+from edge_agent.context.candidates import Candidate
+from edge_agent.context.vocabulary import Vocabulary
 
 _POWER: Final = 4
 """What fits half as well counts a sixteenth: the best speak, and many bad ones do not outvote a good one."""

@@ -4,43 +4,42 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from edge_agent.context import occurrences
+from edge_agent.context.places import places
 from edge_agent.context.question import Question
-from edge_agent.context.relevance import PEOPLE, TITLE, Match
+from edge_agent.context.relevance import Match
 from edge_agent.context.schema import RANK
 from edge_agent.context.turns import ANSWERED, ASKED
+from edge_agent.context.vocabulary import Vocabulary, Word, quoted
 from edge_agent.context.when import Window
 
 _CANDIDATES: Final = 100
 """Proposed by the index at most, and as many by meaning and by the calendar."""
-_COMMON_RECORDS, _COMMON_SHARE = 1000, 0.1
-"""A word in more records than both of these say is common: it is not searched for, where rarer ones are at hand, and
-counts only in titles and names. To follow all its places would take longer than all else."""
+_SCORED: Final = 6000
+"""Records whose BM25 is computed at most, about: a microsecond each. The rarest words go first."""
 _LONGEST_EVENT = timedelta(days=62)
 """An event that began longer ago is not looked for."""
 _AHEAD = timedelta(days=366)
 _MESSAGES: Final = frozenset({"mail", "chat"})
 """Kinds of which the first of the people is the one who wrote it."""
 
-_SCRATCH = """
-CREATE VIRTUAL TABLE temp.asked USING fts5 (word, tokenize = 'porter unicode61 remove_diacritics 2');
-CREATE VIRTUAL TABLE temp.asked_stems USING fts5vocab (temp, asked, instance);
-"""
 UNASKED: Final = frozenset({ASKED, ANSWERED})
 """Turns of other conversations that only a question for what was said brings back: an old question has the words of a
 new one, and would stand before the record that answers both."""
 _RANKED = f"""
 SELECT rowid, -{RANK} AS score FROM records_fts WHERE records_fts MATCH ? AND {{which}} ORDER BY score DESC LIMIT ?
 """
-_ANY = _RANKED.format(which="true")
-_BUT_TURNS = _RANKED.format(which=f"rowid NOT IN (SELECT id FROM records WHERE kind IN ('{ASKED}', '{ANSWERED}'))")
-_OF_THREAD = _RANKED.format(which="rowid IN (SELECT id FROM records WHERE thread = ? AND thread != '')")
+_NEWEST = """
+SELECT rowid, 1.0 FROM records_fts WHERE records_fts MATCH ? AND {which} ORDER BY rowid DESC LIMIT ?
+"""
+_ANY = "true"
+_BUT_TURNS = f"+rowid NOT IN (SELECT id FROM records WHERE kind IN ('{ASKED}', '{ANSWERED}'))"
+_OF_THREAD = "+rowid IN (SELECT id FROM records WHERE thread = ? AND thread != '')"
 _HAPPENING = """
 SELECT id FROM records
 WHERE kind = 'event' AND starts_at >= ?1 AND starts_at < ?2 AND max(starts_at, coalesce(ends_at - 1, starts_at)) >= ?3
@@ -60,27 +59,6 @@ _FACTS = """
 SELECT id, kind, starts_at, ends_at, length(body), people, thread, position FROM records
 WHERE id IN (SELECT value FROM json_each(?))
 """
-_PLACES = """
-SELECT doc, col, offset FROM records_places_of_words
-WHERE term = ? AND doc IN (SELECT value FROM json_each(?))
-"""
-_HAVING = """
-SELECT rowid FROM records_fts
-WHERE records_fts MATCH ? AND +rowid IN (SELECT value FROM json_each(?))
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word of the question, as the index knows it."""
-
-    text: str
-    stem: str
-    holding: int
-    """How many records have it."""
-    common: bool
-    name: bool = False
-    """It is part of the name of a person of the records."""
 
 
 @dataclass(slots=True)
@@ -118,60 +96,6 @@ class Candidate:
         return self.people[:1] if self.is_message else self.people
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """The question's words, looked up."""
-
-    total: int
-    """Records in the store."""
-    words: tuple[Word, ...]
-    """Those of the question's terms, then those of its window of time."""
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The words that name a person of the records."""
-        return frozenset(word.text for word in self.words if word.name)
-
-    @property
-    def named(self) -> frozenset[int]:
-        """The numbers of those words."""
-        return frozenset(number for number, word in enumerate(self.words) if word.name)
-
-    def names_person(self, person: str) -> bool:
-        """Whether the question names this person, as a record has them."""
-        return not self.names.isdisjoint(person.lower().split())
-
-    def names_owner(self, candidate: Candidate) -> bool:
-        """Whether the question names somebody who wrote the record or, where nobody did, is part of it."""
-        return any(self.names_person(person) for person in candidate.owners)
-
-
-def prepare(connection: sqlite3.Connection) -> None:
-    """Give a new connection the scratch table that stems a question's words exactly as the index stems a record's."""
-    connection.executescript(_SCRATCH)
-
-
-def look_up(connection: sqlite3.Connection, question: Question) -> Vocabulary:
-    """Stem each word with the index's own tokenizer, count its records, and see whether it is a name."""
-    total = scalar(connection, "SELECT count(*) FROM records")
-    texts = [*(term.word for term in question.terms), *question.window_words]
-    connection.execute("BEGIN")  # of the scratch table only, which a rollback empties again
-    try:
-        connection.executemany("INSERT INTO temp.asked (rowid, word) VALUES (?, ?)", enumerate(texts))
-        stems: dict[int, list[str]] = defaultdict(list)
-        for number, stem in connection.execute("SELECT doc, term FROM temp.asked_stems ORDER BY doc, offset"):
-            stems[number].append(stem)
-    finally:
-        connection.execute("ROLLBACK")
-    limit = max(_COMMON_RECORDS, _COMMON_SHARE * total)
-    words = []
-    for number, text in enumerate(texts):
-        holding = min((_holding(connection, stem) for stem in stems[number]), default=0)
-        named = holding > 0 and number < len(question.terms) and _is_name(connection, text)
-        words.append(Word(text, next(iter(stems[number]), ""), holding, holding > limit, named))
-    return Vocabulary(total, tuple(words))
-
-
 def propose(
     connection: sqlite3.Connection,
     question: Question,
@@ -207,31 +131,33 @@ def propose(
     return found
 
 
-def _holding(connection: sqlite3.Connection, stem: str) -> int:
-    """How many records have this stem."""
-    return scalar(connection, "SELECT doc FROM records_words WHERE term = ?", stem)
-
-
-def _is_name(connection: sqlite3.Connection, word: str) -> bool:
-    sql = "SELECT 1 FROM records_fts WHERE records_fts MATCH ? LIMIT 1"
-    return connection.execute(sql, (f'{PEOPLE} : "{word}"',)).fetchone() is not None
-
-
 def _ranked(
     connection: sqlite3.Connection, question: Question, vocabulary: Vocabulary, conversation: str
 ) -> dict[int, float]:
-    """Record id → BM25. A person's name is left out where there is more to look for: who wrote a record counts apart,
-    and in a store of conversations a name is in every other record."""
-    present = [word for word in vocabulary.words if word.holding]
-    rare = [word for word in present if not word.common] or sorted(present, key=_by_holding)[:2]
-    rare = [word for word in rare if not word.name] or rare
-    if not rare:
+    """Record id → how well its words fit, larger is better: BM25 of the rare words.
+
+    A person's name is left out where there is more to look for: who wrote a record counts apart, and in a store of
+    conversations a name is in every other record. Where all words are common, the newest records that have all of
+    them, or else any, count the same.
+    """
+    words = sorted((word for word in vocabulary.words if word.holding), key=_by_holding)
+    words = [word for word in words if not word.name] or words
+    if not words:
         return {}
-    wanted = " OR ".join(f'"{word.text}"' for word in rare)
-    found = connection.execute(_ANY if question.of_conversation else _BUT_TURNS, (wanted, _CANDIDATES)).fetchall()
-    if conversation:
-        found += connection.execute(_OF_THREAD, (wanted, conversation, _CANDIDATES)).fetchall()
-    return dict(found)
+    rare = [word for word in words if not word.common]
+    while len(rare) > 1 and sum(word.holding for word in rare) > _SCORED:
+        rare.pop()
+    queries = [(_RANKED, quoted(rare, "OR"))] if rare else [(_NEWEST, quoted(words, how)) for how in ("AND", "OR")]
+    found: dict[int, float] = {}
+    for sql, wanted in queries:
+        which = _ANY if question.of_conversation else _BUT_TURNS
+        found.update(connection.execute(sql.format(which=which), (wanted, _CANDIDATES)).fetchall())
+        if conversation:
+            own = connection.execute(sql.format(which=_OF_THREAD), (wanted, conversation, _CANDIDATES))
+            found.update(own.fetchall())
+        if found:
+            break
+    return found
 
 
 def _happening(connection: sqlite3.Connection, question: Question, now: datetime) -> list[int]:
@@ -263,26 +189,14 @@ def _note_words(
     connection: sqlite3.Connection, question: Question, words: Sequence[Word], candidates: dict[int, Candidate]
 ) -> None:
     """Note where each candidate has each word."""
-    ids = json.dumps(list(candidates))
     when = len(question.terms)
-    for number, word in enumerate(words):
-        for record_id, column, offset in _places(connection, word, ids):
-            candidates[record_id].match.places.setdefault(number, []).append((column, offset))
+    for place in places(connection, words, candidates):
+        candidates[place.record_id].match.places.setdefault(place.word, []).append((place.column, place.offset))
     for candidate in candidates.values():
-        places = candidate.match.places
-        of_window = [places.pop(number) for number in range(when, len(words)) if number in places]
+        noted = candidate.match.places
+        of_window = [noted.pop(number) for number in range(when, len(words)) if number in noted]
         if of_window and len(of_window) == len(question.window_words):
-            places[when] = of_window[0]
-
-
-def _places(connection: sqlite3.Connection, word: Word, ids: str) -> Iterator[tuple[int, str, int]]:
-    """Record, column and offset of the word's places in the records `ids`, a JSON list."""
-    if not word.common:
-        yield from connection.execute(_PLACES, (word.stem, ids))
-        return
-    for column in (TITLE, PEOPLE):
-        for (record_id,) in connection.execute(_HAVING, (f'{column} : "{word.text}"', ids)):
-            yield record_id, column, 0
+            noted[when] = of_window[0]
 
 
 def _note_nature(question: Question, candidates: dict[int, Candidate]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sqlite3
 import unicodedata
@@ -17,7 +16,14 @@ _IN_INDEX: Final = """
 SELECT doc, col, offset FROM records_places_of_words
 WHERE term = ? AND doc IN (SELECT value FROM json_each(?))
 """
-_TEXTS: Final = "SELECT id, title, body, people FROM records WHERE id IN (SELECT value FROM json_each(?))"
+_COLUMNS: Final = (TITLE, BODY, PEOPLE, "place")
+_BETWEEN: Final = "\x1f"
+_TEXTS: Final = """
+SELECT id, replace(title, char(31), ' ') || char(31) || replace(body, char(31), ' ')
+    || char(31) || people || char(31) || replace(place, char(31), ' ')
+FROM records WHERE id IN (SELECT value FROM json_each(?))
+"""
+"""A record as one text: its columns are told apart by a character that no JSON has, and that is as good as a space."""
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
@@ -46,19 +52,24 @@ def places(connection: sqlite3.Connection, words: Sequence[Word], records: Colle
 
 
 def _in_texts(connection: sqlite3.Connection, words: Sequence[tuple[int, Word]], ids: str) -> Iterator[Place]:
-    beginnings = [(number, os.path.commonprefix([word.stem, _folded(word.text)])) for number, word in words]
+    beginnings = [(number, _beginning(word.stem, _folded(word.text))) for number, word in words]
     found: list[tuple[Place, str]] = []
-    for record_id, *texts in connection.execute(_TEXTS, (ids,)):
-        for column, text in zip((TITLE, BODY, PEOPLE), map(_folded, texts), strict=True):
-            for number, beginning in beginnings:
-                found += (
-                    (Place(number, record_id, column, len(text[:at].split())), token)
-                    for at, token in _beginning_with(beginning, text)
-                )
+    for record_id, text in connection.execute(_TEXTS, (ids,)):
+        folded = _folded(text)
+        for number, beginning in beginnings:
+            for at, token in _beginning_with(beginning, folded):
+                column = _COLUMNS[folded.count(_BETWEEN, 0, at)]
+                offset = len(folded[folded.rfind(_BETWEEN, 0, at) + 1 : at].split())
+                found.append((Place(number, record_id, column, offset), token))
     tokens = sorted({token for _, token in found})
     stem_of = dict(zip(tokens, stems(connection, tokens), strict=True))
     wanted = {number: word.stem for number, word in words}
     yield from (place for place, token in found if stem_of[token] == wanted[place.word])
+
+
+def _beginning(stem: str, word: str) -> str:
+    """What both begin with, and so every word of that stem: "happ" of "happi" and "happy"."""
+    return stem[: next((at for at, (a, b) in enumerate(zip(stem, word, strict=False)) if a != b), len(stem))]
 
 
 def _beginning_with(beginning: str, text: str) -> Iterator[tuple[int, str]]:

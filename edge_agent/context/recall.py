@@ -14,10 +14,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.context.attribution import certainty, speaks
-from edge_agent.context.candidates import UNASKED, Candidate, Vocabulary, look_up, propose, scalar
+from edge_agent.context.candidates import UNASKED, Candidate, propose, scalar
 from edge_agent.context.fusion import Signs, fuse, own_scores
 from edge_agent.context.question import Question, asks_about, read
 from edge_agent.context.relevance import coverage, names_somebody, rarity, relevance
+from edge_agent.context.vocabulary import Vocabulary, look_up
 
 if TYPE_CHECKING:
     from edge_agent.context.meaning import Meaning
@@ -102,7 +103,8 @@ def rank(
     asked = None if meaning is None else meaning.of_question(connection, _from_their_mouth(text, vocabulary.names))
     near = {} if asked is None else asked.nearest(connection, limit=_NEAREST)
     candidates = propose(connection, question, vocabulary, near, now, conversation=conversation)
-    cosines = {} if asked is None else asked.cosines(connection, list(candidates))
+    others = [number for number in candidates if number not in near]
+    cosines = {} if asked is None else {**near, **asked.cosines(connection, others)}
     weights = _weights(connection, question, vocabulary)
     hits = _judged(question, weights, candidates)
     fits = {hit.record_id: hit.relevance for hit in hits}

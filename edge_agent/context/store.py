@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
-from edge_agent.context import candidates, forgetting, items, marks, occurrences, putting, recall, sources, statistics
+from edge_agent.context import forgetting, items, marks, occurrences, putting, recall, sources, statistics, vocabulary
 from edge_agent.context.check import check
 from edge_agent.context.conversations import Conversations
 from edge_agent.context.forgetting import Forgotten
@@ -398,7 +398,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     """What each connection needs beyond the usual."""
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute("PRAGMA temp_store = memory")  # the words of a question never reach the disk
-    candidates.prepare(connection)
+    vocabulary.prepare(connection)
 
 
 def _by_id(db: sqlite_utils.Database, ids: Sequence[int]) -> dict[int, Record]:

@@ -137,9 +137,7 @@ class VectorIndex:
         asked = np.packbits(question > 0).view(np.uint64)
         wanted = min(len(ids), max(_LEAST_RESCORED, _RESCORED * limit))
         places = _most_alike(bits, asked, wanted)
-        found = _closest(connection.execute(_EXACT, (json.dumps(ids[places].tolist()),)), question)
-        best = sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))
-        return dict(best[:limit])
+        return _closest(connection.execute(_EXACT, (json.dumps(ids[places].tolist()),)), question, limit=limit)
 
     def _let_go(self) -> None:
         self._ids, self._bits = np.empty(0, np.int64), np.empty((0, 0), np.uint64)
@@ -191,14 +189,16 @@ def _differing(bits: _Words, asked: _Words) -> NDArray[np.uint16]:
     return differing
 
 
-def _closest(rows: Iterable[tuple[int, bytes]], question: Vector) -> dict[int, float]:
-    """Record id → cosine to the question, of the closest of its vectors."""
+def _closest(rows: Iterable[tuple[int, bytes]], question: Vector, *, limit: int | None = None) -> dict[int, float]:
+    """Record id → cosine to the question, of the closest of its vectors; the `limit` closest records first."""
     found = list(rows)
     if not found:
         return {}
     stored = np.frombuffer(b"".join(row[1] for row in found), np.int8).reshape(len(found), -1).astype(np.float32)
-    closeness = (stored @ question) / np.linalg.norm(stored, axis=1)
-    best: dict[int, float] = {}
-    for (record_id, _), cosine in zip(found, closeness.tolist(), strict=True):
-        best[record_id] = max(cosine, best.get(record_id, -1.0))
-    return best
+    closeness = (stored @ question) / np.sqrt(np.einsum("vd,vd->v", stored, stored))
+    closest: dict[int, float] = {}
+    for place in np.argsort(-closeness, kind="stable").tolist():
+        if len(closest) == limit:
+            break
+        closest.setdefault(found[place][0], float(closeness[place]))
+    return closest

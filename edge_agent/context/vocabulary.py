@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -25,7 +24,8 @@ CREATE VIRTUAL TABLE temp.asked_stems USING fts5vocab (temp, asked, instance);
 """
 _RANGE = "SELECT coalesce((SELECT min(id) FROM records), 1), coalesce((SELECT max(id) FROM records), 0)"
 _HOLDING = """
-SELECT count(*), max(rowid) FROM (SELECT rowid FROM records_fts WHERE records_fts MATCH ? ORDER BY rowid LIMIT ?)
+SELECT count(*), coalesce(max(rowid), 0)
+FROM (SELECT rowid FROM records_fts WHERE records_fts MATCH ? ORDER BY rowid LIMIT ?)
 """
 _NAMED = "SELECT 1 FROM records_fts WHERE records_fts MATCH ? AND rowid <= ? LIMIT 1"
 
@@ -81,7 +81,7 @@ def look_up(connection: sqlite3.Connection, question: Question) -> Vocabulary:
     limit = int(min(max(_LEAST_COMMON, _COMMON_SHARE * total), _MOST_COMMON))
     words = []
     for number, (text, stem) in enumerate(zip(texts, stems(connection, texts), strict=True)):
-        holding, seen = connection.execute(_HOLDING, (f'"{text}"', limit + 1)).fetchone() if stem else (0, None)
+        holding, seen = connection.execute(_HOLDING, (f'"{text}"', limit + 1)).fetchone() if stem else (0, 0)
         common = holding > limit
         # Those before the last one that was counted stand for the rest.
         about = holding * total // (seen - first + 1) if common else holding
@@ -92,19 +92,18 @@ def look_up(connection: sqlite3.Connection, question: Question) -> Vocabulary:
 
 def stems(connection: sqlite3.Connection, texts: Sequence[str]) -> list[str]:
     """The stem of each word; empty for one that the index does not take for a word."""
-    found: dict[int, str] = defaultdict(str)
     connection.execute("BEGIN")  # of the scratch table only, which a rollback empties again
     try:
         connection.executemany("INSERT INTO temp.asked (rowid, word) VALUES (?, ?)", enumerate(texts))
-        for number, stem in connection.execute("SELECT doc, term FROM temp.asked_stems ORDER BY doc, offset DESC"):
-            found[number] = stem  # the first of several, should the index see several words in one
+        # Should the index see several words in one, the first stands for it: it comes last here.
+        found = dict(connection.execute("SELECT doc, term FROM temp.asked_stems ORDER BY doc, offset DESC").fetchall())
     finally:
         connection.execute("ROLLBACK")
-    return [found[number] for number in range(len(texts))]
+    return [found.get(number, "") for number in range(len(texts))]
 
 
 def _is_name(connection: sqlite3.Connection, word: str, last: int) -> bool:
-    """Whether one of the records that have the word, up to the one with the id `last`, has it in the name of a person."""
+    """Whether a record that has the word, up to the one with the id `last`, has it in the name of a person."""
     return connection.execute(_NAMED, (f'{PEOPLE} : "{word}"', last)).fetchone() is not None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.context import candidates
+from edge_agent.context import vocabulary
 from edge_agent.context.items import Item
 from edge_agent.context.recall import FLOOR
 from edge_agent.context.store import SqliteContextStore
@@ -106,14 +106,16 @@ def test_stems_accents_and_case_do_not_matter(store: SqliteContextStore, monday:
     assert first(store, "what do i need for zoe's CREPE?", monday) == "Crêpes with Zoë"
 
 
-def test_a_common_word_counts_only_where_it_stands_firmly(
+def test_common_words_are_found_where_they_stand_together(
     store: SqliteContextStore, monday: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "_COMMON_RECORDS", 10)
-    store.put(Item(Record(kind="note", body=f"garden, entry {number}"), f"k{number}") for number in range(30))
+    monkeypatch.setattr(vocabulary, "_MOST_COMMON", 10)
+    store.put(Item(Record(kind="note", body=f"garden, entry {number}"), f"g{number}") for number in range(30))
     store.add(Record(kind="note", title="Garden shed", body="The padlock opens with 4711"))
+    store.put(Item(Record(kind="note", body=f"a shed, entry {number}"), f"s{number}") for number in range(30))
     assert first(store, "How do I open the padlock of my garden shed?", monday) == "Garden shed"
-    assert len(store.recall("my garden", limit=50, now=monday)) == 1
+    assert first(store, "Where is my garden shed?", monday) == "Garden shed"
+    assert len(store.recall("my garden", limit=50, now=monday)) == 31
 
 
 def test_limit_is_kept_and_order_is_by_relevance(household: SqliteContextStore, monday: datetime) -> None:
