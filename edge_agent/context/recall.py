@@ -103,8 +103,9 @@ def rank(
     asked = None if meaning is None else meaning.of_question(connection, _from_their_mouth(text, vocabulary.names))
     near = {} if asked is None else asked.nearest(connection, limit=_NEAREST)
     candidates = propose(connection, question, vocabulary, near, now, conversation=conversation)
-    others = [number for number in candidates if number not in near]
-    cosines = {} if asked is None else {**near, **asked.cosines(connection, others)}
+    cosines = {number: cosine for number, cosine in near.items() if number in candidates}
+    if asked is not None:
+        cosines |= asked.cosines(connection, [number for number in candidates if number not in cosines])
     weights = _weights(connection, question, vocabulary)
     hits = _judged(question, weights, candidates)
     fits = {hit.record_id: hit.relevance for hit in hits}
