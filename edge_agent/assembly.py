@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.config import Config, ModelSection
 from edge_agent.context.backfill import Backfill
+from edge_agent.context.opening import open_context
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.context.wording import sentence
 from edge_agent.energy import Profile, meter_for
@@ -74,9 +75,7 @@ async def assemble(
     """
     clock = SystemClock()
     embedder = await asyncio.to_thread(open_embedder, config, progress)
-    context = resources.enter_context(
-        SqliteContextStore(config.context_path, embedder=embedder, encryption=config.context_encryption)
-    )
+    context = resources.enter_context(open_context(config, embedder))
     if embedder is not None:
         await resources.enter_async_context(Backfill(context, clock))
     ledger = Ledger(resources.enter_context(SqliteLedgerStore.open(config.ledger_path)), config.budget_windows, clock)

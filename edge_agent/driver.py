@@ -8,6 +8,8 @@ no class in common, so `errors()` lists both roots.
 from __future__ import annotations
 
 import sqlite3
+import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,14 @@ class Encryption:
     def asked_once(self) -> Encryption:
         """The same for several files of one secret: nobody has to type it again."""
         return Encryption(Remembered(self.keys), required=self.required)
+
+
+_FINDING_OUT: Final = threading.Lock()
+"""Held while it is found out which driver a file needs.
+
+The two must never have the same file open in one process: locks belong to the process, so they do not see each other's,
+and the one that closes ends the other's (sqlite.org/howtocorrupt.html, 2.2).
+"""
 
 
 class Opener:
@@ -75,13 +85,21 @@ class Opener:
         """
         if self._found_out:
             return self._connect(self.key)
-        connection = self._first()
+        with _FINDING_OUT:
+            connection = self._first()
         self._found_out = True
         return connection
 
     def _first(self) -> sqlite3.Connection:
-        if self._encryption is not None and self._encryption.required:
-            return self._unlock(self._encryption.keys)
+        announced = self._encryption is not None and self._encryption.required
+        if not announced and not _held_encrypted(self._path) and (plain := self._plain()) is not None:
+            return plain
+        if self._encryption is None:
+            raise StoreLocked(f"{self._path} is encrypted", remedy="open it with its key")
+        return self._unlock(self._encryption.keys)
+
+    def _plain(self) -> sqlite3.Connection | None:
+        """A connection, unless the file is encrypted."""
         try:
             return self._connect(None)
         except sqlite3.Error as error:
@@ -90,11 +108,9 @@ class Opener:
             pages = _first_pages(self._path)
             if pages.startswith(_PLAIN_HEADER):
                 return self._connect(None)  # it was decrypted while we waited for it
-            if not _looks_encrypted(pages):
-                raise
-        if self._encryption is None:
-            raise StoreLocked(f"{self._path} is encrypted", remedy="open it with its key")
-        return self._unlock(self._encryption.keys)
+            if _looks_encrypted(pages):
+                return None
+            raise
 
     def _unlock(self, keys: KeySource) -> sqlite3.Connection:
         """Open the file with the key that `keys` give; a new file becomes encrypted with it."""
@@ -123,7 +139,7 @@ class Opener:
             ) from None
 
     def _why_not(self, keys: KeySource) -> StoreLocked:
-        if _first_pages(self._path).startswith(_PLAIN_HEADER):
+        if not _held_encrypted(self._path) and _first_pages(self._path).startswith(_PLAIN_HEADER):
             return StoreLocked(
                 f"{self._path} is not encrypted, and the configuration requires it",
                 remedy="`edgewise context encrypt` converts it",
@@ -176,10 +192,7 @@ def dial(path: Path, key: Key | None, *, busy_timeout_s: float, sqlcipher: bool 
         from edge_agent.sqlcipher import connect  # 20 MB: only where something is encrypted
     except ImportError:
         raise not_installed() from None
-    connection = connect(path, busy_timeout_s=busy_timeout_s)
-    if key is not None:
-        connection.execute(f'PRAGMA key = "{key.literal}"')
-    return connection
+    return connect(path, key=None if key is None else key.literal, busy_timeout_s=busy_timeout_s)
 
 
 def primary_code(error: Exception) -> int:
@@ -190,8 +203,7 @@ def primary_code(error: Exception) -> int:
 def _salt(path: Path) -> bytes:
     """The salt of an encrypted file; a random one for an empty file.
 
-    SQLCipher reads it. If we did, closing our file descriptor would drop the locks that this process has on the file
-    through other connections (sqlite.org/howtocorrupt.html, 2.2).
+    SQLCipher reads it: if we did, closing the file would end the locks of this process's other connections to it.
     """
     connection = dial(path, None, busy_timeout_s=0.0, sqlcipher=True)
     try:
@@ -199,6 +211,12 @@ def _salt(path: Path) -> bytes:
         return bytes.fromhex(connection.execute("PRAGMA cipher_salt").fetchone()[0])
     finally:
         connection.close()
+
+
+def _held_encrypted(path: Path) -> bool:
+    """Whether this process has the file open by SQLCipher, which then is the only one that may touch it."""
+    used = sys.modules.get("edge_agent.sqlcipher")
+    return used is not None and bool(used.holds(path))
 
 
 def _looks_encrypted(pages: bytes) -> bool:
@@ -210,6 +228,6 @@ def _looks_encrypted(pages: bytes) -> bool:
 
 
 def _first_pages(path: Path) -> bytes:
-    """Only for a file that this process failed to open: see `_salt`."""
+    """Only of a file that this process has not open: see `_salt`."""
     with path.open("rb") as file:
         return file.read(_LOOKED_AT * _PAGE_BYTES)

@@ -135,13 +135,13 @@ def _energy(config: Config) -> list[tuple[str, str]]:
 
 
 def _stores(config: Config) -> list[tuple[str, str]]:
-    from edge_agent.context.store import SqliteContextStore
+    from edge_agent.context.opening import open_context
     from orchestrator.errors import EdgewiseError
 
     if not config.context_path.exists():
         return [("records", f"none yet, in {config.context_path}")]
     try:
-        with SqliteContextStore(config.context_path, encryption=config.context_encryption) as store:
+        with open_context(config) as store:
             return [("records", f"{store.stats().records} in {config.context_path}")]
     except EdgewiseError as error:
         return [("records", str(error))]

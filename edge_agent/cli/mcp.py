@@ -56,7 +56,7 @@ def mcp(
 def _serve(config: Config) -> None:
     from edge_agent.assembly import open_embedder
     from edge_agent.cli.progress import shown_progress
-    from edge_agent.context.store import SqliteContextStore
+    from edge_agent.context.opening import open_context
     from edge_agent.journal import Journal
     from orchestrator.clock import SystemClock
     from orchestrator.types import Sensitivity
@@ -69,7 +69,7 @@ def _serve(config: Config) -> None:
     # This command opens no socket, so a model that compares meanings is used only where it is here already.
     embedder = open_embedder(config.model_copy(update={"local_only": True}), shown_progress())
     with (
-        SqliteContextStore(config.context_path, embedder=embedder, encryption=config.context_encryption) as store,
+        open_context(config, embedder) as store,
         Journal.open(config.journal_path, clock) as journal,
     ):
         create_server(SharedRecords(store, journal, share=Sensitivity(config.mcp.share), clock=clock)).run("stdio")

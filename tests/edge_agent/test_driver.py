@@ -190,3 +190,20 @@ def test_another_connection_does_not_cost_the_first_its_lock(path: Path) -> None
         with closing(sqlite3.connect(path)) as other:
             assert len(other.execute("SELECT name FROM thing").fetchall()) == 2
         assert path.with_name("shelf.db-wal").exists()
+
+
+def test_an_encrypted_file_that_is_open_is_never_touched_by_the_other_driver(path: Path, key: KeyFile) -> None:
+    """The other one would take itself for the only one, and remove the log that this process goes on writing."""
+    with opened(path, Encryption(key, required=True)) as database:
+        for how in (Encryption(key), None):
+            with database.write() as db:
+                db.execute("INSERT INTO thing VALUES ('one more')")
+            if how is None:
+                with pytest.raises(StoreLocked, match="is encrypted"):
+                    names(path, how)
+            else:
+                assert names(path, how) == ["one more"]
+        with database.write() as db:
+            db.execute("INSERT INTO thing VALUES ('the last')")
+        assert path.with_name("shelf.db-wal").exists()
+    assert names(path, Encryption(key)) == ["one more", "one more", "the last"]

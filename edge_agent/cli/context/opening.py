@@ -30,7 +30,7 @@ def store_file(config: Path | None = None) -> tuple[Path, Encryption]:
 def open_store(config: Path | None = None, *, embedding: bool = False) -> SqliteContextStore:
     """The store that the configuration names; `embedding`: with the model that compares meanings."""
     from edge_agent.config import Config
-    from edge_agent.context.store import SqliteContextStore
+    from edge_agent.context.opening import open_context
 
     chosen = Config.load(config)
     embedder = None
@@ -39,4 +39,4 @@ def open_store(config: Path | None = None, *, embedding: bool = False) -> Sqlite
         from edge_agent.cli.progress import shown_progress
 
         embedder = open_embedder(chosen, shown_progress())
-    return SqliteContextStore(chosen.context_path, embedder=embedder, encryption=chosen.context_encryption)
+    return open_context(chosen, embedder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -15,15 +16,31 @@ from numpy.typing import NDArray
 from edge_agent.context.importers import import_paths
 from edge_agent.context.items import Item
 from edge_agent.context.store import SqliteContextStore
+from edge_agent.driver import Encryption
+from edge_agent.keys import KeyFile
 from orchestrator.types import Record
 
 HOUSEHOLD = Path(__file__).resolve().parents[3] / "examples" / "household"
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that takes a `store` runs on an encrypted one, too, unless it looks into the file by itself."""
+    if "store" in metafunc.fixturenames:
+        plain = metafunc.definition.get_closest_marker("plain_file") is not None
+        metafunc.parametrize("store", ["plain"] if plain else ["plain", "encrypted"], indirect=True)
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteContextStore]:
+def encryption(tmp_path: Path) -> Encryption:
+    """How an encrypted store is opened; the key lies beside it."""
+    return Encryption(KeyFile(tmp_path / "key"))
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, tmp_path: Path, encryption: Encryption) -> Iterator[SqliteContextStore]:
     """An empty store."""
-    with SqliteContextStore(tmp_path / "context.db") as opened:
+    how = replace(encryption, required=request.param == "encrypted")
+    with SqliteContextStore(tmp_path / "context.db", encryption=how) as opened:
         yield opened
 
 

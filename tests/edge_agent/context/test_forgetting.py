@@ -63,6 +63,7 @@ def another_process(path: Path, work: str) -> Iterator[None]:
         other.stdin.close()
 
 
+@pytest.mark.plain_file
 @pytest.mark.parametrize("everything", [False, True])
 def test_the_bytes_are_gone_from_every_file(store: SqliteContextStore, everything: bool) -> None:
     record_id = fill(store)
@@ -71,6 +72,7 @@ def test_the_bytes_are_gone_from_every_file(store: SqliteContextStore, everythin
     assert traces(store.path.parent) == []
 
 
+@pytest.mark.plain_file
 def test_so_they_are_while_another_process_has_it_open(store: SqliteContextStore) -> None:
     record_id = fill(store)
     with another_process(store.path, "store.search('ordinary')"):
@@ -177,6 +179,7 @@ def test_what_is_not_there_cannot_be_forgotten_and_then_nothing_is(store: Sqlite
     assert store.forget(query="nothing has this") == Forgotten(0, wiped=True)
 
 
+@pytest.mark.plain_file
 def test_every_removal_counts_also_that_of_another_program(store: SqliteContextStore) -> None:
     fill(store)
     assert store.removals() == 0

@@ -98,6 +98,7 @@ def test_without_a_day_it_is_the_next_one_or_else_the_last(store: SqliteContextS
     assert hit.record.time == datetime(2026, 10, 6, 19, 30, tzinfo=BERLIN)
 
 
+@pytest.mark.plain_file
 def test_occurrences_change_and_go_with_their_record(store: SqliteContextStore, monday: datetime) -> None:
     fill(store, monday, CHOIR)
     fill(store, monday, replace(CHOIR, recurrence=WEEKLY.replace("TU", "WE")))
@@ -108,6 +109,7 @@ def test_occurrences_change_and_go_with_their_record(store: SqliteContextStore, 
     assert not _rows(store.path)
 
 
+@pytest.mark.plain_file
 def test_what_changes_while_it_is_spread_is_spread_again(
     store: SqliteContextStore, monday: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +130,7 @@ def test_a_year_later_the_horizon_has_moved(store: SqliteContextStore, monday: d
     assert store.spread_repetitions(monday + timedelta(days=366)) == 1
 
 
+@pytest.mark.plain_file
 def test_an_exported_series_comes_back_with_its_times(store: SqliteContextStore, monday: datetime) -> None:
     from edge_agent.context.importers import import_paths
 

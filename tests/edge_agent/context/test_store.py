@@ -233,6 +233,7 @@ with SqliteContextStore(path, busy_timeout_s=60) as store:
             ids = list(pool.map(work, range(40)))
         assert len(set(ids)) == store.stats().records == 40
 
+    @pytest.mark.plain_file
     def test_recall_does_not_wait_for_a_writer(self, store: SqliteContextStore, monday: datetime) -> None:
         store.add(note("the spare key is at the neighbour's"))
         other = sqlite3.connect(store.path, isolation_level=None)
@@ -286,6 +287,7 @@ class TestFilesThatCannotBeOpened:
         with pytest.raises(StoreCorrupt, match="context store"):
             SqliteContextStore(path)
 
+    @pytest.mark.plain_file
     def test_a_damaged_page(self, store: SqliteContextStore) -> None:
         store.put(Item(note(f"a record with some words in it, {number} " * 10), f"k{number}") for number in range(400))
         store.close()
@@ -296,6 +298,7 @@ class TestFilesThatCannotBeOpened:
         with pytest.raises(StoreCorrupt, match=r"context\.db"), SqliteContextStore(store.path) as damaged:
             list(damaged.export())
 
+    @pytest.mark.plain_file
     def test_locked(self, store: SqliteContextStore) -> None:
         other = sqlite3.connect(store.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -308,6 +311,7 @@ class TestFilesThatCannotBeOpened:
         store.add(note("b"))
         assert titles(list(store.list())) == ["b"]
 
+    @pytest.mark.plain_file
     def test_from_a_newer_version(self, store: SqliteContextStore) -> None:
         store.add(note("kept"))
 
@@ -319,6 +323,7 @@ class TestFilesThatCannotBeOpened:
             SqliteContextStore(store.path)
         assert titles(list(store.list())) == ["kept"]
 
+    @pytest.mark.plain_file
     def test_a_migration_that_fails_half_way_changes_nothing(self, store: SqliteContextStore) -> None:
         store.add(note("kept"))
         before = sqlite_utils.Database(store.path).schema
@@ -341,6 +346,7 @@ def test_after_closing_it_says_so(store: SqliteContextStore) -> None:
         store.list()
 
 
+@pytest.mark.plain_file
 def test_the_file_opens_in_sqlite_utils(store: SqliteContextStore) -> None:
     store.add(DENTIST)
     db = sqlite_utils.Database(store.path)

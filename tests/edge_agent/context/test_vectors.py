@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.context.vectors import VectorIndex, cosines, keep, pack
+from edge_agent.driver import Encryption, Opener
 from orchestrator.types import Record
 
 MODEL = 1
@@ -25,11 +26,11 @@ def unit(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 @pytest.fixture
-def connection(store: SqliteContextStore) -> sqlite3.Connection:
+def connection(store: SqliteContextStore, encryption: Encryption) -> sqlite3.Connection:
     for number in range(900):
         store.add(Record(kind="note", body=f"note {number}"))
-    with sqlite3.connect(store.path) as made:
-        made.execute("INSERT INTO embedding_models (id, name) VALUES (?, 'tests')", (MODEL,))
+    made = Opener(store.path, encryption, busy_timeout_s=1.0).connect()
+    made.execute("INSERT INTO embedding_models (id, name) VALUES (?, 'tests')", (MODEL,))
     return made
 
 
@@ -66,6 +67,7 @@ def test_of_several_parts_the_closest_counts(connection: sqlite3.Connection) -> 
     assert cosines(connection, MODEL, near, [1, 2])[1] == pytest.approx(1.0, abs=0.01)
 
 
+@pytest.mark.plain_file
 def test_a_forgotten_record_leaves_no_vector_in_the_file(store: SqliteContextStore, tmp_path: Path) -> None:
     record = store.add(Record(kind="note", body="secret"))
     vector = unit(np.random.default_rng(8), 1)[0]

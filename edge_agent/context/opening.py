@@ -1,0 +1,20 @@
+"""Opening the store that a configuration names: the one place that knows what of the configuration a store needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge_agent.context.store import SqliteContextStore
+
+if TYPE_CHECKING:
+    from edge_agent.config import Config
+    from orchestrator.ports import Embedder
+
+
+def open_context(config: Config, embedder: Embedder | None = None) -> SqliteContextStore:
+    """The configured store, decrypted where it is encrypted.
+
+    Raises:
+        StoreError: it cannot be opened; see `SqliteContextStore`.
+    """
+    return SqliteContextStore(config.context_path, embedder=embedder, encryption=config.context_encryption)
