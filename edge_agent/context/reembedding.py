@@ -48,8 +48,10 @@ def await_missing(connection: sqlite3.Connection) -> None:
 def count_forgotten(connection: sqlite3.Connection) -> int:
     """How many records neither have vectors of the wanted model nor await them: none, unless the file was damaged."""
     row = connection.execute("SELECT id FROM embedding_models WHERE wanted").fetchone()
+    if row is None:
+        return 0
     await_none = "AND id NOT IN (SELECT record_id FROM unembedded)"
-    (count,) = connection.execute(f"SELECT count(*) {_LACKING} {await_none}", row or (0,)).fetchone()
+    (count,) = connection.execute(f"SELECT count(*) {_LACKING} {await_none}", row).fetchone()
     return int(count)
 
 
