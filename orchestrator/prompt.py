@@ -123,7 +123,7 @@ class Composer:
         if past.summary:
             text = f"{message.text}\n\nEarlier in this conversation:\n{past.summary}".strip()
             label = Sensitivity.highest([message.sensitivity, past.sensitivity])
-            message = replace(message, text=text, sensitivity=label)
+            message = replace(message, text=text, sensitivity=label, at=now)
         return (message,) if message.text or message.tools else ()
 
 

@@ -76,7 +76,8 @@ class Message:
     records: tuple[Record, ...] = ()
     """Of a question that was answered before: the records in its prompt, in their order there."""
     at: datetime | None = None
-    """When it was said, where that is known; a question with `records` has it."""
+    """When it was said, where that is known; a question with `records` has it, and a system message that tells of
+    earlier turns: it is of no other conversation."""
     record_id: int | None = None
     """The id under which the context store has this very turn."""
 

@@ -225,7 +225,7 @@ class OnnxModel:
     async def forget(self) -> None:
         """Drop what is kept of earlier prompts, with the records that were in them, once the answers in progress end.
 
-        Saved system prompts hold no records and stay.
+        Saved system prompts hold no records, and go all the same.
         """
         await asyncio.wrap_future(self._scheduler.forget())
 

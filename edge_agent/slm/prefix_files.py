@@ -47,6 +47,12 @@ def saved_in(folder: Path) -> Saved:
     return Saved(len(files), sum(file.bytes for file in files), os.access(existing, os.W_OK | os.X_OK))
 
 
+def remove_all(folder: Path) -> None:
+    """Remove every saved prompt, of whatever model; whoever needs one reads it again."""
+    for file in _files(folder):
+        _remove(file.path)
+
+
 class PrefixFiles:
     """A folder with one .npz file a system prompt, of any number of models, within a bound of bytes.
 
@@ -106,6 +112,11 @@ class PrefixFiles:
             _write(self._folder / (name + _SUFFIX), name, read())
         except OSError as error:
             _log.info("the system prompt is not saved in %s: %s", self._folder, error)
+
+    def clear(self) -> None:
+        """Remove every file in the folder, those of other models, too."""
+        remove_all(self._folder)
+        self._settled.clear()
 
     def _name(self, system: SystemPrompt) -> str:
         told = hashlib.sha256(f"{self._identity} {self._layout}".encode())

@@ -93,7 +93,7 @@ class PrefixStore:
         self._layout = layout
         self._max_bytes = max_bytes
         self._files = files
-        self.clear()
+        self._empty()
 
     @classmethod
     def open(cls, layout: CacheLayout, room: PrefixRoom, *, identity: str) -> PrefixStore:
@@ -114,7 +114,12 @@ class PrefixStore:
         return self._max_bytes // self._layout.bytes_per_token
 
     def clear(self) -> None:
-        """Forget all prompts in memory, with whatever records were in them. Saved system prompts hold none."""
+        """Forget all prompts, with whatever records were in them. The saved ones hold none, and go all the same."""
+        self._empty()
+        if self._files is not None:
+            self._files.clear()
+
+    def _empty(self) -> None:
         nothing = np.empty(self._layout.shape(0), self._layout.dtype)
         self._root = _Block(np.empty(0, np.int64), nothing, None)
         # The least recently used first. Whoever uses a block uses all before it, so a parent is always behind its

@@ -86,7 +86,7 @@ class Scheduler:
     def forget(self) -> Future[None]:
         """Drop what is kept of earlier prompts; done when the answers that are being written now have ended.
 
-        They are not remembered either. Saved system prompts hold no records and stay.
+        They are not remembered either.
         """
         done: Future[None] = Future()
         with self._lock:

@@ -38,7 +38,8 @@ def system_prompt(
     """What the prompt of `messages` has in common with that of any other conversation under its system message.
 
     It is a part of a prompt in which no turn but the system's says anything, so no turn can leak into it. A system
-    message with recalled records in it carries their label, and has none.
+    message with recalled records in it carries their label, and has none; nor has one that tells of earlier turns,
+    which is of its moment.
 
     Args:
         messages: a conversation. Without a system message, what the chat template puts in its place counts.
@@ -46,10 +47,10 @@ def system_prompt(
         encode: renders a conversation with the model's chat template and tokenises it.
 
     Returns:
-        None where the system message is not public, or the template takes no empty conversation.
+        None where the system message is not public, or of a moment, or the template takes no empty conversation.
     """
     system = list(messages[:1]) if messages and messages[0].role == "system" else []
-    if any(message.sensitivity is not Sensitivity.PUBLIC for message in system):
+    if any(message.sensitivity is not Sensitivity.PUBLIC or message.at is not None for message in system):
         return None
     try:
         empty = encode([*system, Message("user", "")])

@@ -108,6 +108,7 @@ def test_older_turns_are_condensed_with_their_label() -> None:
     )
     system, *turns = prompt.messages
     assert "Earlier in this conversation:\nUser: I promise to bring three cakes to Uma." in system.text
+    assert system.at is not None
     assert system.sensitivity is Sensitivity.PRIVATE
     assert turns == conversation(20)[-len(turns) :], "the newest turns stay word for word"
     assert len(turns) > 2

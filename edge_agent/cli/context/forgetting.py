@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -62,6 +63,8 @@ def forget(
             if records:
                 typer.confirm(f"Forget {counted(len(records), 'record')}?", abort=True, err=as_json)
         forgotten = store.forget_all() if everything else store.forget(*(ids or ()), **given)
+    if forgotten.records:
+        _forget_prompts(config)
     if as_json:
         print_json({"forgotten": forgotten.records, "wiped": forgotten.wiped})
         return
@@ -71,3 +74,11 @@ def forget(
             "Another program reads the store all the time: the files are rid of them when it is opened next.",
             style="yellow",
         )
+
+
+def _forget_prompts(config: Path | None) -> None:
+    """Saved beginnings of prompts hold no records, and go all the same. Open agents see to what is in memory."""
+    from edge_agent.config import Config
+    from edge_agent.slm.prefix_files import remove_all
+
+    remove_all(Config.load(config).prefixes_path)

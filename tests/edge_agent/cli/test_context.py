@@ -141,6 +141,17 @@ def test_forgetting_what_has_something_in_common_lists_it_first_if_asked() -> No
     assert as_json("stats")["records"] == 78
 
 
+def test_forgetting_removes_saved_prompts_too(own_home: Path) -> None:
+    saved = own_home / "cache" / "prefixes" / "0.npz"
+    saved.parent.mkdir(parents=True)
+    saved.write_bytes(b"keys and values")
+    done("add", "x")
+    done("forget", "--query", "nothing has this", "--yes")
+    assert saved.exists()
+    done("forget", "1")
+    assert not saved.exists()
+
+
 def test_it_says_where_somebody_reads_all_the_time(own_home: Path) -> None:
     done("add", "x")
     with closing(sqlite3.connect(own_home / "context.db", isolation_level=None)) as reader:

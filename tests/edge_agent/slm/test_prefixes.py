@@ -225,14 +225,17 @@ class TestSaved:
         kept.save(_system(prompt[:200]), prompt[:150], computed(prompt[:150]))
         assert not list(tmp_path.iterdir())
 
-    def test_forgetting_the_prompts_leaves_the_saved_ones(self, tmp_path: Path) -> None:
+    def test_forgetting_the_prompts_takes_the_saved_ones_along_and_they_can_be_saved_again(
+        self, tmp_path: Path
+    ) -> None:
         prompt = prompt_of(300, 1)
         kept = _with_files(tmp_path)
-        kept.save(_system(prompt[:200]), prompt, computed(prompt))
-        kept.clear()
-        match = kept.match(prompt, _system(prompt[:200]))
-        assert match is not None
-        assert match.length == 200
+        for _ in range(2):
+            kept.save(_system(prompt[:200]), prompt, computed(prompt))
+            assert list(tmp_path.iterdir())
+            kept.clear()
+            assert not list(tmp_path.iterdir())
+            assert kept.match(prompt, _system(prompt[:200])) is None
 
 
 def _with_files(folder: Path) -> PrefixStore:

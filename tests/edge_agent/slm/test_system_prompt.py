@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,11 @@ def test_without_a_system_message_the_templates_own_counts() -> None:
 @pytest.mark.parametrize("label", [Sensitivity.PERSONAL, Sensitivity.PRIVATE])
 def test_a_system_message_that_is_not_public_has_none(label: Sensitivity) -> None:
     messages = [Message("system", "Ann is allergic to nuts.", label), Message("user", "Hi")]
+    assert system_prompt(messages, encode(messages), encode) is None
+
+
+def test_a_system_message_that_tells_of_earlier_turns_has_none() -> None:
+    messages = [replace(SYSTEM, at=datetime(2026, 11, 23, tzinfo=UTC)), Message("user", "Hi")]
     assert system_prompt(messages, encode(messages), encode) is None
 
 
