@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from enum import StrEnum
@@ -15,6 +15,8 @@ from edge_agent.answers import AnswerStream, BlockingAnswer, Question, Wishes
 from edge_agent.assembly import Parts, assemble
 from edge_agent.config import Config
 from edge_agent.context.forgetting import Forgotten
+from edge_agent.context.items import Item
+from edge_agent.context.labelling import Relabelled
 from edge_agent.context.selection import Which
 from edge_agent.conversation import AsyncConversation, AsyncConversations, Conversation, Conversations
 from edge_agent.slm.progress import Progress, Quiet
@@ -127,17 +129,41 @@ class AsyncAgent:
         return AsyncConversations(self)
 
     async def remember(
-        self, text: str, *, sensitivity: Sensitivity | str = Sensitivity.PERSONAL, kind: str = "note", title: str = ""
+        self, text: str, *, sensitivity: Sensitivity | str | None = None, kind: str = "note", title: str = ""
     ) -> int:
-        """Add a record; its id.
+        """Add a record; its id. Without a `sensitivity` the rules for labels give it one.
 
         Raises:
             InvalidRequest: the label is unknown.
             StoreError: it could not be kept.
         """
-        label = _known(Sensitivity, sensitivity, "sensitivity")
-        record = Record(kind=kind, title=title, body=text, source="user", sensitivity=label)
-        return self.parts.context.add(record)
+        chosen = _label(sensitivity)
+        record = Record(kind=kind, title=title, body=text, source="user")
+        return self.parts.context.add(Item(record, marked=False, chosen=chosen))
+
+    async def label(
+        self, sensitivity: Sensitivity | str | None, *, ids: Iterable[int] = (), source: str = "", person: str = ""
+    ) -> Relabelled:
+        """Choose the label of records, or of all that comes from a source or that a person takes part in; how many.
+
+        It stands against every rule, also at later imports, and holds from the next question on. What the model keeps
+        of prompts that may have held a record which is more private now is dropped.
+
+        Args:
+            sensitivity: the label; None leaves it to the rules again.
+            ids: of records.
+            source: a file, a folder, or another source as records name it; with what comes from there later.
+            person: a name; with what they take part in later.
+
+        Raises:
+            InvalidRequest: the label is unknown, or not exactly one of the three is given.
+            RecordNotFound: there is no record with one of the ids.
+            StoreError: the store cannot be written.
+        """
+        outcome = self.parts.context.labels.choose(_label(sensitivity), ids=ids, source=source, person=person)
+        if outcome.raised:
+            await self.parts.local.forget()
+        return outcome
 
     async def records(self, *, limit: int | None = None, **which: Unpack[Which]) -> Sequence[Record]:
         """The records for which all of `which` holds, the newest first: what `forget` of the same would remove.
@@ -233,10 +259,16 @@ class Agent:
         return Conversations(self._agent.conversations, self._loop)
 
     def remember(
-        self, text: str, *, sensitivity: Sensitivity | str = Sensitivity.PERSONAL, kind: str = "note", title: str = ""
+        self, text: str, *, sensitivity: Sensitivity | str | None = None, kind: str = "note", title: str = ""
     ) -> int:
         """Add a record; its id. See `AsyncAgent.remember`."""
         return self._loop.run(lambda: self._agent.remember(text, sensitivity=sensitivity, kind=kind, title=title))
+
+    def label(
+        self, sensitivity: Sensitivity | str | None, *, ids: Iterable[int] = (), source: str = "", person: str = ""
+    ) -> Relabelled:
+        """Choose the label of records, of a source or of a person. See `AsyncAgent.label`."""
+        return self._loop.run(lambda: self._agent.label(sensitivity, ids=ids, source=source, person=person))
 
     def records(self, *, limit: int | None = None, **which: Unpack[Which]) -> Sequence[Record]:
         """The records that `forget` of the same would remove. See `AsyncAgent.records`."""
@@ -265,6 +297,10 @@ class Agent:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _label(sensitivity: Sensitivity | str | None) -> Sensitivity | None:
+    return None if sensitivity is None else _known(Sensitivity, sensitivity, "sensitivity")
 
 
 _E = TypeVar("_E", bound=StrEnum)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from edge_agent.context.labels import Labels, Rule
 from edge_agent.driver import Encryption
 from edge_agent.home import home
 from edge_agent.keys import key_source
 from orchestrator.budget import Resource, Window
 from orchestrator.settings import Section, Settings
-from orchestrator.types import Budget, RoutePreference, Sampling
+from orchestrator.types import Budget, RoutePreference, Sampling, Sensitivity
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -153,6 +154,33 @@ class EncryptionSection(Section):
     """Where the key is kept: `keyring`, `file:PATH`, `env:NAME`, or `passphrase` to be asked."""
 
 
+class LabelSection(Section):
+    """A rule that gives records a label: it holds where all its conditions do. docs/labels.md tells of them."""
+
+    label: Sensitivity
+    name: str = ""
+    """What reasons call it; by default its conditions."""
+    kind: str = ""
+    source: str = ""
+    """A file, a folder, or a pattern with `*`."""
+    sender: str = ""
+    person: str = ""
+    topic: str = ""
+    """One of those that Edgewise knows: health, therapy, money, law, passwords, identity."""
+    pattern: str = ""
+    """A regular expression, searched in title, text and place."""
+
+    @model_validator(mode="after")
+    def _is_a_rule(self) -> Self:
+        """A rule that can never be is refused with the file, and not at the first record."""
+        self.rule()
+        return self
+
+    def rule(self) -> Rule:
+        """As the store takes it."""
+        return Rule(**self.model_dump())
+
+
 class ContextSection(Section):
     """The personal-context store."""
 
@@ -164,6 +192,8 @@ class ContextSection(Section):
     records_tokens: int = Field(default=400, ge=0)
     """At most this much of a prompt is records."""
     encryption: EncryptionSection = EncryptionSection()
+    labels: tuple[LabelSection, ...] = ()
+    """Rules for the labels of records, beside those for the topics that Edgewise knows."""
 
 
 class ConversationsSection(Section):
@@ -262,6 +292,11 @@ class Config(Settings):
     def budget_windows(self) -> tuple[Window, ...]:
         """The windows as the ledger knows them."""
         return tuple(Window(w.name, Resource(w.resource), w.limit, _PERIODS_S[w.per]) for w in self.windows)
+
+    @property
+    def labels(self) -> Labels:
+        """The rules for the labels of records."""
+        return Labels(section.rule() for section in self.context.labels)
 
     @property
     def context_path(self) -> Path:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.context import items, occurrences
+from edge_agent.context import items, occurrences, putting
 from edge_agent.context.items import Item
+from edge_agent.context.labelling import judge_of
+from edge_agent.context.labels import Given, Labels
 from edge_agent.context.question import read
 from edge_agent.context.turns import ANSWERED, ASKED, THREADS, kind_of
 from edge_agent.database import Database
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
 _SOURCE: Final = "conversation"
 _TITLE_CHARACTERS: Final = 60
-_COLUMNS = ", ".join(items.COLUMNS)
-_INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES ({', '.join('?' * len(items.COLUMNS))})"
 _OF_THREAD = "SELECT * FROM records WHERE thread = ? AND thread != '' ORDER BY position"
 _LAST = "SELECT max(position) FROM records WHERE thread = ? AND thread != ''"
 _LISTED = f"""
@@ -92,9 +92,10 @@ class Conversation:
 class Conversations:
     """The conversations in a context store. Any number of threads may share one object."""
 
-    def __init__(self, database: Database) -> None:
-        """`database` is a context store's."""
+    def __init__(self, database: Database, labels: Labels) -> None:
+        """`database` is a context store's, `labels` its rules."""
         self._database = database
+        self._labels = labels
 
     def list(self) -> Sequence[Conversation]:
         """All of them, the one that was spoken in last first.
@@ -184,7 +185,8 @@ class Conversations:
     def add(self, conversation_id: str, exchange: Exchange, *, name: str = "") -> None:
         """Keep a question and its answer, both or none, behind what is there.
 
-        As records they are at least personal: what was said to one's own device becomes public by nobody's asking.
+        As records they are at least personal: what was said to one's own device becomes public by nobody's asking. A
+        rule may raise the label of either, and then that of both.
 
         Args:
             conversation_id: a new one begins a conversation.
@@ -195,26 +197,21 @@ class Conversations:
             StoreError: the store cannot be written.
         """
         thread = THREADS + conversation_id
-        label = Sensitivity.highest([exchange.made_from, Sensitivity.PERSONAL])
         with self._database.write() as db:
+            judge = judge_of(db.conn, self._labels)
             (last,) = db.execute(_LAST, [thread]).fetchone()
             position = -(-(last or 0) // 2) * 2 + 1
-            ids = []
-            for step, (kind, text) in enumerate(
-                ((kind_of(exchange.question), exchange.question), (ANSWERED, exchange.answer))
-            ):
-                record = Record(
-                    kind=kind,
-                    body=text,
-                    time=exchange.at,
-                    source=_SOURCE,
-                    thread=thread,
-                    position=position + step,
-                    sensitivity=label,
-                )
-                ids.append(db.execute(_INSERT, items.to_row(Item(record))).lastrowid)
-            db.execute("INSERT INTO answers VALUES (?, ?)", [ids[1], exchange.made_from.value])
-            _link(db.conn, int(ids[1] or 0), exchange.records)
+            texts = ((kind_of(exchange.question), exchange.question), (ANSWERED, exchange.answer))
+            turns = [
+                Record(kind=kind, body=text, time=exchange.at, source=_SOURCE, thread=thread, position=position + step)
+                for step, (kind, text) in enumerate(texts)
+            ]
+            ruled = [judge.deciding(turn, Given()).label for turn in turns]
+            label = Sensitivity.highest([exchange.made_from, Sensitivity.PERSONAL, *ruled])
+            items_of = [Item(replace(turn, sensitivity=label)) for turn in turns]
+            _, answer_id = [putting.add(db.conn, item, items.to_row(item), judge) for item in items_of]
+            db.execute("INSERT INTO answers VALUES (?, ?)", [answer_id, exchange.made_from.value])
+            _link(db.conn, answer_id, exchange.records)
             if name:
                 db.execute("INSERT OR IGNORE INTO conversations VALUES (?, ?)", [thread, name])
 

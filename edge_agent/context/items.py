@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from edge_agent.context.schema import SCHEMA
 from orchestrator.errors import InvalidRequest, StoreCorrupt
@@ -15,20 +15,17 @@ from orchestrator.types import Record, Sensitivity
 
 COLUMNS = (
     *("kind", "title", "body", "people", "time", "end_time", "place", "source"),
-    *("sensitivity", "recurrence", "starts_at", "ends_at", "thread", "position"),
+    *("recurrence", "starts_at", "ends_at", "thread", "position"),
 )
-"""The columns of `records` that come from an item, in the order of `to_row`."""
-_LATER = {"thread": "", "position": 0}
-"""Columns that stores of the first version lack."""
+"""The columns of `records` that hold what an item says, in the order of `to_row`. Its label has columns of its own."""
+_LATER = {"thread": "", "position": 0, "mark": None, "chosen": None}
+"""Columns that stores of earlier versions lack."""
 
 _MAX_ID = 2**53
 """Ids stay exact in every JSON reader, and leave the store room to count on."""
 
 CANCELLED = "Cancelled."
 """How the body of an event begins that will not be."""
-
-Label = Callable[[str, Sensitivity | None], Sensitivity]
-"""From a kind and the item's own mark, if it has one, to its sensitivity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,20 @@ class Item:
     """The same for the same thing at its next import: a UID, a Message-ID, a path. None: the store makes one up."""
     recurrence: str = ""
     """Where the event repeats: lines of iCalendar, as `occurrences` reads them."""
+    marked: bool = True
+    """Whether the record's sensitivity was said by its source, or by what it was derived from: rules only raise it."""
+    chosen: Sensitivity | None = None
+    """What the user chose for this one record: nothing else counts then."""
+
+    @classmethod
+    def found(cls, record: Record, key: str, recurrence: str = "", *, mark: Sensitivity | None = None) -> Self:
+        """An item of an import, with the label that its source gave it, if it gave one."""
+        return cls(replace(record, sensitivity=mark) if mark else record, key, recurrence, marked=mark is not None)
+
+    @property
+    def mark(self) -> Sensitivity | None:
+        """The label that it came with."""
+        return self.record.sensitivity if self.marked else None
 
 
 def to_row(item: Item) -> tuple[object, ...]:
@@ -60,7 +71,6 @@ def to_row(item: Item) -> tuple[object, ...]:
         _iso(record.end),
         _storable(record.place),
         _storable(record.source),
-        Sensitivity(record.sensitivity).value,
         _storable(item.recurrence),
         _unix_seconds(record.time),
         _unix_seconds(record.end),
@@ -70,7 +80,7 @@ def to_row(item: Item) -> tuple[object, ...]:
 
 
 def from_row(row: Mapping[str, Any]) -> Item:
-    """An item from a row of `records`.
+    """An item from a row of `records`, marked with the label that it has, unless that was chosen or is the default.
 
     Raises:
         StoreCorrupt: the row holds what `to_row` never wrote.
@@ -101,7 +111,9 @@ def _from_row(row: Mapping[str, Any]) -> Item:
         thread=thread,
         position=row["position"],
     )
-    return Item(record, key, recurrence)
+    mark, chosen = (Sensitivity(row[name]) if row[name] else None for name in ("mark", "chosen"))
+    default = mark is None and record.sensitivity is Sensitivity.PERSONAL
+    return Item(record, key, recurrence, marked=chosen is None and not default, chosen=chosen)
 
 
 def _written(value: object) -> str:
@@ -120,8 +132,12 @@ def is_sound(row: Mapping[str, Any]) -> bool:
 
 
 def to_json(item: Item) -> str:
-    """One line of an export: the record's fields, and `key` and `recurrence` where there are any."""
-    beyond = {"key": item.key, "recurrence": item.recurrence}
+    """One line of an export: the record's fields, and what the store knows beyond them.
+
+    `chosen` is what the user chose; `unmarked` is true where nothing but the default speaks for the label.
+    """
+    unmarked = not item.marked and item.chosen is None
+    beyond = {"key": item.key, "recurrence": item.recurrence, "chosen": item.chosen, "unmarked": unmarked}
     values = {**fields(item.record), **{name: value for name, value in beyond.items() if value}}
     return json.dumps(values, ensure_ascii=False)
 
@@ -145,24 +161,22 @@ def fields(record: Record) -> dict[str, object]:
     return {name: value for name, value in values.items() if value not in (None, "", [])}
 
 
-def from_json(given: Mapping[str, Any], *, kind: str, label: Label) -> Item:
+def from_json(given: Mapping[str, Any], *, kind: str) -> Item:
     """An item from a JSON object with the fields that `to_json` writes; of title and body it needs one.
 
     Args:
-        given: the object. An `id` counts as ours only beside a `key`; unknown fields are ignored.
+        given: the object. `id` and `chosen` count only beside a `key`, as in our exports; unknown fields are ignored.
         kind: for an object that names none.
-        label: gives the sensitivity, from the kind and the object's own mark.
 
     Raises:
         ValueError: a field has the wrong type or value. The message names the field, never its value.
     """
-    kind = _text(given, "kind") or kind
-    mark = _text(given, "sensitivity")
-    if mark and mark not in list(Sensitivity):
-        raise ValueError("its sensitivity is none of public, personal and private")
+    mark = _sensitivity(given, "sensitivity")
+    chosen = _sensitivity(given, "chosen") if given.get("key") else None
+    default = given.get("unmarked") is True and mark is Sensitivity.PERSONAL
     record = Record(
         id=_own_id(given),
-        kind=kind,
+        kind=_text(given, "kind") or kind,
         title=_text(given, "title"),
         body=_text(given, "body"),
         people=_people(given),
@@ -170,13 +184,19 @@ def from_json(given: Mapping[str, Any], *, kind: str, label: Label) -> Item:
         end=_time(given, "end"),
         place=_text(given, "place"),
         source=_text(given, "source"),
-        sensitivity=label(kind, Sensitivity(mark) if mark else None),
+        sensitivity=mark or Sensitivity.PERSONAL,
         thread=_text(given, "thread"),
         position=_position(given),
     )
     if not record.title and not record.body:
         raise ValueError("it has neither a title nor a body")
-    return Item(record, _text(given, "key") or None, _text(given, "recurrence"))
+    return Item(
+        record,
+        key=_text(given, "key") or None,
+        recurrence=_text(given, "recurrence"),
+        marked=mark is not None and chosen is None and not default,
+        chosen=chosen,
+    )
 
 
 def local_moment(text: str) -> datetime:
@@ -217,6 +237,13 @@ def _text(given: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"its {name} is not a text")
     return value
+
+
+def _sensitivity(given: Mapping[str, Any], name: str) -> Sensitivity | None:
+    text = _text(given, name)
+    if text and text not in list(Sensitivity):
+        raise ValueError(f"its {name} is none of public, personal and private")
+    return Sensitivity(text) if text else None
 
 
 def _people(given: Mapping[str, Any]) -> tuple[str, ...]:

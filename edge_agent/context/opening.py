@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 
 def open_context(config: Config, embedder: Embedder | None = None) -> SqliteContextStore:
-    """The configured store, decrypted where it is encrypted.
+    """The configured store with its rules for labels, decrypted where it is encrypted.
 
     Raises:
         StoreError: it cannot be opened; see `SqliteContextStore`.
     """
-    return SqliteContextStore(config.context_path, embedder=embedder, encryption=config.context_encryption)
+    return SqliteContextStore(
+        config.context_path, embedder=embedder, labels=config.labels, encryption=config.context_encryption
+    )

@@ -5,32 +5,38 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from edge_agent.context import marks
-from edge_agent.context.items import COLUMNS, Item
+from edge_agent.context import items, labelling, marks
+from edge_agent.context.items import Item
+from edge_agent.context.labels import Judge
+from orchestrator.types import Sensitivity
 
+Contents = tuple[object, ...]
+"""What an item says, as `items.to_row` gives it."""
 Row = tuple[object, ...]
-"""The values of `COLUMNS`, as `items.to_row` gives them."""
+"""Contents and label."""
 
-_COLUMNS: Final = ", ".join(COLUMNS)
-_INSERT: Final = f"INSERT INTO records ({_COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS))})"
-_INSERT_KEYED: Final = f"INSERT INTO records (id, key, {_COLUMNS}) VALUES ({', '.join('?' * (len(COLUMNS) + 2))})"
-_UPDATE: Final = f"UPDATE records SET {' = ?, '.join(COLUMNS)} = ? WHERE id = ?"
+_NAMES: Final = (*items.COLUMNS, *labelling.COLUMNS)
+_COLUMNS: Final = ", ".join(_NAMES)
+_INSERT: Final = f"INSERT INTO records ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"
+_INSERT_KEYED: Final = f"INSERT INTO records (id, key, {_COLUMNS}) VALUES ({', '.join('?' * (len(_NAMES) + 2))})"
+_UPDATE: Final = f"UPDATE records SET {' = ?, '.join(_NAMES)} = ? WHERE id = ?"
 _STORED: Final = f"SELECT id, {_COLUMNS} FROM records WHERE key = ?"
 
 
-def add(connection: sqlite3.Connection, row: Row) -> int:
+def add(connection: sqlite3.Connection, item: Item, contents: Contents, judge: Judge) -> int:
     """Add a record under a new id, which is returned."""
-    return int(connection.execute(_INSERT, row).lastrowid or 0)
+    return int(connection.execute(_INSERT, labelled(item, contents, None, judge)).lastrowid or 0)
 
 
-def put(connection: sqlite3.Connection, item: Item, row: Row) -> str:
+def put(connection: sqlite3.Connection, item: Item, contents: Contents, judge: Judge) -> str:
     """Add or update one item; the name of what happened, as a field of `PutCounts`."""
     if item.key is None:
-        connection.execute(_INSERT, row)
+        add(connection, item, contents, judge)
         return "added"
     found = connection.execute(_STORED, (item.key,)).fetchone()
     if found is None and marks.is_marked(connection, item.key):
         return "forgotten"
+    row = labelled(item, contents, found and found[1:], judge)
     if found is None:
         connection.execute(_INSERT_KEYED, (_free_id(connection, item.record.id), item.key, *row))
         return "added"
@@ -40,8 +46,14 @@ def put(connection: sqlite3.Connection, item: Item, row: Row) -> str:
     return "updated"
 
 
+def labelled(item: Item, contents: Contents, before: Row | None, judge: Judge) -> Row:
+    """An item as it is stored. What the user chose for the record that was there `before` stands."""
+    chosen = before[_NAMES.index("chosen")] if before else None
+    return (*contents, *labelling.label_row(item, Sensitivity(str(chosen)) if chosen else None, judge))
+
+
 def stored(connection: sqlite3.Connection, key: str) -> Row | None:
-    """What the record with this key says; None where there is none."""
+    """The record with this key; None where there is none."""
     found = connection.execute(_STORED, (key,)).fetchone()
     return None if found is None else tuple(found[1:])
 

@@ -232,6 +232,26 @@ def add_conversations(db: Database) -> None:
     """)
 
 
+def add_label_reasons(db: Database) -> None:
+    """Why a record has its label: what it came with (`mark`), what the user chose for it, and what decided.
+
+    `label_choices` holds what the user chose for a source or a person, also for what comes from there later. A label
+    from before, if it is not the one that anything has by default, is taken for one that the record came with.
+    """
+    db.execute("ALTER TABLE records ADD COLUMN mark TEXT")
+    db.execute("ALTER TABLE records ADD COLUMN chosen TEXT")
+    db.execute("ALTER TABLE records ADD COLUMN label_reason TEXT NOT NULL DEFAULT 'an earlier version gave it'")
+    db.execute("UPDATE records SET mark = sensitivity WHERE sensitivity != 'personal'")
+    db.execute("""
+        CREATE TABLE label_choices (
+            about TEXT NOT NULL CHECK (about IN ('source', 'person')),
+            name TEXT NOT NULL,
+            sensitivity TEXT NOT NULL CHECK (sensitivity IN ('public', 'personal', 'private')),
+            PRIMARY KEY (about, name)
+        ) WITHOUT ROWID
+    """)
+
+
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
 """Smaller is better: the weights are of title, body, people and place."""
 
@@ -247,6 +267,7 @@ SCHEMA: Final = Schema(
         separate_codes,
         create_forgotten,
         add_conversations,
+        add_label_reasons,
     ),
     if_damaged="put a backup in its place, `edgewise context restore FILE`, or save what can be read of it, "
     "`edgewise context repair`",

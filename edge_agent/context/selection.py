@@ -6,17 +6,21 @@ import json
 import os
 import re
 import sqlite3
-import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, TypedDict
 
 from edge_agent.context.relevance import PEOPLE
+from edge_agent.context.topics import folded
 from orchestrator.errors import InvalidRequest
 from orchestrator.types import Sensitivity
 
 _WORD: Final = re.compile(r"[^\W_]+")
+_NAMES: Final = 1024
+"""Names whose words are remembered: the same few people are in most records."""
 
 
 class Which(TypedDict, total=False):
@@ -74,8 +78,8 @@ def selected(connection: sqlite3.Connection, selection: Selection, *, limit: int
     if selection.person is None:
         ids = (row[0] for row in rows)
     else:
-        words = frozenset(_words(selection.person))
-        ids = (record_id for record_id, people in rows if _names_one(json.loads(people), words))
+        person = selection.person
+        ids = (record_id for record_id, people in rows if is_named(person, json.loads(people)))
     return list(islice(ids, limit))
 
 
@@ -107,12 +111,12 @@ def _all_words(text: str, column: str | int) -> str:
     return f"{column} : ({words})" if column else words
 
 
-def _names_one(people: list[str], words: frozenset[str]) -> bool:
-    """Whether all words are part of one name: the index may have found them in several, or in another form."""
-    return any(words.issubset(_words(person)) for person in people)
+def is_named(person: str, people: Iterable[str]) -> bool:
+    """Whether all words of `person` are part of one name of `people`. Case and accents do not count."""
+    words = _words(person)
+    return bool(words) and any(words <= _words(name) for name in people)
 
 
-def _words(name: str) -> list[str]:
-    """The words of a name, without case and accents."""
-    bare = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
-    return _WORD.findall(bare.casefold())
+@lru_cache(_NAMES)
+def _words(name: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(folded(name)))

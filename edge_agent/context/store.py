@@ -19,6 +19,8 @@ from edge_agent.context.check import check
 from edge_agent.context.conversations import Conversations
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.items import Item
+from edge_agent.context.labelling import Labelling, judge_of
+from edge_agent.context.labels import Labels
 from edge_agent.context.schema import SCHEMA
 from edge_agent.context.search import matching
 from edge_agent.context.selection import Selection, Which, selected
@@ -68,6 +70,7 @@ class SqliteContextStore:
         path: Path | str,
         *,
         embedder: Embedder | None = None,
+        labels: Labels | None = None,
         former: Callable[[str], Embedder | None] = lambda _: None,
         encryption: Encryption | None = None,
         busy_timeout_s: float = 10.0,
@@ -76,6 +79,7 @@ class SqliteContextStore:
 
         Args:
             path: the database file.
+            labels: the rules that give records their labels; by default the shipped ones.
             embedder: compares questions and records in meaning; without it, words, people and times alone count.
             former: opens another model by its name, if it is here: it compares until the embedder has done all records.
             encryption: how it is opened where it is encrypted.
@@ -95,7 +99,9 @@ class SqliteContextStore:
             prepare=_prepare,
             is_damaged=lambda: not check(self.path, encryption).sound,
         )
-        self.conversations = Conversations(self._database)
+        self.labels = Labelling(self._database, labels or Labels())
+        """What labels the records have, and why; here they are changed."""
+        self.conversations = Conversations(self._database, self.labels.rules)
         """Those with the agent. Their turns are records like any others."""
         self._finish_wiping()
         self._meaning = self._embedding = None
@@ -181,16 +187,20 @@ class SqliteContextStore:
             found = _by_id(db, ids)
         return [found[record_id] for record_id in ids if record_id in found]
 
-    def add(self, record: Record) -> int:
-        """Keep `record` under a new id, which is returned; its own `id` is ignored.
+    def add(self, record: Record | Item) -> int:
+        """Keep a record under a new id, which is returned; its own `id` is ignored.
+
+        The sensitivity of a bare record is the least that it gets. An `Item` can say that nobody gave it one, or that
+        the user chose it.
 
         Raises:
             InvalidRequest: it has no kind, or neither title nor body, or a time without a zone.
             StoreError: the store cannot be written.
         """
-        row = items.to_row(Item(record))
+        item = Item(record) if isinstance(record, Record) else record
+        row = items.to_row(item)
         with self._database.write() as db:
-            return putting.add(db.conn, row)
+            return putting.add(db.conn, item, row, judge_of(db.conn, self.labels.rules))
 
     def put(self, batch: Iterable[Item], *, reading: Reading | None = None, again: bool = False) -> PutCounts:
         """Add or update items by their keys, all in one transaction. An equal item changes nothing.
@@ -208,7 +218,8 @@ class SqliteContextStore:
         with self._database.write() as db:
             if again:
                 marks.lift(db.conn, (item.key for item, _ in rows if item.key is not None))
-            outcomes = [putting.put(db.conn, item, row) for item, row in rows]
+            judge = judge_of(db.conn, self.labels.rules)
+            outcomes = [putting.put(db.conn, item, row, judge) for item, row in rows]
             if reading is not None:
                 kept = (item.key for (item, _), became in zip(rows, outcomes, strict=True) if became != "forgotten")
                 sources.hold(db.conn, reading, (key for key in kept if key is not None))

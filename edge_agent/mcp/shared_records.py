@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from edge_agent.context.labels import Labels
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.journal import Journal
 from orchestrator.ports import Clock
@@ -67,15 +66,14 @@ class SharedRecords:
     def add(self, record: Record, *, client: str) -> Record:
         """Keep a record; as it was kept.
 
-        Its label is at least that of its kind: a client cannot publish anything. Its source tells the client.
+        It is personal at least: a client cannot publish anything. Its source tells the client.
 
         Raises:
             InvalidRequest: it has no kind, or neither title nor body.
             StoreError: the store or the journal cannot be used.
         """
-        label = Sensitivity.highest([Labels().label(record.kind), record.sensitivity])
-        kept = replace(record, source=f"mcp:{client}", sensitivity=label)
-        kept = replace(kept, id=self._store.add(kept))
+        least = Sensitivity.highest([Sensitivity.PERSONAL, record.sensitivity])
+        kept = self._store.get(self._store.add(replace(record, source=f"mcp:{client}", sensitivity=least)))
         self._noted([kept], client, "add_record")
         return kept
 

@@ -84,7 +84,7 @@ def test_sqlite_utils_opens_searches_and_counts_it(life: Path) -> None:
     counts = {row["table"]: row["count"] for row in sqlite_utils("tables", str(life), "--counts")}
     assert (counts["records"], counts["records_fts"]) == (81, 81)
     found = sqlite_utils("search", str(life), "records", "dentist", "-c", "title", "-c", "sensitivity")
-    assert {"title": "Dentist", "sensitivity": "personal"} in found
+    assert {"title": "Dentist", "sensitivity": "private"} in found
 
 
 def test_what_sqlite_utils_removes_is_found_no_more(life: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from edge_agent.cli.context import adding, encrypting, exporting, forgetting, importing, keeping, looking
+from edge_agent.cli.context import adding, encrypting, exporting, forgetting, importing, keeping, labelling, looking
 
 app = typer.Typer(
     help="Import, watch, add, search, list, forget, export and keep safe personal records.", no_args_is_help=True
@@ -23,3 +23,5 @@ app.command("check")(keeping.check)
 app.command("repair")(keeping.repair)
 app.command("encrypt")(encrypting.encrypt)
 app.command("decrypt")(encrypting.decrypt)
+app.command("label")(labelling.label)
+app.command("why")(labelling.why)

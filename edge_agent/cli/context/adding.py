@@ -25,19 +25,13 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Remember one thing."""
-    from edge_agent.context.labels import Labels
+    from edge_agent.context.items import Item
 
-    label = Labels(sensitivity).label(kind)
-    record = Record(
-        kind=kind,
-        title=title,
-        body=text,
-        time=moment("--time", time) if time else None,
-        source="user",
-        sensitivity=label,
-    )
+    at = moment("--time", time) if time else None
+    record = Record(kind=kind, title=title, body=text, time=at, source="user")
     with open_store(config) as store:
-        record_id = store.add(record)
+        record_id = store.add(Item(record, marked=False, chosen=sensitivity))
+        label = store.get(record_id).sensitivity
     if as_json:
         print_json({"id": record_id})
     else:

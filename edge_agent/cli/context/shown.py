@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.cli.terminal import console
 from orchestrator.types import Record, Sensitivity
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _SHOWN_CHARACTERS: Final = 300
 _NARROWEST, _OTHER_COLUMNS = 20, 44
@@ -37,9 +40,16 @@ def print_records(records: Sequence[Record], *, as_json: bool, empty: str) -> No
     for record in records:
         when = f"{record.time:%Y-%m-%d %H:%M}" if record.time else ""
         what = printable(": ".join(part for part in (record.title, record.body) if part))
-        label = Text(record.sensitivity.value, style=LABEL_STYLES[record.sensitivity])
-        table.add_row(str(record.id), Text(printable(record.kind)), when, Text(what[:_SHOWN_CHARACTERS]), label)
+        texts = Text(printable(record.kind)), when, Text(what[:_SHOWN_CHARACTERS])
+        table.add_row(str(record.id), *texts, styled(record.sensitivity))
     out.print(table)
+
+
+def styled(label: Sensitivity) -> Text:
+    """A label in its colour."""
+    from rich.text import Text
+
+    return Text(label.value, style=LABEL_STYLES[label])
 
 
 def counted(count: int, noun: str) -> str:

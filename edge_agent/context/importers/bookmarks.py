@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from edge_agent.context.importers.reading import Entry
 from edge_agent.context.importers.text import decoded, fingerprint, loaded_json
-from edge_agent.context.items import Item, Label
+from edge_agent.context.items import Item
 from orchestrator.types import Record
 
 _SCHEMES: Final = ("http://", "https://", "ftp://", "file://")
@@ -43,15 +43,15 @@ def recognises(head: str) -> bool:
     return ('"roots"' in head and '"bookmark_bar"' in head) or '"text/x-moz-place-container"' in head
 
 
-def read_page(path: Path, label: Label) -> Iterator[Entry]:
+def read_page(path: Path) -> Iterator[Entry]:
     """The bookmarks of a page; one that is there twice is one record."""
     page = _Page()
     page.feed(decoded(path.read_bytes()))
     page.close()
-    yield from _items(page.found, path, label)
+    yield from _items(page.found, path)
 
 
-def read_json(path: Path, label: Label) -> Iterator[Entry]:
+def read_json(path: Path) -> Iterator[Entry]:
     """The bookmarks of Chrome's or Firefox's file.
 
     Raises:
@@ -65,10 +65,10 @@ def read_json(path: Path, label: Label) -> Iterator[Entry]:
             found = list(_of_firefox(loaded, ()))
     except (TypeError, KeyError, AttributeError, ValueError, OverflowError, RecursionError):
         raise ValueError("its bookmarks cannot be read") from None
-    yield from _items(found, path, label)
+    yield from _items(found, path)
 
 
-def _items(found: Iterable[_Bookmark], path: Path, label: Label) -> Iterator[Item]:
+def _items(found: Iterable[_Bookmark], path: Path) -> Iterator[Item]:
     seen: set[str] = set()
     for mark in found:
         if not mark.url.lower().startswith(_SCHEMES) or mark.url in seen:
@@ -88,9 +88,8 @@ def _items(found: Iterable[_Bookmark], path: Path, label: Label) -> Iterator[Ite
             body="\n".join(line for line in lines if line),
             time=mark.added,
             source=str(path),
-            sensitivity=label("bookmark", None),
         )
-        yield Item(record, f"bookmark:{fingerprint(mark.url)}")
+        yield Item.found(record, f"bookmark:{fingerprint(mark.url)}")
 
 
 def _of_chrome(node: Any, folders: tuple[str, ...]) -> Iterator[_Bookmark]:

@@ -15,7 +15,7 @@ from edge_agent.context.importers.chat_dates import STAMP, Dates
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.text import decoded
 from edge_agent.context.importers.turns import Conversation, Turn
-from edge_agent.context.items import Item, Label
+from edge_agent.context.items import Item
 
 _MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 """Directions of writing: WhatsApp puts them before names, attachments and its own lines."""
@@ -63,11 +63,11 @@ def is_told_twice(path: Path) -> bool:
     return path.name == "data.json" and (path.parent / "chat.md").exists()
 
 
-def read(path: Path, label: Label) -> Iterator[Entry]:
+def read(path: Path) -> Iterator[Entry]:
     """The messages of one chat; without lines of the app itself, and media that were left out of the export."""
     blocks = list(_blocks(decoded(path.read_bytes())))
     dates = Dates([block.stamp for block in blocks])
-    conversation = Conversation(_app(path), _name(path), path, label)
+    conversation = Conversation(_app(path), _name(path), path)
     for block in blocks:
         moment = dates.moment(block.stamp)
         if moment is None:

@@ -23,43 +23,42 @@ from edge_agent.context.importers import (
 )
 from edge_agent.context.importers.reading import Entry, Reader
 from edge_agent.context.importers.text import decoded
-from edge_agent.context.items import Label
 
 _HEAD_BYTES: Final = 4096
 """Enough of a file to know it by."""
 
 
-def _text(path: Path, label: Label) -> Iterator[Entry]:
+def _text(path: Path) -> Iterator[Entry]:
     """A chat's export, or else a note."""
     is_chat = chat_text.recognises(_head(path))
-    yield from chat_text.read(path, label) if is_chat else notes.read(path, label)
+    yield from chat_text.read(path) if is_chat else notes.read(path)
 
 
-def _json(path: Path, label: Label) -> Iterator[Entry]:
+def _json(path: Path) -> Iterator[Entry]:
     """A chat's export, a note of Keep, bookmarks, or else records."""
     if slack.is_about(path) or google_chat.is_about(path) or chat_text.is_told_twice(path):
         return
     head = _head(path)
     if slack.recognises(path):
-        yield from slack.read(path, label)
+        yield from slack.read(path)
     elif google_chat.recognises(path):
-        yield from google_chat.read(path, label)
+        yield from google_chat.read(path)
     elif telegram.recognises(head):
-        yield from telegram.read(path, label)
+        yield from telegram.read(path)
     elif keep.recognises(head):
-        yield from keep.read(path, label)
+        yield from keep.read(path)
     elif bookmarks.recognises(head):
-        yield from bookmarks.read_json(path, label)
+        yield from bookmarks.read_json(path)
     elif not takeout.is_inside(path):
-        yield from json_records.read_list(path, label)
+        yield from json_records.read_list(path)
 
 
-def _html(path: Path, label: Label) -> Iterator[Entry]:
+def _html(path: Path) -> Iterator[Entry]:
     """Bookmarks, or else a note; Takeout's other pages tell what its other files tell."""
     if bookmarks.is_page(_head(path)):
-        yield from bookmarks.read_page(path, label)
+        yield from bookmarks.read_page(path)
     elif not keep.is_told_twice(path) and not takeout.is_inside(path):
-        yield from pages.read(path, label)
+        yield from pages.read(path)
 
 
 READERS: dict[str, Reader] = {

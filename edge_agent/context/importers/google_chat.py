@@ -10,7 +10,7 @@ from typing import Any, Final
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.text import loaded_json
 from edge_agent.context.importers.turns import Conversation, Turn
-from edge_agent.context.items import Item, Label
+from edge_agent.context.items import Item
 
 _DATE: Final = "%A, %B %d, %Y at %I:%M:%S %p UTC"
 """Tuesday, November 24, 2026 at 9:30:15 AM UTC."""
@@ -27,7 +27,7 @@ def recognises(path: Path) -> bool:
     return path.name == "messages.json" and (path.parent / "group_info.json").exists()
 
 
-def read(path: Path, label: Label) -> Iterator[Entry]:
+def read(path: Path) -> Iterator[Entry]:
     """The messages of one conversation, without those that were deleted.
 
     Raises:
@@ -37,7 +37,7 @@ def read(path: Path, label: Label) -> Iterator[Entry]:
     messages = loaded.get("messages") if isinstance(loaded, dict) else None
     if not isinstance(messages, list):
         raise ValueError("it has no list of messages")
-    conversation = Conversation("google-chat", _name(path.parent), path, label, known_as=path.parent.name)
+    conversation = Conversation("google-chat", _name(path.parent), path, known_as=path.parent.name)
     for number, message in enumerate(messages, start=1):
         try:
             if message.get("message_state") == "DELETED":

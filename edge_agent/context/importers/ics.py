@@ -18,7 +18,7 @@ from icalendar import Calendar, Component
 
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.recurrence import every, in_lines, in_words, repeats
-from edge_agent.context.items import CANCELLED, Item, Label
+from edge_agent.context.items import CANCELLED, Item
 from orchestrator.types import Record, Sensitivity
 
 _MARKS = {"PRIVATE": Sensitivity.PRIVATE, "CONFIDENTIAL": Sensitivity.PRIVATE}
@@ -29,7 +29,7 @@ _BLOCK = re.compile(rb"^BEGIN:VEVENT\b.*?^END:VEVENT\b[^\n]*", re.DOTALL | re.MU
 _ZONES = re.compile(rb"^BEGIN:VTIMEZONE\b.*?^END:VTIMEZONE\b[^\n]*", re.DOTALL | re.MULTILINE | re.IGNORECASE)
 
 
-def read(path: Path, label: Label) -> Iterator[Entry]:
+def read(path: Path) -> Iterator[Entry]:
     """The events of a calendar file; an event is known by its UID."""
     data = path.read_bytes()
     calendars = _calendars(data)
@@ -43,7 +43,7 @@ def read(path: Path, label: Label) -> Iterator[Entry]:
         for event in calendar.walk("VEVENT"):
             number += 1
             try:
-                yield _item(series.completed(event), series.replaced(event), zone, path, label)
+                yield _item(series.completed(event), series.replaced(event), zone, path)
             except (ValueError, TypeError, AttributeError, LookupError, OverflowError, OSError) as error:
                 reason = str(error) if type(error) is _Unreadable else "it cannot be read"
                 yield Skipped(f"{path}, event {number}", reason)
@@ -98,7 +98,7 @@ def _salvaged(data: bytes) -> list[Calendar]:
     return calendars
 
 
-def _item(event: Mapping[str, Any], replaced: Sequence[date], zone: tzinfo | None, path: Path, label: Label) -> Item:
+def _item(event: Mapping[str, Any], replaced: Sequence[date], zone: tzinfo | None, path: Path) -> Item:
     start = _moment(event.get("DTSTART"), zone)
     title = _text(event, "SUMMARY")
     if start is None:
@@ -120,9 +120,9 @@ def _item(event: Mapping[str, Any], replaced: Sequence[date], zone: tzinfo | Non
         end=_end(event, start, zone),
         place=_text(event, "LOCATION"),
         source=str(path),
-        sensitivity=label("event", _MARKS.get(_text(event, "CLASS").upper())),
     )
-    return Item(record, _key(event, path), in_lines(event, start, replaced) if repeating else "")
+    lines = in_lines(event, start, replaced) if repeating else ""
+    return Item.found(record, _key(event, path), lines, mark=_MARKS.get(_text(event, "CLASS").upper()))
 
 
 def _key(event: Mapping[str, Any], path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_agent.context.importers.reading import Entry
 from edge_agent.context.importers.text import html_to_text, loaded_json, tidied
-from edge_agent.context.items import Item, Label
+from edge_agent.context.items import Item
 from orchestrator.types import Record
 
 
@@ -23,7 +23,7 @@ def is_told_twice(path: Path) -> bool:
     return path.parent.name.lower() == "keep" and path.with_suffix(".json").exists()
 
 
-def read(path: Path, label: Label) -> Iterator[Entry]:
+def read(path: Path) -> Iterator[Entry]:
     """The note of one file; none where it is in the bin, or empty.
 
     Raises:
@@ -48,10 +48,9 @@ def read(path: Path, label: Label) -> Iterator[Entry]:
         people=tuple(dict.fromkeys(people)),
         time=created,
         source=str(path),
-        sensitivity=label("note", None),
     )
     known_as = note.get("createdTimestampUsec")
-    yield Item(record, f"keep:{known_as}" if known_as else f"file:{path}")
+    yield Item.found(record, f"keep:{known_as}" if known_as else f"file:{path}")
 
 
 def _body(note: Mapping[str, Any]) -> str:

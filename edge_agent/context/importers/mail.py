@@ -13,7 +13,7 @@ from pathlib import Path
 from edge_agent.context.importers import headers
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.text import decoded, fingerprint, html_to_text, tidied
-from edge_agent.context.items import Item, Label
+from edge_agent.context.items import Item
 from orchestrator.types import Record, Sensitivity
 
 _MARKS = {"private": Sensitivity.PRIVATE, "company-confidential": Sensitivity.PRIVATE}
@@ -47,37 +47,37 @@ class Threads:
         return found
 
 
-def read_eml(path: Path, label: Label) -> Iterator[Entry]:
+def read_eml(path: Path) -> Iterator[Entry]:
     """The one message of a file."""
-    entry = _entry(path.read_bytes(), str(path), path, label, Threads())
+    entry = _entry(path.read_bytes(), str(path), path, Threads())
     if entry is not None:
         yield entry
 
 
-def read_mbox(path: Path, label: Label) -> Iterator[Entry]:
+def read_mbox(path: Path) -> Iterator[Entry]:
     """The messages of a mailbox, one after the other: a mailbox of gigabytes is never in memory as a whole."""
     with closing(mailbox.mbox(path, create=False)) as box:
         threads = Threads()
         number = 0
         for number, key in enumerate(box.iterkeys(), start=1):
-            entry = _entry(box.get_bytes(key), f"{path}, message {number}", path, label, threads)
+            entry = _entry(box.get_bytes(key), f"{path}, message {number}", path, threads)
             if entry is not None:
                 yield entry
         if not number and path.stat().st_size:
             yield Skipped(str(path), "there is no message in it")
 
 
-def _entry(data: bytes, where: str, path: Path, label: Label, threads: Threads) -> Entry | None:
+def _entry(data: bytes, where: str, path: Path, threads: Threads) -> Entry | None:
     """One message; None for one that was thrown away."""
     try:
         message = email.message_from_bytes(data)
         thrown_away = {name.strip().lower() for name in headers.text(message, "X-Gmail-Labels").split(",")} & _UNWANTED
-        return None if thrown_away else _item(message, data, path, label, threads)
+        return None if thrown_away else _item(message, data, path, threads)
     except _FAULTS:
         return Skipped(where, "the message cannot be read")
 
 
-def _item(message: Message, data: bytes, path: Path, label: Label, threads: Threads) -> Entry:
+def _item(message: Message, data: bytes, path: Path, threads: Threads) -> Entry:
     title = headers.text(message, "Subject")
     people = [name for field in ("From", "To", "Cc") for name in headers.names(message, field)]
     if not people and not title:
@@ -93,11 +93,10 @@ def _item(message: Message, data: bytes, path: Path, label: Label, threads: Thre
         people=tuple(dict.fromkeys(people)),
         time=headers.sent(message),
         source=str(path),
-        sensitivity=label("mail", mark),
         thread=f"mail:{thread}",
         position=depth,
     )
-    return Item(record, f"mail:{known_as}")
+    return Item.found(record, f"mail:{known_as}", mark=mark)
 
 
 def _body(message: Message) -> str:

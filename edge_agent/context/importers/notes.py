@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ import yaml
 
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.text import decoded, tidied
-from edge_agent.context.items import Item, Label, from_json
+from edge_agent.context.items import from_json
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
 _HEADING = re.compile(r"\A#[ \t]+(.+?)[ \t#]*(?:\n|\Z)")
@@ -28,7 +29,7 @@ _KNOWN = frozenset({"title", "kind", "people", "time", "date", "end", "place", "
 _IN_WORDS: Final = {"aliases": "Also called", "tags": "Tags:"}
 
 
-def read(path: Path, label: Label) -> Iterator[Entry]:
+def read(path: Path) -> Iterator[Entry]:
     """One file is one note, known by its path.
 
     Front matter may give `title`, `kind`, `people`, `time` (or `date`), `end`, `place` and `sensitivity`, and as vaults
@@ -60,11 +61,11 @@ def read(path: Path, label: Label) -> Iterator[Entry]:
     else:
         title, text = _plain_links(title) if isinstance(title, str) else title, _told(text, fields)
     try:
-        item = from_json({**fields, "title": title, "body": text, "source": str(path)}, kind="note", label=label)
+        item = from_json({**fields, "title": title, "body": text, "source": str(path)}, kind="note")
     except ValueError as error:
         yield Skipped(str(path), f"in its front matter, {error}")
         return
-    yield Item(item.record, f"file:{path}")
+    yield replace(item, key=f"file:{path}")
 
 
 def without_title(text: str, title: str) -> str:

@@ -11,13 +11,13 @@ from typing import Final
 from edge_agent.context.importers.notes import without_title
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.text import decoded, html_to_text
-from edge_agent.context.items import Item, Label
+from edge_agent.context.items import Item
 from orchestrator.types import Record
 
 _TITLE: Final = re.compile(r"<title[^>]*>(?P<text>[^<]*)</title>", re.IGNORECASE)
 
 
-def read(path: Path, label: Label) -> Iterator[Entry]:
+def read(path: Path) -> Iterator[Entry]:
     """One page is one note, known by its path; its title is the page's, or else the file's name."""
     page = decoded(path.read_bytes())
     if "\0" in page:
@@ -30,5 +30,5 @@ def read(path: Path, label: Label) -> Iterator[Entry]:
     if not body and found is None:
         yield Skipped(str(path), "it is empty")
         return
-    record = Record(kind="note", title=title, body=body, source=str(path), sensitivity=label("note", None))
-    yield Item(record, f"file:{path}")
+    record = Record(kind="note", title=title, body=body, source=str(path))
+    yield Item.found(record, f"file:{path}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.context.items import Item, Label
+from edge_agent.context.items import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +20,5 @@ class Skipped:
 
 
 Entry = Item | Skipped
-Reader = Callable[[Path, Label], Iterator[Entry]]
+Reader = Callable[[Path], Iterator[Entry]]
 """Reads one file. It skips what is broken; a file it cannot read at all raises OSError or ValueError."""

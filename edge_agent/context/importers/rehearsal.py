@@ -11,6 +11,8 @@ from pathlib import Path
 
 from edge_agent.context import items, marks, putting, sources
 from edge_agent.context.items import Item
+from edge_agent.context.labelling import judge_of
+from edge_agent.context.labels import Judge
 from edge_agent.context.sources import Reading
 from edge_agent.context.store import PutCounts, SqliteContextStore
 
@@ -44,12 +46,14 @@ class Rehearsal:
 
     def put(self, batch: Iterable[Item], *, reading: Reading, again: bool) -> PutCounts:
         """What would become of the items."""
-        rows = [(item.key, items.to_row(item)) for item in batch]
-        self._found.update(key for key, _ in rows if key is not None)
-        outcomes = self._store.look(
-            lambda connection: Counter(self._outcome(connection, *row, again=again) for row in rows)
-        )
-        return PutCounts(**outcomes)
+        rows = [(item, items.to_row(item)) for item in batch]
+        self._found.update(item.key for item, _ in rows if item.key is not None)
+
+        def outcomes(connection: sqlite3.Connection) -> Counter[str]:
+            judge = judge_of(connection, self._store.labels.rules)
+            return Counter(self._outcome(connection, item, contents, judge, again=again) for item, contents in rows)
+
+        return PutCounts(**self._store.look(outcomes))
 
     def end_reading(self, reading: Reading, state: str, *, prune: bool) -> int:
         """How many records would be removed."""
@@ -66,7 +70,10 @@ class Rehearsal:
         """Nothing to do: no record is new."""
         return 0
 
-    def _outcome(self, connection: sqlite3.Connection, key: str | None, row: putting.Row, *, again: bool) -> str:
+    def _outcome(
+        self, connection: sqlite3.Connection, item: Item, contents: putting.Contents, judge: Judge, *, again: bool
+    ) -> str:
+        key = item.key
         if key is None:
             return "added"
         before = self._brought.get(key)
@@ -74,7 +81,7 @@ class Rehearsal:
             before = putting.stored(connection, key)
         if before is None and not again and marks.is_marked(connection, key):
             return "forgotten"
-        self._brought[key] = row
+        row = self._brought[key] = putting.labelled(item, contents, before, judge)
         return "added" if before is None else "unchanged" if before == row else "updated"
 
     def _lose(self, path: str) -> int:

@@ -12,8 +12,7 @@ from pathlib import Path
 from edge_agent.context.importers.formats import READERS_VERSION, reader_of
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.rehearsal import Rehearsal
-from edge_agent.context.items import Item, Label
-from edge_agent.context.labels import Labels
+from edge_agent.context.items import Item
 from edge_agent.context.store import PutCounts, SqliteContextStore
 from orchestrator.errors import ImportFailed
 from orchestrator.types import Sensitivity
@@ -76,7 +75,7 @@ def import_paths(
     Args:
         store: where the records go.
         paths: files and folders.
-        sensitivity: instead of the defaults by kind; an item's own mark may still be higher.
+        sensitivity: what the user chooses for these files and folders, now and later; see `Labelling.choose`.
         now: the present; events that repeat are found at their times some years around it. This device's, if left out.
         dry_run: read everything, and tell what would be done; nothing is written.
         again: read also what is as it was, and bring back what was forgotten.
@@ -87,8 +86,11 @@ def import_paths(
         StoreError: the store cannot be written.
     """
     files, ignored = _files(paths)
+    if sensitivity is not None and not dry_run:
+        for path in paths:
+            store.labels.choose(sensitivity, source=str(path))
     target = Rehearsal(store) if dry_run else store
-    importing = _Import(target, Labels(sensitivity), on_progress, len(files), again=again)
+    importing = _Import(target, on_progress, len(files), again=again)
     for file in files:
         importing.read(file)
     for folder in (path for path in map(_absolute, paths) if path.is_dir()):
@@ -112,20 +114,19 @@ class _Import:
     def __init__(
         self,
         store: SqliteContextStore | Rehearsal,
-        labels: Labels,
         on_progress: Callable[[ImportProgress], None],
         files: int,
         *,
         again: bool,
     ) -> None:
         self.counts, self.removed, self.skipped = PutCounts(), 0, list[Skipped]()
-        self._store, self._labels, self._on_progress = store, labels, on_progress
+        self._store, self._on_progress = store, on_progress
         self._files, self._files_done, self._items = files, 0, 0
         self._again = again
 
     def read(self, path: Path) -> None:
         """Bring in one file, unless it is as it was."""
-        state = _state(path, self._labels)
+        state = _state(path)
         known = self._store.known_items(path, state) if state and not self._again else None
         if known is None:
             self._read_anew(path, state)
@@ -144,7 +145,7 @@ class _Import:
     def _read_anew(self, path: Path, state: str) -> None:
         reading = self._store.begin_reading(path)
         before = len(self.skipped)
-        for batch in _batches(_read(path, self._labels.label)):
+        for batch in _batches(_read(path)):
             self.skipped += [entry for entry in batch if isinstance(entry, Skipped)]
             items = (entry for entry in batch if isinstance(entry, Item))
             self.counts += self._store.put(items, reading=reading, again=self._again)
@@ -154,13 +155,13 @@ class _Import:
         self.removed += self._store.end_reading(reading, state if whole else "", prune=whole)
 
 
-def _state(path: Path, labels: Labels) -> str:
-    """Changes with the file, the wish for its label, and our way of reading; empty for a file that is not there."""
+def _state(path: Path) -> str:
+    """Changes with the file and our way of reading; empty for a file that is not there."""
     try:
         now = path.stat()
     except OSError:
         return ""
-    return f"{now.st_size} {now.st_mtime_ns} {labels.wish or '-'} {READERS_VERSION}"
+    return f"{now.st_size} {now.st_mtime_ns} {READERS_VERSION}"
 
 
 def _absolute(path: Path) -> Path:
@@ -191,14 +192,14 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _read(path: Path, label: Label) -> Iterator[Entry]:
+def _read(path: Path) -> Iterator[Entry]:
     """The entries of one file; a file that cannot be read at all is one that is skipped."""
     reader = reader_of(path)
     if reader is None:
         yield Skipped(str(path), f"files that end in {path.suffix or 'nothing'} cannot be imported")
         return
     try:
-        yield from reader(path, label)
+        yield from reader(path)
     except OSError as error:
         yield Skipped(str(path), error.strerror or "it cannot be read")
     except ValueError as error:

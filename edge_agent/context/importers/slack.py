@@ -11,7 +11,7 @@ from typing import Any, Final
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.text import loaded_json
 from edge_agent.context.importers.turns import Conversation, Turn
-from edge_agent.context.items import Item, Label
+from edge_agent.context.items import Item
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _CHANNEL_LISTS: Final = ("channels.json", "groups.json", "dms.json", "mpims.json")
@@ -32,7 +32,7 @@ def recognises(path: Path) -> bool:
     return _DAY.match(path.stem) is not None and (path.parent.parent / "users.json").exists()
 
 
-def read(path: Path, label: Label) -> Iterator[Entry]:
+def read(path: Path) -> Iterator[Entry]:
     """The messages of one day, with names in place of ids. A thread of replies is a conversation of its own.
 
     Raises:
@@ -51,7 +51,7 @@ def read(path: Path, label: Label) -> Iterator[Entry]:
             part = _thread(message) or path.stem
             if part not in conversations:
                 known_as = f"{path.parent.parent.name}/{path.parent.name}/{part}"
-                conversations[part] = Conversation("slack", channel, path, label, known_as=known_as)
+                conversations[part] = Conversation("slack", channel, path, known_as=known_as)
             item = conversations[part].item(_turn(message, names))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError):
             yield Skipped(f"{path}, message {number}", "the message cannot be read")

@@ -10,7 +10,7 @@ from typing import Any
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.text import loaded_json
 from edge_agent.context.importers.turns import Conversation, Turn
-from edge_agent.context.items import Item, Label, local_moment
+from edge_agent.context.items import Item, local_moment
 
 _FILES = ("file_name", "file", "photo")
 _LEFT_OUT = "(File "
@@ -23,7 +23,7 @@ def recognises(head: str) -> bool:
     return head.lstrip().startswith("{") and (one_chat or '"personal_information"' in head)
 
 
-def read(path: Path, label: Label) -> Iterator[Entry]:
+def read(path: Path) -> Iterator[Entry]:
     """The messages of every chat in the file; "Tobi pinned a message" and its like are none.
 
     Raises:
@@ -34,7 +34,7 @@ def read(path: Path, label: Label) -> Iterator[Entry]:
         raise ValueError("it is not an export of Telegram")
     for number, chat in enumerate(_chats(export), start=1):
         if isinstance(chat, dict) and isinstance(chat.get("messages"), list):
-            yield from _turns(chat, path, label)
+            yield from _turns(chat, path)
         else:
             yield Skipped(f"{path}, chat {number}", "it has no list of messages")
 
@@ -48,10 +48,10 @@ def _chats(export: Mapping[str, Any]) -> Iterator[Any]:
         yield from listed if isinstance(listed, list) else ()
 
 
-def _turns(chat: Mapping[str, Any], path: Path, label: Label) -> Iterator[Entry]:
+def _turns(chat: Mapping[str, Any], path: Path) -> Iterator[Entry]:
     kind = str(chat.get("type") or "")
     name = "Saved messages" if kind == "saved_messages" else str(chat.get("name") or "Deleted account")
-    conversation = Conversation("telegram", name, path, label, known_as=str(chat.get("id") or name))
+    conversation = Conversation("telegram", name, path, known_as=str(chat.get("id") or name))
     for number, message in enumerate(chat["messages"], start=1):
         where = f"{path}, {kind or 'chat'} {chat.get('id')}, message {number}"
         try:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from edge_agent.context.importers.text import fingerprint, tidied
-from edge_agent.context.items import Item, Label
+from edge_agent.context.items import Item
 from orchestrator.types import Record
 
 
@@ -28,20 +28,18 @@ class Turn:
 class Conversation:
     """One chat of one file: it counts the turns, and makes each a record."""
 
-    def __init__(self, app: str, name: str, path: Path, label: Label, *, known_as: str = "") -> None:
+    def __init__(self, app: str, name: str, path: Path, *, known_as: str = "") -> None:
         """A conversation without turns.
 
         Args:
             app: "whatsapp", "signal", …
             name: what people call it: a person or a group.
             path: the file that it is read from.
-            label: gives each turn its sensitivity.
             known_as: with `app` it names the thread, so that the next export continues it; `name` if left out.
         """
         self._thread = f"{app}:{known_as or name}"
         self._title = name
         self._path = path
-        self._label = label
         self._position = 0
         self._same: Counter[str] = Counter()
 
@@ -61,9 +59,8 @@ class Conversation:
             source=str(self._path),
             thread=self._thread,
             position=self._position,
-            sensitivity=self._label("chat", None),
         )
-        return Item(record, f"{self._thread}#{turn.known_as or self._known_as(turn, body)}")
+        return Item.found(record, f"{self._thread}#{turn.known_as or self._known_as(turn, body)}")
 
     def _known_as(self, turn: Turn, body: str) -> str:
         """The same at the next export, also of a turn that was sent twice within its minute."""

@@ -14,7 +14,7 @@ from edge_agent.context.importers.card import birthday_lines, lines, value, valu
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.takeout import home_of_contacts
 from edge_agent.context.importers.text import decoded, fingerprint
-from edge_agent.context.items import Item, Label
+from edge_agent.context.items import Item
 from orchestrator.types import Record, Sensitivity
 
 _MARKS = {"PRIVATE": Sensitivity.PRIVATE, "CONFIDENTIAL": Sensitivity.PRIVATE}
@@ -30,7 +30,7 @@ _ONE_TEXT = re.compile(r"^((?:[\w-]+\.)?(?:FN|NICKNAME|NOTE|TITLE)\b[^:\n]*:)(.*
 _BARE_COMMA = re.compile(r"(?<!\\),")
 
 
-def read(path: Path, label: Label) -> Iterator[Entry]:
+def read(path: Path) -> Iterator[Entry]:
     """The people of a vCard file; a person is known by the UID, or else by name in this file."""
     cards = [_FOLD.sub("", card) for card in _CARD.findall(decoded(path.read_bytes()))]
     if not cards:
@@ -38,7 +38,7 @@ def read(path: Path, label: Label) -> Iterator[Entry]:
     names = {uid[1]: name[1] for card in cards if (uid := _UID.search(card)) and (name := _NAME.search(card))}
     for number, card in enumerate(cards, start=1):
         try:
-            entry: Entry = _item(vobject.readOne(_with_escaped_commas(card)), names, path, label)
+            entry: Entry = _item(vobject.readOne(_with_escaped_commas(card)), names, path)
         except (VObjectError, ValueError, TypeError, AttributeError, LookupError, StopIteration):
             entry = Skipped(f"{path}, card {number}", "it is not a whole vCard")
         yield entry
@@ -48,7 +48,7 @@ def _with_escaped_commas(card: str) -> str:
     return _ONE_TEXT.sub(lambda line: line[1] + _BARE_COMMA.sub(r"\\,", line[2]), card)
 
 
-def _item(card: Any, names: Mapping[str, str], path: Path, label: Label) -> Entry:
+def _item(card: Any, names: Mapping[str, str], path: Path) -> Entry:
     name = value(card, "fn")
     if not name:
         raise ValueError("a card needs a name")
@@ -61,8 +61,7 @@ def _item(card: Any, names: Mapping[str, str], path: Path, label: Label) -> Entr
         people=tuple(dict.fromkeys(person for person in people if person)),
         place=", ".join(values(card, "adr")),
         source=str(path),
-        sensitivity=label("contact", mark),
     )
     uid = value(card, "uid")
     key = f"vcf:{uid}" if uid else f"vcf:{home_of_contacts(path)}#{fingerprint(name)}"
-    return Item(record, key, birthday_lines(card))
+    return Item.found(record, key, birthday_lines(card), mark=mark)

@@ -174,7 +174,7 @@ def test_an_export_is_imported_by_another_home(tmp_path: Path, monkeypatch: pyte
 
 def test_an_export_may_be_of_some_records() -> None:
     done("import", str(HOUSEHOLD))
-    given = ("--kind", "event", "--since", "2026-11-24", "--until", "2026-11-24", "--sensitivity", "personal")
+    given = ("--kind", "event", "--since", "2026-11-24", "--until", "2026-11-24", "--sensitivity", "private")
     lines = [json.loads(line) for line in done("export", *given).splitlines()]
     assert {(line["kind"], line["time"][:10]) for line in lines} == {("event", "2026-11-24")}
     assert "Dentist" in [line["title"] for line in lines]
@@ -225,3 +225,52 @@ def test_a_dry_run_tells_and_keeps_nothing() -> None:
     assert "81 new, 0 updated, 0 as before." in shown
     assert "nothing was changed" in shown
     assert as_json("stats")["records"] == 0
+
+
+def test_labels_are_chosen_explained_and_decided_anew(own_home: Path) -> None:
+    done("import", str(HOUSEHOLD))
+    dentist = next(record["id"] for record in as_json("search", "dentist"))
+    assert "private since it is about health: dentist" in done("why", str(dentist))
+    shown = done("label", str(dentist), "public")
+    assert "1 record: 0 more private now, 1 less." in shown
+    assert "your choice stands" in shown
+    why = as_json("why", str(dentist))
+    assert (why["sensitivity"], why["reason"], why["stale"]) == ("public", "you chose it for this record", False)
+    assert {"sensitivity": "private", "reason": "it is about health: dentist"} in why["speaking"]
+    assert as_json("label", "--person", "Priya", "private")["raised"] > 0
+    assert "your choice" in done("label")
+    assert as_json("label")["choices"] == [{"label": "private", "person": "Priya"}]
+    own_home.joinpath("agent.yaml").write_text("context: {labels: [{label: private, kind: chat, name: talk}]}")
+    assert "talk: kind chat" in done("label")
+    message = as_json("list", "--kind", "chat")[0]["id"]
+    assert "--apply" in done("why", str(message))
+    assert as_json("label", "--apply") == {"records": 81, "raised": 10, "lowered": 0, "against_rules": 1}
+    assert "private since the rule 'talk' says so" in done("why", str(message))
+    assert as_json("label", str(dentist), "auto")["raised"] == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("12",), ("12", "secret"), ("x", "private"), ("private",), ("1", "private", "--source", "a"), ("--person", "P")],
+)
+def test_a_label_that_makes_no_sense_is_refused(words: tuple[str, ...]) -> None:
+    assert isinstance(error("label", *words), InvalidRequest)
+    assert isinstance(error("label", "--apply", *words), InvalidRequest)
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ("{label: secret, kind: mail}", "'context.labels.0.label': Input should be 'public', 'personal' or 'private'"),
+        ("{label: private, knid: mail}", "did you mean 'kind'?"),
+        ("{label: private, name: x}", "'context.labels.0': the rule 'x' has no condition"),
+        ("{label: private, pattern: '('}", "the rule 'pattern (' has a pattern that is no regular expression"),
+        ("{label: private, topic: helth}", "has a topic that is not known; known are health"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_named_with_its_file(own_home: Path, rule: str, says: str) -> None:
+    own_home.mkdir()
+    own_home.joinpath("agent.yaml").write_text(f"context: {{labels: [{rule}]}}")
+    told = error("list")
+    assert "agent.yaml" in str(told)
+    assert says in str(told)

@@ -234,7 +234,7 @@ class TestEncrypted:
     ) -> None:
         whole = secret.read_bytes()
         saved = []
-        for page in range(25, 35):
+        for page in range(37, 47):
             changed = bytearray(whole)
             changed[page * 4096 + 1000] ^= 1
             secret.write_bytes(changed)

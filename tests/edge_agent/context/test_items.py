@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from edge_agent.context.items import from_json
-from edge_agent.context.labels import Labels
 from orchestrator.types import Sensitivity
 
 SECRET = "my-secret-words"
 
 
-def read(given: dict[str, Any], wish: Sensitivity | None = None) -> Any:
-    return from_json(given, kind="note", label=Labels(wish).label)
+def read(given: dict[str, Any]) -> Any:
+    return from_json(given, kind="note")
 
 
 def test_all_fields_but_some_text_may_be_missing() -> None:
@@ -55,6 +54,7 @@ def test_people_may_be_one_name() -> None:
         ({"body": "x", "time": SECRET}, "time"),
         ({"body": "x", "end": "0001-01-01T00:00:00+99:00"}, "end"),
         ({"body": "x", "sensitivity": SECRET}, "sensitivity"),
+        ({"body": "x", "key": "k", "chosen": SECRET}, "chosen"),
     ],
 )
 def test_what_is_wrong_is_named_and_not_quoted(given: dict[str, Any], named: str) -> None:
@@ -63,15 +63,13 @@ def test_what_is_wrong_is_named_and_not_quoted(given: dict[str, Any], named: str
     assert SECRET not in str(caught.value)
 
 
-class TestLabels:
-    def test_without_a_wish_the_mark_stands_and_then_the_kind(self) -> None:
-        labels = Labels()
-        assert labels.label("note", Sensitivity.PUBLIC) is Sensitivity.PUBLIC
-        assert labels.label("mail") is Sensitivity.PERSONAL
-        assert labels.label("something new") is Sensitivity.PERSONAL
+def test_a_mark_is_kept_apart_from_the_default() -> None:
+    assert read({"body": "x"}).mark is None
+    assert read({"body": "x", "sensitivity": "personal"}).mark is Sensitivity.PERSONAL
+    assert read({"body": "x", "sensitivity": "personal", "unmarked": True}).mark is None
+    assert read({"body": "x", "sensitivity": "private", "unmarked": True}).mark is Sensitivity.PRIVATE
 
-    def test_a_wish_never_lowers_a_mark(self) -> None:
-        labels = Labels(Sensitivity.PUBLIC)
-        assert labels.label("note") is Sensitivity.PUBLIC
-        assert labels.label("note", Sensitivity.PRIVATE) is Sensitivity.PRIVATE
-        assert Labels(Sensitivity.PRIVATE).label("note", Sensitivity.PUBLIC) is Sensitivity.PRIVATE
+
+def test_a_choice_counts_only_beside_a_key() -> None:
+    assert read({"body": "x", "chosen": "public"}).chosen is None
+    assert read({"body": "x", "chosen": "public", "key": "k"}).chosen is Sensitivity.PUBLIC

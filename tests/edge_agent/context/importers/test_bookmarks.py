@@ -10,7 +10,6 @@ import pytest
 
 from edge_agent.context.importers.formats import reader_of
 from edge_agent.context.items import Item
-from edge_agent.context.labels import Labels
 from orchestrator.types import Record
 
 ADDED = datetime(2020, 9, 10, 15, 7, 11, tzinfo=UTC)
@@ -93,7 +92,7 @@ def read(path: Path, text: str) -> list[Record]:
     path.write_text(text, encoding="utf-8")
     reader = reader_of(path)
     assert reader is not None
-    entries = list(reader(path, Labels().label))
+    entries = list(reader(path))
     assert all(isinstance(entry, Item) for entry in entries)
     return [entry.record for entry in entries if isinstance(entry, Item)]
 
@@ -130,4 +129,4 @@ def test_other_shapes_are_told_without_their_words(tmp_path: Path) -> None:
     reader = reader_of(tmp_path / "Bookmarks")
     assert reader is not None
     with pytest.raises(ValueError, match="cannot be read"):
-        list(reader(tmp_path / "Bookmarks", Labels().label))
+        list(reader(tmp_path / "Bookmarks"))

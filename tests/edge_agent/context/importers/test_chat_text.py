@@ -13,7 +13,6 @@ from edge_agent.context.importers.chat_text import read, recognises
 from edge_agent.context.importers.formats import READERS
 from edge_agent.context.importers.reading import Skipped
 from edge_agent.context.items import Item
-from edge_agent.context.labels import Labels
 from orchestrator.types import Record
 
 IPHONE = (
@@ -42,7 +41,7 @@ SIGNAL = (
 def records(path: Path, text: str) -> list[Record]:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="")
-    entries = list(READERS[path.suffix](path, Labels().label))
+    entries = list(READERS[path.suffix](path))
     assert not [entry for entry in entries if isinstance(entry, Skipped)]
     return [entry.record for entry in entries if isinstance(entry, Item)]
 
@@ -90,7 +89,7 @@ def test_a_message_keeps_its_key_in_a_longer_export_from_elsewhere(tmp_path: Pat
         path = tmp_path / folder / "WhatsApp Chat with Tobi.txt"
         path.parent.mkdir()
         path.write_text(text, encoding="utf-8")
-        return [entry.key for entry in read(path, Labels().label) if isinstance(entry, Item)]
+        return [entry.key for entry in read(path) if isinstance(entry, Item)]
 
     before = keys("may", ANDROID)
     after = keys("june", ANDROID + "11/26/26, 8:00\u202fAM - Tobi: Here\n")
@@ -128,7 +127,7 @@ def test_the_order_of_the_messages_tells_the_order_of_day_and_month(tmp_path: Pa
 def test_a_date_that_cannot_be_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "chat.txt"
     path.write_text("24.11.26, 09:30 - A: x\n24.11.26, 39:30 - A: secret\n31.11.26, 09:30 - A: secret\n")
-    found = list(read(path, Labels().label))
+    found = list(read(path))
     assert [entry.source.rpartition(", ")[2] for entry in found if isinstance(entry, Skipped)] == ["line 2", "line 3"]
     assert "secret" not in str([entry for entry in found if isinstance(entry, Skipped)])
 

@@ -12,7 +12,6 @@ from edge_agent.context.importers import import_paths
 from edge_agent.context.importers.ics import read
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.items import Item
-from edge_agent.context.labels import Labels
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.types import Record, Sensitivity
 
@@ -27,7 +26,7 @@ def calendar(path: Path, *events: str, head: str = "") -> Path:
 
 
 def entries(path: Path) -> list[Entry]:
-    return list(read(path, Labels().label))
+    return list(read(path))
 
 
 def one(path: Path, event: str, head: str = "") -> Item:

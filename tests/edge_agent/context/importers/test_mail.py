@@ -12,7 +12,6 @@ import pytest
 from edge_agent.context.importers.mail import read_eml, read_mbox
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.items import Item
-from edge_agent.context.labels import Labels
 from orchestrator.types import Record, Sensitivity
 
 
@@ -27,7 +26,7 @@ def message(**headers: str) -> EmailMessage:
 def eml(path: Path, content: EmailMessage | bytes) -> Entry:
     file = path / "message.eml"
     file.write_bytes(content if isinstance(content, bytes) else content.as_bytes())
-    (entry,) = read_eml(file, Labels().label)
+    (entry,) = read_eml(file)
     return entry
 
 
@@ -125,7 +124,7 @@ def test_a_mailbox(tmp_path: Path) -> None:
     box.close()
     with path.open("ab") as file:
         file.write(b"From broken Mon Nov 23 09:00:00 2026\n\nno headers, secret words\n")
-    found = list(read_mbox(path, Labels().label))
+    found = list(read_mbox(path))
     assert [entry.record.title for entry in found if isinstance(entry, Item)] == ["number 0", "number 1", "number 2"]
     (skipped,) = [entry for entry in found if isinstance(entry, Skipped)]
     assert skipped.source.endswith("message 4")
@@ -135,7 +134,7 @@ def test_a_mailbox(tmp_path: Path) -> None:
 def test_a_text_is_no_mailbox(tmp_path: Path) -> None:
     path = tmp_path / "mail.mbox"
     path.write_text("dear diary\n")
-    assert [type(entry) for entry in read_mbox(path, Labels().label)] == [Skipped]
+    assert [type(entry) for entry in read_mbox(path)] == [Skipped]
 
 
 def test_answers_are_one_thread_with_what_they_answer(tmp_path: Path) -> None:
@@ -151,7 +150,7 @@ def test_answers_are_one_thread_with_what_they_answer(tmp_path: Path) -> None:
     raw = ["".join(f"{name}: {value}\r\n" for name, value in head.items()) for head in heads]
     file = tmp_path / "box.mbox"
     file.write_text("".join(f"From x Mon Nov 23 09:30:00 2026\nFrom: h@x\nSubject: s\n{head}\nx\n\n" for head in raw))
-    found = [entry.record for entry in read_mbox(file, Labels().label) if isinstance(entry, Item)]
+    found = [entry.record for entry in read_mbox(file) if isinstance(entry, Item)]
     assert [(record.thread, record.position) for record in found] == [
         *(("mail:a@x", depth) for depth in range(5)),
         ("mail:lost@x", 1),

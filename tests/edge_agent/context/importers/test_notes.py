@@ -10,14 +10,13 @@ import pytest
 from edge_agent.context.importers.notes import read
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.items import Item
-from edge_agent.context.labels import Labels
 from orchestrator.types import Record, Sensitivity
 
 
 def entry_of(path: Path, content: str | bytes, name: str = "my-note.md") -> Entry:
     file = path / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    (entry,) = read(file, Labels().label)
+    (entry,) = read(file)
     return entry
 
 
@@ -99,7 +98,7 @@ def test_a_note_of_a_vault_is_read_as_its_reader_sees_it(tmp_path: Path) -> None
 def test_a_daily_note_is_of_its_day(tmp_path: Path) -> None:
     file = tmp_path / "2026-11-20.md"
     file.write_text("Met [[Priya]] for lunch.")
-    (entry,) = read(file, Labels().label)
+    (entry,) = read(file)
     assert isinstance(entry, Item)
     assert entry.record.time == datetime(2026, 11, 20).astimezone()
     assert (entry.record.title, entry.record.body) == ("2026-11-20", "Met Priya for lunch.")
@@ -108,6 +107,6 @@ def test_a_daily_note_is_of_its_day(tmp_path: Path) -> None:
 def test_a_text_that_begins_with_its_name_says_it_once(tmp_path: Path) -> None:
     file = tmp_path / "Keys, spare.txt"
     file.write_text("Keys: spare\n\nwith Hilde")
-    (entry,) = read(file, Labels().label)
+    (entry,) = read(file)
     assert isinstance(entry, Item)
     assert (entry.record.title, entry.record.body) == ("Keys, spare", "with Hilde")

@@ -7,13 +7,12 @@ from pathlib import Path
 from edge_agent.context.importers.pages import read
 from edge_agent.context.importers.reading import Skipped
 from edge_agent.context.items import Item
-from edge_agent.context.labels import Labels
 from orchestrator.types import Record
 
 
 def record(file: Path, page: str) -> Record:
     file.write_text(page, encoding="utf-8")
-    (entry,) = read(file, Labels().label)
+    (entry,) = read(file)
     assert isinstance(entry, Item)
     assert entry.key == f"file:{file}"
     return entry.record
@@ -36,5 +35,5 @@ def test_without_a_title_it_is_the_name_of_the_file(tmp_path: Path) -> None:
 def test_what_says_nothing_is_skipped(tmp_path: Path) -> None:
     for content in (b"", b"\0\0"):
         (tmp_path / "a.html").write_bytes(content)
-        (entry,) = read(tmp_path / "a.html", Labels().label)
+        (entry,) = read(tmp_path / "a.html")
         assert isinstance(entry, Skipped)

@@ -44,4 +44,4 @@ def test_a_dry_run_of_other_labels_and_of_what_is_broken(store: SqliteContextSto
     for wish in (None, Sensitivity.PRIVATE):
         told = import_paths(store, [tmp_path], sensitivity=wish, dry_run=True)
         assert told == import_paths(store, [tmp_path], sensitivity=wish)
-    assert (told.updated, len(told.skipped)) == (1, 1)
+    assert (told.unchanged, len(told.skipped)) == (1, 1)

@@ -12,7 +12,6 @@ from edge_agent.context.importers import import_paths
 from edge_agent.context.importers.formats import READERS
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.items import Item
-from edge_agent.context.labels import Labels
 from edge_agent.context.store import SqliteContextStore
 
 
@@ -53,7 +52,7 @@ def workspace(tmp_path: Path) -> Path:
 
 
 def entries(path: Path) -> list[Entry]:
-    return list(READERS[".json"](path, Labels().label))
+    return list(READERS[".json"](path))
 
 
 def test_a_day_of_a_channel(workspace: Path) -> None:

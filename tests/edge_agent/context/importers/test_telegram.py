@@ -12,7 +12,6 @@ import pytest
 from edge_agent.context.importers.formats import READERS
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.items import Item
-from edge_agent.context.labels import Labels
 
 
 def message(number: int, text: Any, **fields: Any) -> dict[str, Any]:
@@ -43,7 +42,7 @@ CHAT = {
 
 def entries(path: Path, export: Any) -> list[Entry]:
     path.write_text(json.dumps(export, ensure_ascii=False, indent=1), encoding="utf-8")
-    return list(READERS[".json"](path, Labels().label))
+    return list(READERS[".json"](path))
 
 
 def test_one_chat(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from edge_agent.context.importers import import_paths
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.vcf import read
 from edge_agent.context.items import Item
-from edge_agent.context.labels import Labels
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.types import Sensitivity
 
@@ -24,7 +23,7 @@ def file(tmp_path: Path) -> Path:
 def entries(file: Path, *cards: str) -> list[Entry]:
     text = "\r\n".join(f"BEGIN:VCARD\r\nVERSION:3.0\r\n{card}\r\nEND:VCARD" for card in cards)
     file.write_text(text, encoding="utf-8", newline="")
-    return list(read(file, Labels().label))
+    return list(read(file))
 
 
 def one(file: Path, card: str) -> Item:
@@ -61,7 +60,7 @@ def test_version_4_and_a_birthday_without_a_year(file: Path) -> None:
     file.write_text(
         "BEGIN:VCARD\nVERSION:4.0\nFN:Zoë\nTEL;VALUE=uri:tel:+49-30-23125-1\nBDAY:--0602\nEND:VCARD\n", encoding="utf-8"
     )
-    (entry,) = read(file, Labels().label)
+    (entry,) = read(file)
     assert isinstance(entry, Item)
     assert entry.record.body == "Phone number: +49-30-23125-1.\nBirthday: 2 June."
 
@@ -77,7 +76,7 @@ def test_version_4_with_relations_and_several_addresses(file: Path) -> None:
         "item3.X-ABDATE:2010-08-14\nitem3.X-ABLabel:_$!<Anniversary>!$_\nCATEGORIES:myContacts,Choir\nEND:VCARD\n"
     )
     file.write_text(hilde + zoe, encoding="utf-8")
-    _, entry = read(file, Labels().label)
+    _, entry = read(file)
     assert isinstance(entry, Item)
     assert entry.record.body.split("\n") == [
         "Conductor.",
@@ -99,7 +98,7 @@ def test_a_group_tells_its_members(file: Path) -> None:
     member = "BEGIN:VCARD\nVERSION:4.0\nUID:z\nFN:Zoë\nEND:VCARD\n"
     group = "BEGIN:VCARD\nVERSION:4.0\nKIND:group\nFN:Choir\nMEMBER:urn:uuid:z\nEND:VCARD\n"
     file.write_text(member + group, encoding="utf-8")
-    _, entry = read(file, Labels().label)
+    _, entry = read(file)
     assert isinstance(entry, Item)
     assert entry.record.body == "Member: Zoë."
 
@@ -145,10 +144,10 @@ def test_one_broken_card_is_skipped_and_the_rest_is_read(file: Path) -> None:
 def test_a_file_that_is_cut_off_keeps_its_whole_cards(file: Path) -> None:
     entries(file, "FN:Ada\r\nN:;Ada;;;", "FN:Bob\r\nN:;Bob;;;")
     file.write_bytes(file.read_bytes()[:-20])
-    found = list(read(file, Labels().label))
+    found = list(read(file))
     assert [type(entry) for entry in found] == [Item, Skipped]
 
 
 def test_what_is_no_vcard_is_one_skipped_file(file: Path) -> None:
     file.write_text("dear diary")
-    assert [type(entry) for entry in read(file, Labels().label)] == [Skipped]
+    assert [type(entry) for entry in read(file)] == [Skipped]

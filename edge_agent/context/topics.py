@@ -1,0 +1,97 @@
+"""What a text is about, as far as it matters for its label: health, money, passwords, …
+
+Words and phrases of seven languages are kept in `topics.toml`. A topic is told by what stands there and not by a model:
+that costs microseconds, gives the same answer everywhere, and can say which words it saw.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
+from typing import Final
+
+_WORD: Final = re.compile(r"[^\W_]+")
+_TERM: Final = re.compile(r"[^\W_]+|#")
+_NUMBER: Final = "[0-9]{3,8}"
+_DIGITS: Final = re.compile("[0-9]+")
+_LONG_NUMBER: Final = re.compile(r"[0-9]{3}[ -]?[0-9]{2}")
+"""Whatever has a shape has this in it, and most texts have not."""
+_STEM_LETTERS: Final = 4
+"""Words are looked up by so many letters, and then by the whole stem."""
+
+
+class Topics:
+    """Terms of a number of topics, each kind where it is quickly found."""
+
+    def __init__(self, sections: Mapping[str, Mapping[str, str | list[str]]]) -> None:
+        """Args:
+        sections: of each topic its terms by language, and `shapes`; `topics.toml` says how they are written.
+        """
+        self.names = tuple(sections)
+        self._words: dict[str, str] = {}
+        self._stems: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        """By their first letters: stem and topic."""
+        self._phrases: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        """By their first word: pattern and topic."""
+        self._shapes: list[tuple[re.Pattern[str], str]] = []
+        for topic, section in sections.items():
+            for terms in section.values():
+                self._take(topic, terms)
+
+    def seen(self, text: str) -> Mapping[str, str]:
+        """The topics of a text, with the first term seen of each, folded. Numbers in it are not quoted."""
+        found: dict[str, str] = {}
+        for topic, term in self._seen(text):
+            found.setdefault(topic, _DIGITS.sub("…", term))
+        return found
+
+    def _seen(self, text: str) -> Iterator[tuple[str, str]]:
+        # Sorted, so that the same text always gives the same terms.
+        words = _WORD.findall(folded(text))
+        distinct = set(words)
+        for word in sorted(self._words.keys() & distinct):
+            yield self._words[word], word
+        if firsts := self._phrases.keys() & distinct:
+            line = f" {' '.join(words)} "
+            phrases = [phrase for first in sorted(firsts) for phrase in self._phrases[first]]
+            yield from ((topic, match[0].strip()) for pattern, topic in phrases if (match := re.search(pattern, line)))
+        if begun := self._stems.keys() & {word[:_STEM_LETTERS] for word in distinct}:
+            for word in sorted(word for word in distinct if word[:_STEM_LETTERS] in begun):
+                stems = self._stems[word[:_STEM_LETTERS]]
+                yield from ((topic, word) for stem, topic in stems if word.startswith(stem))
+        if _LONG_NUMBER.search(text):
+            yield from ((topic, "a number of its kind") for shape, topic in self._shapes if shape.search(text))
+
+    def _take(self, topic: str, terms: str | list[str]) -> None:
+        if isinstance(terms, list):
+            self._shapes += [(re.compile(shape), topic) for shape in terms]
+            return
+        for term in terms.split(","):
+            first, *others = _TERM.findall(folded(term))
+            if others:
+                pattern = " ".join((first, *others)).replace("#", _NUMBER)
+                self._phrases[first].append((f" {pattern} ", topic))
+            elif term.strip().endswith("*"):
+                assert len(first) >= _STEM_LETTERS, f"{term} is too short for a stem"
+                self._stems[first[:_STEM_LETTERS]].append((first, topic))
+            else:
+                self._words[first] = topic
+
+
+@cache
+def topics() -> Topics:
+    """Those that Edgewise knows."""
+    return Topics(tomllib.loads(resources.files(__package__).joinpath("topics.toml").read_text(encoding="utf-8")))
+
+
+def folded(text: str) -> str:
+    """In small letters and without accents: "Ärztin" is "arztin"."""
+    if text.isascii():
+        return text.lower()
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))
