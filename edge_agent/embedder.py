@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,6 @@ _MOST_TOKENS: Final = 256
 """What MiniLM was trained for; what stands behind does not count."""
 _BATCH: Final = 16
 """Texts in a pass. They are sorted by length first, so that little of a pass is padding."""
-_DIMENSIONS: Final = 384
 
 
 class SentenceEmbedder:
@@ -31,11 +31,14 @@ class SentenceEmbedder:
     threads.
     """
 
-    def __init__(self, name: str, session: onnxruntime.InferenceSession, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, name: str, session: onnxruntime.InferenceSession, tokenizer: Tokenizer, *, threads: int = 1
+    ) -> None:
         """`open` loads one from a folder."""
         self._name = name
         self._session = session
         self._tokenizer = tokenizer
+        self._threads = threads
         self._inputs = {value.name for value in session.get_inputs()}
 
     @classmethod
@@ -44,7 +47,7 @@ class SentenceEmbedder:
 
         Args:
             folder: an installed model.
-            threads: to compute with. A question is short: more than one rarely helps.
+            threads: that share many texts between them; a single text, as a question is, has one in any case.
 
         Raises:
             ModelNotFound: a file is missing.
@@ -58,7 +61,7 @@ class SentenceEmbedder:
             if not file.is_file():
                 raise ModelNotFound(f"{file} is missing", remedy=f"edgewise models pull {folder.name}")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
@@ -68,7 +71,7 @@ class SentenceEmbedder:
             raise ModelCorrupt(f"{folder} cannot be loaded", remedy=f"edgewise models pull {folder.name}") from error
         tokenizer.no_padding()
         tokenizer.enable_truncation(_MOST_TOKENS)
-        return cls(folder.name, session, tokenizer)
+        return cls(folder.name, session, tokenizer, threads=threads)
 
     @property
     def name(self) -> str:
@@ -78,7 +81,7 @@ class SentenceEmbedder:
     @property
     def dimensions(self) -> int:
         """Length of a vector."""
-        return _DIMENSIONS
+        return int(self._session.get_outputs()[0].shape[-1])
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One vector of length 1 a text, float32 `[texts, dimensions]`; an empty text has one, too.
@@ -89,9 +92,15 @@ class SentenceEmbedder:
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         vectors = np.empty((len(encoded), self.dimensions), np.float32)
         by_length = sorted(range(len(encoded)), key=lambda index: len(encoded[index]))
-        for start in range(0, len(by_length), _BATCH):
-            batch = by_length[start : start + _BATCH]
-            vectors[batch] = self._pass([encoded[index] for index in batch])
+        batches = [by_length[start : start + _BATCH] for start in range(0, len(by_length), _BATCH)]
+        passes = ([encoded[index] for index in batch] for batch in batches)
+        if self._threads == 1 or len(batches) < 2:
+            made = [self._pass(texts) for texts in passes]
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                made = list(pool.map(self._pass, passes))
+        for batch, rows in zip(batches, made, strict=True):
+            vectors[batch] = rows
         return vectors
 
     def _pass(self, batch: Sequence[Sequence[int]]) -> Vectors:

@@ -54,10 +54,10 @@ def smollm2() -> Path:
 
 @pytest.fixture(scope="session")
 def minilm() -> Path:
-    """The folder of the real embedding model, pulled once into the model cache. Its tests are marked `model`."""
-    from edge_agent.slm.pull import ensure
+    """The folder of the real embedding model, pulled as `smollm2` is. Its tests are marked `model`."""
+    from edge_agent.slm.pull import pull
 
-    return ensure("all-minilm-l6-v2")
+    return pull("all-minilm-l6-v2").path
 
 
 @pytest.fixture

@@ -88,14 +88,21 @@ def install_onnx(folder: Path, files: Sequence[str], space: Workspace, manifest:
 def install_embedder(
     graph: Delivered, beside: Sequence[Delivered], space: Workspace, *, recipe: str, licence: str
 ) -> InstalledModel:
-    """Put an embedding model in its place: its graph, and the files that it needs beside it.
+    """Put an embedding model in its place: its graph, or one made of its weights, and the files that it needs beside.
 
     Raises:
         ModelCorrupt: a file is damaged, or is no such model.
+        ModelUnsupported: weights of an architecture that cannot be converted.
     """
     target = space.scratch / space.name
-    for delivered in (graph, *beside):
+    for delivered in beside:
         _take(delivered.path, target / delivered.path.name, space)
+    if graph.path.suffix == ".onnx":
+        _take(graph.path, target / graph.path.name, space)
+    else:
+        from edge_agent.slm.convert.encoder import convert_encoder
+
+        convert_encoder(graph.path.parent, target / "model.onnx")
     SentenceEmbedder.open(target).embed(["It loads."])
     return _install(target, _manifest(graph, space, recipe, licence), space)
 

@@ -28,14 +28,16 @@ class RoundedRows(NamedTuple):
     """Activations `[..., in]` as integers.
 
     Attributes:
-        integers: uint8 `[..., terms, in]`, 128 for 0.
+        integers: uint8 `[..., terms, in]`, 128 for 0; of a single term `[..., in]`.
         unit: what one level of `high` stands for, float32 scalar; a token's own scale not included.
-        weights: float32 `[..., 1, terms]` or `[1, terms]`: what each term counts in the sum.
+        weights: float32 `[..., 1, terms]` or `[1, terms]`: what each term counts in the sum; `[..., 1]` of only one.
+        terms: 1 or 2.
     """
 
     integers: str
     unit: str
     weights: str
+    terms: int
 
 
 def round_rows(nodes: Nodes, hidden: str, terms: int, limit: float | None) -> RoundedRows:
@@ -47,24 +49,30 @@ def round_rows(nodes: Nodes, hidden: str, terms: int, limit: float | None) -> Ro
         limit: the largest magnitude that it can have, or None. A single term is too coarse for a limit.
     """
     op, name = nodes.op, f"{hidden}.{terms}x8bit"
-    shares = nodes.number(f"integers.shares.{terms}", [[1.0, 1 / _FINE][:terms]])
+    if terms == 1:
+        scaled, peak = _scaled(nodes, hidden, name)
+        unit = nodes.number(f"{name}.unit", 1 / _LEVELS)
+        integers = op("QuantizeLinear", [scaled, unit, nodes.zero_point()], f"{name}.high")
+        return RoundedRows(integers, unit, peak, terms)
+    shares = nodes.number("integers.shares", [[1.0, 1 / _FINE]])
     rows = op("Unsqueeze", [hidden, nodes.constant("axis.terms", [-2])], f"{name}.rows")
-    if limit is not None and terms == 2:
-        step = limit / _LEVELS
-    else:
-        step = 1 / _LEVELS
-        peak = op("ReduceMax", [op("Abs", [rows], f"{name}.size"), nodes.constant("axis.last", [-1])], f"{name}.peak")
-        # A row of zeros stays one.
-        peak = op("Max", [peak, nodes.number("integers.least", 1e-30)], f"{name}.range")
-        rows = op("Div", [rows, peak], f"{name}.scaled")
+    step = (1.0 if limit is None else limit) / _LEVELS
+    if limit is None:
+        rows, peak = _scaled(nodes, rows, name)
         shares = op("Mul", [peak, shares], f"{name}.shares")
     unit, zero = nodes.number(f"{name}.unit", step), nodes.zero_point()
     integers = op("QuantizeLinear", [rows, unit, zero], f"{name}.high")
-    if terms == 2:
-        rest = op("Sub", [rows, op("DequantizeLinear", [integers, unit, zero], f"{name}.near")], f"{name}.rest")
-        low = op("QuantizeLinear", [rest, nodes.number(f"{name}.fine", step / _FINE), zero], f"{name}.low")
-        integers = op("Concat", [integers, low], f"{name}.terms", axis=-2)
-    return RoundedRows(integers, unit, shares)
+    rest = op("Sub", [rows, op("DequantizeLinear", [integers, unit, zero], f"{name}.near")], f"{name}.rest")
+    low = op("QuantizeLinear", [rest, nodes.number(f"{name}.fine", step / _FINE), zero], f"{name}.low")
+    return RoundedRows(op("Concat", [integers, low], f"{name}.terms", axis=-2), unit, shares, terms)
+
+
+def _scaled(nodes: Nodes, rows: str, name: str) -> tuple[str, str]:
+    """Each row divided by its largest magnitude, and that; a row of zeros stays one."""
+    op = nodes.op
+    peak = op("ReduceMax", [op("Abs", [rows], f"{name}.size"), nodes.constant("axis.last", [-1])], f"{name}.peak")
+    peak = op("Max", [peak, nodes.number("integers.least", 1e-30)], f"{name}.range")
+    return op("Div", [rows, peak], f"{name}.scaled"), peak
 
 
 def multiply_rounded(nodes: Nodes, name: str, rounded: RoundedRows, integers: str, scales: str) -> str:
@@ -72,6 +80,8 @@ def multiply_rounded(nodes: Nodes, name: str, rounded: RoundedRows, integers: st
     op, zero = nodes.op, nodes.zero_point()
     inputs = [rounded.integers, integers, rounded.unit, scales, zero]
     terms = op("MatMulIntegerToFloat", inputs, f"{name}.terms", domain=MICROSOFT)
+    if rounded.terms == 1:
+        return op("Mul", [terms, rounded.weights], name)
     total = op("MatMul", [rounded.weights, terms], f"{name}.sum")
     return op("Squeeze", [total, nodes.constant("axis.terms", [-2])], name)
 

