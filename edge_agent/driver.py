@@ -91,12 +91,21 @@ class Opener:
         return connection
 
     def _first(self) -> sqlite3.Connection:
-        announced = self._encryption is not None and self._encryption.required
-        if not announced and not _held_encrypted(self._path) and (plain := self._plain()) is not None:
-            return plain
+        if not _held_encrypted(self._path):
+            if self._encryption is not None and self._encryption.required:
+                self._refuse_plain()
+            elif (connection := self._plain()) is not None:
+                return connection
         if self._encryption is None:
             raise StoreLocked(f"{self._path} is encrypted", remedy="open it with its key")
         return self._unlock(self._encryption.keys)
+
+    def _refuse_plain(self) -> None:
+        if is_plain(self._path):
+            raise StoreLocked(
+                f"{self._path} is not encrypted, and the configuration requires it",
+                remedy="`edgewise context encrypt` converts it",
+            )
 
     def _plain(self) -> sqlite3.Connection | None:
         """A connection, unless the file is encrypted."""
@@ -124,7 +133,10 @@ class Opener:
                     raise
             tried, salt = salt, _salt(self._path)
             if salt == tried:
-                raise self._why_not(keys)
+                raise StoreLocked(
+                    f"{keys} does not open {self._path}: its key is another one, or its first page is damaged",
+                    remedy="try again with the key that it was encrypted with, or bring a copy of the file",
+                )
             # Another process was quicker to make the file.
 
     def _salt_and_secret(self, keys: KeySource) -> tuple[bytes, str]:
@@ -137,17 +149,6 @@ class Opener:
                 f"{self._path} is encrypted, and {error.message}",
                 remedy=f"{error.remedy}; or name another place of its key: `context.encryption.key_from`",
             ) from None
-
-    def _why_not(self, keys: KeySource) -> StoreLocked:
-        if not _held_encrypted(self._path) and _first_pages(self._path).startswith(_PLAIN_HEADER):
-            return StoreLocked(
-                f"{self._path} is not encrypted, and the configuration requires it",
-                remedy="`edgewise context encrypt` converts it",
-            )
-        return StoreLocked(
-            f"{keys} does not open {self._path}: it was encrypted with another key, or its first page is damaged",
-            remedy="bring the key that it was encrypted with, or a copy of the file",
-        )
 
     def _connect(self, key: Key | None) -> sqlite3.Connection:
         connection = dial(self._path, key, busy_timeout_s=self._busy_timeout_s)
@@ -193,6 +194,11 @@ def dial(path: Path, key: Key | None, *, busy_timeout_s: float, sqlcipher: bool 
     except ImportError:
         raise not_installed() from None
     return connect(path, key=None if key is None else key.literal, busy_timeout_s=busy_timeout_s)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a file is a SQLite database without encryption. Only of one that this process has not open."""
+    return _first_pages(path).startswith(_PLAIN_HEADER)
 
 
 def primary_code(error: Exception) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 import edge_agent
 from edge_agent import Agent, AsyncAgent, Budget, Config, Format, Message, Sampling
-from edge_agent.config import ModelSection
+from edge_agent.config import EncryptionSection, ModelSection
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.journal import Journal
@@ -20,7 +20,7 @@ from edge_agent.slm.convert.synthetic import write_synthetic_model
 from edge_agent.slm.model import OnnxModel
 from orchestrator.errors import InvalidRequest, ModelNotFound, RecordNotFound
 from orchestrator.types import FinishReason, Route, Sensitivity
-from tests.edge_agent.context.test_forgetting import traces
+from tests.edge_agent.context.test_forgetting import CANARY, traces
 
 SHORT = Sampling(max_tokens=8)
 
@@ -167,6 +167,19 @@ def test_an_answer_has_the_form_that_was_asked_for(config: Config) -> None:
         assert len("".join(piece.text for piece in pieces)) == 3
         with pytest.raises(InvalidRequest, match="contains"):
             agent.ask("What do bees make?", format=Format.json_schema({"type": "array", "contains": {}}))
+
+
+def test_of_an_encrypted_store_no_word_reaches_the_disk(config: Config, tmp_path: Path) -> None:
+    encryption = EncryptionSection(required=True, key_from=f"file:{tmp_path / 'key'}")
+    config = config.model_copy(update={"context": config.context.model_copy(update={"encryption": encryption})})
+    with Agent.open(config) as agent, Agent.open(config) as twin:
+        record = agent.remember(f"Dentist {CANARY} on Tuesday at 9:30", sensitivity="private")
+        assert twin.ask(f"When do I see the dentist {CANARY}?", sampling=SHORT).record_ids == (record,)
+        assert traces(tmp_path) == []
+        agent.forget(record)
+        assert twin.ask(f"When do I see the dentist {CANARY}?", sampling=SHORT).record_ids == ()
+    assert traces(tmp_path) == []
+    assert not (tmp_path / "context.db").read_bytes().startswith(b"SQLite format")
 
 
 def test_closing_twice_is_once(config: Config) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_agent.cli.terminal import ConfigOption, console
 
+if TYPE_CHECKING:
+    from edge_agent.config import Config
+
 _FOREVER = "Without it nobody reads the store again, you neither: keep a copy of it in a safe place."
 _OLD_BYTES = (
-    "The unencrypted file was overwritten and removed. Flash disks, snapshots and backups may still hold copies of it."
+    "The file that was there was overwritten and removed. Flash disks, snapshots and backups may hold copies of it."
 )
 
 
@@ -33,15 +37,18 @@ def encrypt(
 
     chosen = Config.load(config)
     configured = chosen.context.encryption
-    source = key_source(key_from or configured.key_from)
-    now = key_source(configured.key_from)
+    words = key_from or configured.key_from
+    source = key_source(words)
     out = console()
-    if not convert(chosen.context_path, SCHEMA, opened_by=now, to=source):
+    if not convert(chosen.context_path, SCHEMA, opened_by=key_source(configured.key_from), to=source):
         out.print(f"{chosen.context_path} is encrypted already, with this key.", markup=False)
         return
     out.print(f"Encrypted {chosen.context_path}. Its key: {source}. {_FOREVER}", markup=False)
     out.print(_OLD_BYTES)
-    words = f"file:{source.path.resolve()}" if isinstance(source, KeyFile) else key_from or configured.key_from
+    for copy in _plain_copies(chosen.context_path):
+        out.print(f"Not encrypted, and left as it is: {copy}", style="yellow", markup=False)
+    if isinstance(source, KeyFile):
+        words = f"file:{source.path.resolve()}"
     if words != configured.key_from or not configured.required:
         out.print(f"\nFor the configuration file:\n\n{_section(words)}", markup=False)
 
@@ -53,14 +60,29 @@ def decrypt(config: ConfigOption = None) -> None:
     from edge_agent.conversion import convert
 
     chosen = Config.load(config)
-    configured = chosen.context.encryption
     out = console()
     if not convert(chosen.context_path, SCHEMA, opened_by=chosen.context_encryption.keys, to=None):
         out.print(f"{chosen.context_path} is not encrypted.", markup=False)
         return
-    out.print(f"Decrypted {chosen.context_path}. Its key was left where it is: backups may need it.", markup=False)
-    if configured.required:
-        out.print("The configuration requires encryption: set `context.encryption.required` to false.", markup=False)
+    out.print(f"Decrypted {chosen.context_path}. Its key is kept: encrypted backups need it.", markup=False)
+    _warn_of_requirement(chosen)
+
+
+def _warn_of_requirement(config: Config) -> None:
+    if config.context.encryption.required:
+        words = "The configuration still requires encryption: set `context.encryption.required` to false."
+        console().print(words, style="yellow")
+
+
+def _plain_copies(path: Path) -> list[Path]:
+    """What `backup`, `restore` and `repair` left of the store in their usual places, if it is not encrypted."""
+    from edge_agent.driver import is_plain
+
+    usual = [
+        *path.parent.glob(f"{path.stem}.former-*{path.suffix}"),
+        *(path.parent / "backups").glob(f"*{path.suffix}"),
+    ]
+    return [copy for copy in sorted(usual) if is_plain(copy)]
 
 
 def _section(words: str) -> str:
