@@ -64,6 +64,7 @@ BELONGINGS: Final = (
     Belonging("codes", "id NOT IN (SELECT id FROM vectors)", "codes belong to no vector"),
     Belonging("codes", "id NOT IN (SELECT id FROM vectors)", "forms of vectors belong to no vector"),
     Belonging("unembedded", "record_id NOT IN (SELECT id FROM records)", "records that await vectors are none"),
+    Belonging("conversations", "thread NOT IN (SELECT thread FROM records)", "names of conversations belong to none"),
     Belonging("source_items", "key NOT IN (SELECT key FROM records)", "entries of sources belong to no record"),
     Belonging("source_items", "source_id NOT IN (SELECT id FROM sources)", "entries of sources belong to no source"),
 )

@@ -53,8 +53,10 @@ def rows(database: Database, table: str) -> Iterator[tuple[int, Row | None]]:
             yield row_id, dict(zip(names, values, strict=True)) if values else None
 
 
-def rows_without_ids(database: Database, table: str) -> Iterator[Row]:
+def rows_without_ids(database: Database, table: str) -> Iterator[Row | None]:
     """Rows of a table that has no ids: from its beginning to where it breaks, and then back from its end.
+
+    None stands where it breaks, for what cannot be read there. Behind it, rows may come a second time.
 
     Raises:
         StoreError: the list of tables is damaged.
@@ -69,6 +71,7 @@ def rows_without_ids(database: Database, table: str) -> Iterator[Row]:
                 for values in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):
                     yield dict(zip(names, values, strict=True))
         except StoreError:
+            yield None
             continue
         return
 

@@ -134,8 +134,11 @@ def _print_losses(done: Repair) -> None:
         out.print("No record was lost.")
     if not done.all_known:
         out.print("The list of records is damaged, too: more may be lost than is known.", style="red")
-    if done.lost or not done.all_known:
+    if done.dropped.get("forgotten"):
+        out.print(
+            "What you forgot is no more known: an import of a file that has changed may bring it back.", style="red"
+        )
+    elif done.lost or not done.all_known:
         out.print("What came from files comes back when you import them again.")
-    for table, count in done.dropped.items():
-        if count:
-            out.print(f"Left out of {table}: {count:,}.")
+    if done.dropped.get("vectors"):
+        out.print(f"Vectors to be made again: {done.dropped['vectors']:,}. That happens by itself.")

@@ -123,6 +123,15 @@ def test_a_spoiled_table_beside_the_records_costs_no_record(lived_in: Path, name
     assert texts(lived_in) == before
 
 
+def test_where_it_is_no_more_known_what_was_forgotten_files_are_not_read_again(lived_in: Path) -> None:
+    with SqliteContextStore(lived_in) as store:
+        store.forget(7)
+    spoil(lived_in, pages_of(lived_in, "forgotten")[0])
+    assert repair(lived_in).dropped["forgotten"]
+    with SqliteContextStore(lived_in) as store:
+        assert store.known_items(lived_in.parent / "notes-0", "as read") == 99
+
+
 def test_no_id_is_given_again(lived_in: Path) -> None:
     with SqliteContextStore(lived_in) as store:
         store.forget(store.add(Record(kind="note", body="the 301st")))
