@@ -60,13 +60,17 @@ class Belonging:
 
 
 BELONGINGS: Final = (
-    Belonging("vectors", "record_id NOT IN (SELECT id FROM records)", "vectors belong to no record"),
+    Belonging("vectors", "record_id NOT IN (SELECT id FROM records)", "Vectors that belong to no record"),
     Belonging("codes", "id NOT IN (SELECT id FROM vectors)", "codes belong to no vector"),
-    Belonging("codes", "id NOT IN (SELECT id FROM vectors)", "forms of vectors belong to no vector"),
-    Belonging("unembedded", "record_id NOT IN (SELECT id FROM records)", "records that await vectors are none"),
-    Belonging("conversations", "thread NOT IN (SELECT thread FROM records)", "names of conversations belong to none"),
-    Belonging("source_items", "key NOT IN (SELECT key FROM records)", "entries of sources belong to no record"),
-    Belonging("source_items", "source_id NOT IN (SELECT id FROM sources)", "entries of sources belong to no source"),
+    Belonging("codes", "id NOT IN (SELECT id FROM vectors)", "Forms of vectors that belong to none"),
+    Belonging("unembedded", "record_id NOT IN (SELECT id FROM records)", "Waiting for vectors, and no records"),
+    Belonging(
+        "conversations", "thread NOT IN (SELECT thread FROM records)", "Names of conversations that are not there"
+    ),
+    Belonging("source_items", "key NOT IN (SELECT key FROM records)", "Entries of sources that belong to no record"),
+    Belonging(
+        "source_items", "source_id NOT IN (SELECT id FROM sources)", "Entries of sources that belong to no source"
+    ),
 )
 """What goes with something else."""
 
@@ -139,11 +143,11 @@ def _belongings(connection: sqlite3.Connection) -> Iterator[Fault]:
     for rule in (rule for rule in BELONGINGS if rule.table in present):
         (count,) = connection.execute(f"SELECT count(*) FROM {rule.table} WHERE {rule.orphaned}").fetchone()
         if count:
-            yield Fault(rule.table, f"{count:,} {rule.what}.")
+            yield Fault(rule.table, f"{rule.what}: {count:,}.")
     ruled = {rule.table for rule in BELONGINGS}
     strays = Counter(row[0] for row in connection.execute("PRAGMA foreign_key_check") if row[0] not in ruled)
     for table, count in strays.items():
-        yield Fault(table, f"{count:,} rows of {table} belong to nothing.")
+        yield Fault(table, f"Rows of {table} that belong to nothing: {count:,}.")
 
 
 def _vectors(connection: sqlite3.Connection) -> Iterator[Fault]:
@@ -152,7 +156,7 @@ def _vectors(connection: sqlite3.Connection) -> Iterator[Fault]:
     from edge_agent.context import vectors  # numpy
 
     if torn := vectors.torn(connection):
-        yield Fault("vectors", f"{len(torn):,} vectors are damaged: their bits are not the signs of their bytes.")
+        yield Fault("vectors", f"Vectors of which the two forms do not agree: {len(torn):,}.")
 
 
 def _waiting(connection: sqlite3.Connection) -> Iterator[Fault]:
@@ -162,7 +166,9 @@ def _waiting(connection: sqlite3.Connection) -> Iterator[Fault]:
     from edge_agent.context import reembedding
 
     if count := reembedding.count_forgotten(connection):
-        yield Fault("unembedded", f"{count:,} records have no vectors and await none: they are not found by meaning.")
+        yield Fault(
+            "unembedded", f"Records that have no vectors and await none: {count:,}. They are not found by meaning."
+        )
 
 
 def _records(database: Database) -> tuple[int, list[Fault]]:
@@ -176,7 +182,7 @@ def _records(database: Database) -> tuple[int, list[Fault]]:
     if not broken:
         return sound, []
     shown = ", ".join(map(str, broken[:_SHOWN_IDS])) + (", …" if len(broken) > _SHOWN_IDS else "")
-    return sound, [Fault("records", f"{len(broken):,} records cannot be read; their ids: {shown}.")]
+    return sound, [Fault("records", f"Records that cannot be read: {len(broken):,}, with the ids {shown}.")]
 
 
 def _places(count: int) -> str:

@@ -60,19 +60,23 @@ def test_a_store_of_an_earlier_version_is_sound_and_stays_so(tmp_path: Path) -> 
     [
         ("words", "index of words", "INSERT INTO records_fts (records_fts) VALUES ('delete-all')"),
         ("words", "index of words", "DELETE FROM records_fts_data WHERE id > 10"),
-        ("source_items", "belong to no record", "UPDATE source_items SET key = 'note:gone' WHERE key = 'note:7'"),
-        ("source_items", "belong to no source", "UPDATE source_items SET source_id = 9 WHERE key = 'note:7'"),
-        ("vectors", "belong to no record", "UPDATE vectors SET record_id = 999 WHERE record_id = 7"),
+        (
+            "source_items",
+            "that belong to no record: 1",
+            "UPDATE source_items SET key = 'note:gone' WHERE key = 'note:7'",
+        ),
+        ("source_items", "that belong to no source: 1", "UPDATE source_items SET source_id = 9 WHERE key = 'note:7'"),
+        ("vectors", "that belong to no record: 1", "UPDATE vectors SET record_id = 999 WHERE record_id = 7"),
         (
             "vectors",
-            "1 vectors are damaged",
+            "two forms do not agree: 1",
             "UPDATE codes SET bits = zeroblob(8) WHERE id IN (SELECT id FROM vectors WHERE record_id = 7)",
         ),
-        ("vectors", "1 vectors are damaged", "UPDATE vectors SET bytes = 'some text' WHERE record_id = 7"),
-        ("records", "their ids: 7", "UPDATE records SET time = 'next Tuesday' WHERE id = 7"),
-        ("records", "their ids: 7", "UPDATE records SET starts_at = 12 WHERE id = 7"),
-        ("records", "their ids: 7", "UPDATE records SET source = CAST(x'ff' AS TEXT) WHERE id = 7"),
-        ("records", "their ids: 7", "UPDATE records SET people = 'nobody' WHERE id = 7"),
+        ("vectors", "two forms do not agree: 1", "UPDATE vectors SET bytes = 'some text' WHERE record_id = 7"),
+        ("records", "be read: 1, with the ids 7", "UPDATE records SET time = 'next Tuesday' WHERE id = 7"),
+        ("records", "be read: 1, with the ids 7", "UPDATE records SET starts_at = 12 WHERE id = 7"),
+        ("records", "be read: 1, with the ids 7", "UPDATE records SET source = CAST(x'ff' AS TEXT) WHERE id = 7"),
+        ("records", "be read: 1, with the ids 7", "UPDATE records SET people = 'nobody' WHERE id = 7"),
     ],
 )
 def test_each_fault_is_found_and_named(lived_in: Path, part: str, said: str, statement: str) -> None:
