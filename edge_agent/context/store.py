@@ -207,7 +207,8 @@ class SqliteContextStore:
 
         Args:
             batch: the items.
-            reading: of the file that they come from; the file is remembered to hold them.
+            reading: of the file that they come from; the file is remembered to hold them. They are safe from a power
+                cut with its end: before, the file is read again anyway.
             again: bring back what was forgotten, too.
 
         Raises:
@@ -215,7 +216,7 @@ class SqliteContextStore:
             StoreError: the store cannot be written; none of the batch is kept.
         """
         rows = [(item, items.to_row(item)) for item in batch]
-        with self._database.write() as db:
+        with self._database.write(durable=reading is None) as db:
             if again:
                 marks.lift(db.conn, (item.key for item, _ in rows if item.key is not None))
             judge = judge_of(db.conn, self.labels.rules)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import email
 import mailbox
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from email.errors import MessageError
 from email.message import Message
 from pathlib import Path
 
-from edge_agent.context.importers import headers
+from edge_agent.context.importers.headers import Headers, decoded_words
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.text import decoded, fingerprint, html_to_text, tidied
 from edge_agent.context.items import Item
@@ -18,6 +19,10 @@ from orchestrator.types import Record, Sensitivity
 
 _MARKS = {"private": Sensitivity.PRIVATE, "company-confidential": Sensitivity.PRIVATE}
 """The Sensitivity header of RFC 4021; its "Personal" is the default anyway."""
+_BLANK = re.compile(rb"\r?\n\r?\n")
+_BOUNDARY = re.compile(rb"""boundary="?([^";\s]{12,70})(?=["\s]|\Z)""", re.IGNORECASE)
+"""Long enough that no text has it by chance."""
+DIVIDER = b"divider-between-the-parts"
 _UNWANTED = frozenset({"spam", "trash"})
 """Google's labels of what its owner has thrown away; Takeout exports it all the same."""
 _FAULTS = (MessageError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
@@ -70,28 +75,38 @@ def read_mbox(path: Path) -> Iterator[Entry]:
 def _entry(data: bytes, where: str, path: Path, threads: Threads) -> Entry | None:
     """One message; None for one that was thrown away."""
     try:
-        message = email.message_from_bytes(data)
-        thrown_away = {name.strip().lower() for name in headers.text(message, "X-Gmail-Labels").split(",")} & _UNWANTED
-        return None if thrown_away else _item(message, data, path, threads)
+        message = parsed(data)
+        headers = Headers(message)
+        thrown_away = {name.strip().lower() for name in headers.text("X-Gmail-Labels").split(",")} & _UNWANTED
+        return None if thrown_away else _item(message, headers, data, path, threads)
     except _FAULTS:
         return Skipped(where, "the message cannot be read")
 
 
-def _item(message: Message, data: bytes, path: Path, threads: Threads) -> Entry:
-    title = headers.text(message, "Subject")
-    people = [name for field in ("From", "To", "Cc") for name in headers.names(message, field)]
+def parsed(data: bytes) -> Message:
+    """What `email.message_from_bytes` makes of a message, but its parts are divided by a name that all messages have.
+
+    The parser compiles a pattern for each name that it meets, which takes as long as the parsing.
+    """
+    head = data[: found.start()] if (found := _BLANK.search(data)) else data
+    boundary = _BOUNDARY.search(head)
+    return email.message_from_bytes(data.replace(boundary[1], DIVIDER) if boundary else data)
+
+
+def _item(message: Message, headers: Headers, data: bytes, path: Path, threads: Threads) -> Entry:
+    title = headers.text("Subject")
+    people = [name for field in ("From", "To", "Cc") for name in headers.names(field)]
     if not people and not title:
         raise ValueError("no header says that this is a message")
-    known_as = headers.text(message, "Message-ID").strip("<>") or fingerprint(decoded(data))
-    answered = headers.ids(message, "In-Reply-To")
-    thread, depth = threads.place(known_as, headers.ids(message, "References"), answered)
-    mark = _MARKS.get(headers.text(message, "Sensitivity").lower())
+    known_as = headers.text("Message-ID").strip("<>") or fingerprint(decoded(data))
+    thread, depth = threads.place(known_as, headers.ids("References"), headers.ids("In-Reply-To"))
+    mark = _MARKS.get(headers.text("Sensitivity").lower())
     record = Record(
         kind="mail",
         title=title or "(no subject)",
         body=_body(message),
         people=tuple(dict.fromkeys(people)),
-        time=headers.sent(message),
+        time=headers.sent(),
         source=str(path),
         thread=f"mail:{thread}",
         position=depth,
@@ -106,7 +121,7 @@ def _body(message: Message) -> str:
     for part in _parts(message):
         name = part.get_filename()
         if name or part.get_content_disposition() == "attachment":
-            files += [headers.decoded_words(name)] if name else []
+            files += [decoded_words(name)] if name else []
         elif part.get_content_maintype() == "text":
             texts.setdefault(part.get_content_subtype(), _content(part))
     text = tidied(texts["plain"]) if "plain" in texts else html_to_text(texts.get("html", ""))

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from edge_agent.context.importers import headers
+from edge_agent.context.importers.headers import Headers
 
 
 def names(value: bytes) -> list[str]:
-    return list(headers.names(email.message_from_bytes(b"To: " + value + b"\r\n\r\n"), "to"))
+    return list(Headers(email.message_from_bytes(b"To: " + value + b"\r\n\r\n")).names("to"))
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_names(value: bytes, expected: list[str]) -> None:
     ],
 )
 def test_dates(value: str, expected: datetime | None) -> None:
-    assert headers.sent(email.message_from_string(f"Date: {value}\n\n")) == expected
+    assert Headers(email.message_from_string(f"Date: {value}\n\n")).sent() == expected

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import email
 import mailbox
 from datetime import datetime, timedelta, timezone
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edge_agent.context.importers.mail import read_eml, read_mbox
+from edge_agent.context.importers.mail import DIVIDER, parsed, read_eml, read_mbox
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.items import Item
 from orchestrator.types import Record, Sensitivity
@@ -166,3 +169,27 @@ def test_a_forwarded_message_is_not_the_text_of_the_one_that_carries_it(tmp_path
     made.add_attachment(inner)
     made.add_attachment(b"x", maintype="image", subtype="png", filename="Grüße.png")
     assert record(tmp_path, made).body == "outer words\nAttached: Grüße.png."
+
+
+LONG = b"=_0123456789abcdef"
+LINES = st.sampled_from(
+    [
+        *(b"Subject: x", b"Content-Type: text/plain; charset=latin-1", b"Content-Type: message/rfc822", b"text", b""),
+        *(b"Content-Type: multipart/mixed; boundary=" + LONG, b' boundary="' + LONG + b'"', b"--" + LONG),
+        *(b"--" + LONG + b"--", b"--" + LONG + b"-more", b"Content-Type: multipart/mixed; boundary=" + LONG + b"-more"),
+        *(b"From x", b" folded", b"\xe9\x00", b": :", b"Content-Transfer-Encoding: base64"),
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=12), st.sampled_from([b"\n", b"\r\n", b"\r"]))
+def test_the_quick_way_reads_what_the_librarys_own_reads(lines: list[bytes], end: bytes) -> None:
+    data = end.join(lines)
+    quick, whole = list(parsed(data).walk()), list(email.message_from_bytes(data).walk())
+    assert [part.get_content_type() for part in quick] == [part.get_content_type() for part in whole]
+    for one, other in zip(quick, whole, strict=True):
+        if not one.is_multipart():
+            read = other.get_payload()
+            assert isinstance(read, str)
+            dividers = (LONG.decode() + "-more", LONG.decode())
+            assert one.get_payload() in (read, *(read.replace(name, DIVIDER.decode()) for name in dividers))
