@@ -93,7 +93,7 @@ def _front_matter(text: str) -> dict[str, Any]:
     """The fields of a note's YAML head, dates as ISO texts; what is unknown is left out."""
     try:
         loaded = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         loaded = text
     if loaded is None:
         return {}
@@ -121,7 +121,7 @@ def _told(text: str, fields: Mapping[str, Any]) -> str:
     parts = [_plain_links(_EMBEDDED.sub("", text)), f"Attached: {', '.join(files)}." if files else ""]
     for field, words in _IN_WORDS.items():
         if names := _names(fields.get(field)):
-            parts.append(f"{words} {', '.join(str(name).lstrip('#') for name in names)}.")
+            parts.append(f"{words} {', '.join(name.lstrip('#') for name in names)}.")
     return tidied("\n".join(part for part in parts if part))
 
 
@@ -142,16 +142,17 @@ def _unlinked(people: Any) -> Any:
         return _plain_links(people)
     if not isinstance(people, list):
         return people
-    flat = [person[0][0] if _is_link(person) else person for person in people]
+    flat = _flat(_flat(people))
     return [_plain_links(person) if isinstance(person, str) else person for person in flat]
 
 
-def _is_link(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 1 and isinstance(value[0], list) and len(value[0]) == 1
+def _flat(values: list[Any]) -> list[Any]:
+    """One level less deep: as deep as they are, lists of YAML may hold themselves."""
+    return [inner for value in values for inner in (value if isinstance(value, list) else [value])]
 
 
-def _names(value: Any) -> list[Any]:
+def _names(value: Any) -> list[str]:
     """A list of YAML, or a text with commas."""
     if isinstance(value, str):
         return [name.strip() for name in value.split(",") if name.strip()]
-    return [name for name in value if name is not None] if isinstance(value, list) else []
+    return [str(name) for name in value if isinstance(name, str | int | date)] if isinstance(value, list) else []
