@@ -182,14 +182,17 @@ LINES = st.sampled_from(
 )
 
 
+def plain(text: object) -> str:
+    """Without what is different between dividers."""
+    assert isinstance(text, str)
+    return text.replace(DIVIDER.decode(), LONG.decode()).replace("-more", "")
+
+
 @given(st.lists(LINES, max_size=12), st.sampled_from([b"\n", b"\r\n", b"\r"]))
 def test_the_quick_way_reads_what_the_librarys_own_reads(lines: list[bytes], end: bytes) -> None:
     data = end.join(lines)
     quick, whole = list(parsed(data).walk()), list(email.message_from_bytes(data).walk())
-    assert [part.get_content_type() for part in quick] == [part.get_content_type() for part in whole]
+    assert [plain(part.get_content_type()) for part in quick] == [plain(part.get_content_type()) for part in whole]
     for one, other in zip(quick, whole, strict=True):
         if not one.is_multipart():
-            read = other.get_payload()
-            assert isinstance(read, str)
-            dividers = (LONG.decode() + "-more", LONG.decode())
-            assert one.get_payload() in (read, *(read.replace(name, DIVIDER.decode()) for name in dividers))
+            assert plain(one.get_payload()) == plain(other.get_payload())

@@ -112,10 +112,7 @@ def test_a_text_that_begins_with_its_name_says_it_once(tmp_path: Path) -> None:
     assert (entry.record.title, entry.record.body) == ("Keys, spare", "with Hilde")
 
 
-BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\npeople: *c\ntags: *c"
-
-
-@pytest.mark.parametrize("front", ["people: &a [*a]\ntags: *a", f"people: {'[' * 3000}", BOMB])
+@pytest.mark.parametrize("front", ["people: &a [*a]\ntags: *a", f"people: {'[' * 3000}"])
 def test_front_matter_that_turns_in_circles_is_reported(tmp_path: Path, front: str) -> None:
     entry = entry_of(tmp_path, f"---\n{front}\n---\ntext")
     assert isinstance(entry, Skipped)
