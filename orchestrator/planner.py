@@ -11,6 +11,7 @@ from datetime import datetime
 from orchestrator.budget import Deadline, Ledger, Reservation, Resource, WindowState
 from orchestrator.candour import Candour
 from orchestrator.errors import BudgetExhausted
+from orchestrator.focus import in_focus
 from orchestrator.link import Link
 from orchestrator.ports import Clock, ContextStore, LocalModel
 from orchestrator.privacy.egress import may_leave, sendable
@@ -95,7 +96,11 @@ class Planner:
         window = _prompt_window(self._local.context_tokens - behind, request)
         local = self._candour.admission(request, recalled, now=now) if self._candour else None
         local = local or self._local_prompts.compose(
-            request.messages, recalled, now=now, window_tokens=window, history_tokens=request.history_tokens
+            in_focus(request, recalled),
+            recalled,
+            now=now,
+            window_tokens=window,
+            history_tokens=request.history_tokens,
         )
         terms = None if local.answer or _stays(request, recalled) else await self._link.contact()
         cloud = self._cloud_prompt(request, recalled, terms, behind, now)

@@ -196,7 +196,8 @@ class Request:
     conversation: str = ""
     """The thread of the context store in which this conversation is kept."""
     history_tokens: int | None = None
-    """At most this much of the device's prompt is earlier turns; None: as much as the window has room for."""
+    """Of one of the agent's own conversations: at most this much of the device's prompt is earlier turns, and nothing
+    where the records alone answer the question. None: as much as the window has room for."""
 
     @property
     def question(self) -> str:

@@ -12,7 +12,7 @@ _LONGEST = 480
 """Characters of a sentence: about 120 tokens, so that a few records fit a small prompt."""
 
 
-_TURNS = {ASKED: "I asked", SAID: "I said", ANSWERED: "you answered"}
+_TURNS = {ASKED: "I asked you", SAID: "I told you", ANSWERED: "You told me"}
 """Turns of conversations, as the user tells of them: records stand in the user's own message."""
 
 
@@ -37,11 +37,17 @@ def sentence(record: Record, now: datetime) -> str:
     elif record.kind == "chat":
         text = _joined(f"{_spoken(record)}{_when(record, now)}", record.body)
     elif record.kind in _TURNS:
-        text = _joined(f"Earlier{_when(record, now)}, {_TURNS[record.kind]}", record.body)
+        text = _turn(record, now)
     else:
         heading = f"{record.kind.capitalize()} {record.title}".strip()
         text = _joined(f"{heading}{_when(record, now)}", record.body)
     return _shortened(" ".join(text.split()))
+
+
+def _turn(record: Record, now: datetime) -> str:
+    """Without its day where that is today: a small model then quotes the date instead of what was said."""
+    today = record.time is not None and record.time.date() == now.astimezone(record.time.tzinfo).date()
+    return f'{_TURNS[record.kind]}{"" if today else _when(record, now)}: "{record.body}"'
 
 
 def _event(record: Record, now: datetime) -> str:

@@ -67,3 +67,11 @@ def test_a_cancelled_event_is_never_told_as_one_that_will_be() -> None:
     cancelled = replace(DENTIST, body="Cancelled.\nCall for another day.")
     told = "Dentist with Dr. Weber on Tuesday 24 November 2026 at 09:30, at Lindenstraße 4 is cancelled."
     assert sentence(cancelled, NOW) == f"{told} Call for another day."
+
+
+def test_a_turn_of_a_conversation_is_told_by_the_user_and_names_its_day_if_that_is_over() -> None:
+    said = Record(kind="said", body="My sister moved.", time=NOW)
+    assert sentence(said, NOW) == 'I told you: "My sister moved."'
+    assert sentence(replace(said, kind="asked"), NOW) == 'I asked you: "My sister moved."'
+    later = sentence(replace(said, kind="answered"), NOW + timedelta(days=3))
+    assert later == 'You told me on Friday 20 November 2026 at 12:00: "My sister moved."'
