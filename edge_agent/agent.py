@@ -15,8 +15,8 @@ from edge_agent.answers import AnswerStream, BlockingAnswer, Question, Wishes
 from edge_agent.assembly import Parts, assemble
 from edge_agent.config import Config
 from edge_agent.context.forgetting import Forgotten
+from edge_agent.context.inheriting import Relabelled
 from edge_agent.context.items import Item
-from edge_agent.context.labelling import Relabelled
 from edge_agent.context.selection import Which
 from edge_agent.conversation import AsyncConversation, AsyncConversations, Conversation, Conversations
 from edge_agent.slm.progress import Progress, Quiet

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from edge_agent.context import items
+from edge_agent.context import inheriting, items
+from edge_agent.context.inheriting import Relabelled, relabel
 from edge_agent.context.items import Item
 from edge_agent.context.labels import About, Choice, Given, Judge, Labels, Reason
 from edge_agent.context.selection import Selection, selected
 from edge_agent.database import Database
 from orchestrator.errors import InvalidRequest, RecordNotFound
 from orchestrator.types import Record, Sensitivity
-
-if TYPE_CHECKING:
-    import sqlite_utils
 
 COLUMNS: Final = ("sensitivity", "mark", "chosen", "label_reason")
 """The columns of `records` that hold its label, in the order of `label_row`."""
@@ -30,26 +28,6 @@ _KEEP_CHOICE: Final = """
 INSERT INTO label_choices (about, name, sensitivity) VALUES (?, ?, ?)
 ON CONFLICT (about, name) DO UPDATE SET sensitivity = excluded.sensitivity
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Relabelled:
-    """What became of a number of records when their labels were decided anew."""
-
-    records: int = 0
-    """How many were looked at."""
-    raised: int = 0
-    lowered: int = 0
-    against_rules: int = 0
-    """How many have a lower label than a rule gives, since the user chose it."""
-
-    def __add__(self, other: Relabelled) -> Relabelled:
-        return Relabelled(
-            self.records + other.records,
-            self.raised + other.raised,
-            self.lowered + other.lowered,
-            self.against_rules + other.against_rules,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +118,7 @@ class Labelling:
             with self._database.write() as db:
                 page = db.execute("SELECT id FROM records WHERE id > ? ORDER BY id LIMIT ?", [last, _PAGE])
                 ids = [record_id for (record_id,) in page]
-                total += _relabel(db, ids, judge_of(db.conn, self.rules))
+                total += relabel(db, ids, judge_of(db.conn, self.rules))
             if not ids:
                 return total
             last = ids[-1]
@@ -154,12 +132,12 @@ class Labelling:
             StoreError: the store cannot be read.
         """
         with self._database.lend() as db:
-            row = next(_rows(db, [record_id]), None)
+            row = next(inheriting.rows(db, [record_id]), None)
             judge = judge_of(db.conn, self.rules)
         if row is None:
             raise _missing(record_id)
         record = items.from_row(row).record
-        return Provenance(record, row["label_reason"], judge.speaking(record, _given(row)))
+        return Provenance(record, row["label_reason"], judge.speaking(record, inheriting.given(row)))
 
     def choices(self) -> list[Choice]:
         """What the user chose for sources and people.
@@ -172,11 +150,11 @@ class Labelling:
 
     def _choose_records(self, label: Sensitivity | None, ids: Sequence[int]) -> Relabelled:
         with self._database.write() as db:
-            found = {row["id"] for row in _rows(db, ids)}
+            found = {row["id"] for row in inheriting.rows(db, ids)}
             if missing := set(ids) - found:
                 raise _missing(min(missing))
             db.execute(f"UPDATE records SET chosen = ? WHERE id IN {_LISTED}", [label, json.dumps(ids)])
-            return _relabel(db, ids, judge_of(db.conn, self.rules))
+            return relabel(db, ids, judge_of(db.conn, self.rules))
 
     def _choose(self, about: About, name: str, label: Sensitivity | None) -> Relabelled:
         with self._database.write() as db:
@@ -188,34 +166,7 @@ class Labelling:
             ids = selected(db.conn, meant)
             judge = judge_of(db.conn, self.rules)
             pages = (ids[start : start + _PAGE] for start in range(0, len(ids), _PAGE))
-            return sum((_relabel(db, page, judge) for page in pages), Relabelled())
-
-
-def _relabel(db: sqlite_utils.Database, ids: Sequence[int], judge: Judge) -> Relabelled:
-    """Decide anew on the labels of some records, and write those that change."""
-    outcome, changed = Relabelled(), []
-    for row in _rows(db, ids):
-        record, given = items.from_row(row).record, _given(row)
-        before, reason = Sensitivity(row["sensitivity"]), judge.deciding(record, given)
-        if (before, row["label_reason"]) != (reason.label, reason.words):
-            changed.append((reason.label, reason.words, row["id"]))
-        outcome += Relabelled(
-            records=1,
-            raised=int(reason.label.rank > before.rank),
-            lowered=int(reason.label.rank < before.rank),
-            against_rules=int(judge.overrules(record, reason)),
-        )
-    db.conn.executemany("UPDATE records SET sensitivity = ?, label_reason = ? WHERE id = ?", changed)
-    return outcome
-
-
-def _rows(db: sqlite_utils.Database, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
-    return db.query(f"SELECT * FROM records WHERE id IN {_LISTED} ORDER BY id", [json.dumps(list(ids))])
-
-
-def _given(row: Mapping[str, Any]) -> Given:
-    mark, chosen = (Sensitivity(row[name]) if row[name] else None for name in ("mark", "chosen"))
-    return Given(mark, chosen)
+            return sum((relabel(db, page, judge) for page in pages), Relabelled())
 
 
 def _place(source: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 from edge_agent.context import items, labelling, marks
@@ -56,6 +58,14 @@ def stored(connection: sqlite3.Connection, key: str) -> Row | None:
     """The record with this key; None where there is none."""
     found = connection.execute(_STORED, (key,)).fetchone()
     return None if found is None else tuple(found[1:])
+
+
+def ids_of(connection: sqlite3.Connection, keys: Sequence[str | None]) -> list[int]:
+    """The ids of the records with these keys."""
+    found = connection.execute(
+        "SELECT id FROM records WHERE key IN (SELECT value FROM json_each(?))", [json.dumps(keys)]
+    )
+    return [record_id for (record_id,) in found]
 
 
 def _free_id(connection: sqlite3.Connection, wanted: int | None) -> int | None:

@@ -18,6 +18,7 @@ from edge_agent.context import forgetting, items, marks, occurrences, putting, r
 from edge_agent.context.check import check
 from edge_agent.context.conversations import Conversations
 from edge_agent.context.forgetting import Forgotten
+from edge_agent.context.inheriting import hand_down
 from edge_agent.context.items import Item
 from edge_agent.context.labelling import Labelling, judge_of
 from edge_agent.context.labels import Labels
@@ -224,6 +225,9 @@ class SqliteContextStore:
             if reading is not None:
                 kept = (item.key for (item, _), became in zip(rows, outcomes, strict=True) if became != "forgotten")
                 sources.hold(db.conn, reading, (key for key in kept if key is not None))
+            if "updated" in outcomes:  # perhaps with a label that what was made from them has to have, too
+                updated = [item.key for (item, _), became in zip(rows, outcomes, strict=True) if became == "updated"]
+                hand_down(db, putting.ids_of(db.conn, updated), judge)
         return PutCounts(**Counter(outcomes))
 
     def look(self, at: Callable[[sqlite3.Connection], Seen]) -> Seen:

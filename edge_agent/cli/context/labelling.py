@@ -13,7 +13,8 @@ from orchestrator.errors import InvalidRequest
 from orchestrator.types import Sensitivity
 
 if TYPE_CHECKING:
-    from edge_agent.context.labelling import Provenance, Relabelled
+    from edge_agent.context.inheriting import Relabelled
+    from edge_agent.context.labelling import Provenance
     from edge_agent.context.store import SqliteContextStore
 
 _AUTO: Final = "auto"

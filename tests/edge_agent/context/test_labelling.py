@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from edge_agent.context.importers import import_paths
+from edge_agent.context.inheriting import Relabelled
 from edge_agent.context.items import Item
-from edge_agent.context.labelling import Relabelled
 from edge_agent.context.labels import Labels, Rule
 from edge_agent.context.schema import SCHEMA
 from edge_agent.context.store import SqliteContextStore
@@ -134,9 +135,10 @@ def test_labelling_stopped_in_between_keeps_what_was_done_and_goes_on(opened: Op
     assert store.labels.apply().raised == 600
 
 
-def test_a_new_label_keeps_words_and_vectors_where_they_are(store: SqliteContextStore) -> None:
+def test_a_new_label_keeps_words_and_vectors_where_they_are(opened: Open) -> None:
+    store = opened()
     store.put([note("marmalade")])
-    with sqlite3.connect(store.path) as other:
+    with closing(sqlite3.connect(store.path)) as other:
         other.execute("INSERT INTO embedding_models (name) VALUES ('m')")
         other.execute("INSERT INTO vectors (record_id, model_id, bytes) VALUES (1, 1, x'00')")
         other.commit()
@@ -145,9 +147,7 @@ def test_a_new_label_keeps_words_and_vectors_where_they_are(store: SqliteContext
         assert other.execute("SELECT count(*) FROM vectors").fetchone() == (1,)
 
 
-def test_an_export_carries_choices_and_never_a_lower_label(
-    opened: Open, store: SqliteContextStore, tmp_path: Path
-) -> None:
+def test_an_export_carries_choices_and_never_a_lower_label(opened: Open, tmp_path: Path) -> None:
     one = opened(Rule(label=PRIVATE, pattern="aurora"))
     one.put([note("aurora"), note("dentist"), note("lentils")])
     one.labels.choose(PUBLIC, ids=[id_of(one, "dentist")])
