@@ -165,20 +165,38 @@ def open_model(config: Config, progress: Progress) -> OnnxModel:
     )
 
 
-def open_embedder(config: Config, progress: Progress) -> Embedder | None:
+def open_embedder(config: Config, progress: Progress, *, threads: int = 1) -> Embedder | None:
     """The model that compares meanings, pulled if it is missing; None where there is to be none or it cannot be had.
 
     Recall does without it, by words, people and times, so nothing here is worth an agent that does not open.
     """
     if not (config.context.enabled and config.context.embedding):
         return None
-    from edge_agent.embedder import SentenceEmbedder
-
     try:
-        return SentenceEmbedder.open(_folder_of(config.context.embedding, config, progress))
+        return chosen_embedder(config, progress, threads=threads)
     except ModelError as error:
         progress.note(f"recall without meanings: {error}")
         return None
+
+
+def chosen_embedder(config: Config, progress: Progress, *, threads: int = 1) -> Embedder:
+    """The same, for those who cannot do without.
+
+    Args:
+        config: its `context.embedding` names the model: by its catalog name, or as a folder.
+        progress: is told of a pull.
+        threads: that embed many texts.
+
+    Raises:
+        ModelError: none is named; or it cannot be had, or not without the network that `local_only` forbids; or it
+            cannot be loaded, or embeds no texts.
+    """
+    from edge_agent.embedder import SentenceEmbedder
+
+    name = config.context.embedding
+    if not name:
+        raise ModelNotFound("no embedding model is named", remedy="set `context.embedding`, to all-minilm-l6-v2 say")
+    return SentenceEmbedder.open(_model_folder(name, config, progress), threads=threads)
 
 
 def providers_of(section: ModelSection) -> list[Provider]:

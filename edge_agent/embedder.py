@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.errors import InferenceFailed, ModelCorrupt, ModelNotFound
+from edge_agent.slm.installed import installed
+from orchestrator.errors import InferenceFailed, ModelCorrupt, ModelError, ModelNotFound, ModelUnsupported
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -22,6 +23,16 @@ _MOST_TOKENS: Final = 256
 """What MiniLM was trained for; what stands behind does not count."""
 _BATCH: Final = 16
 """Texts in a pass. They are sorted by length first, so that little of a pass is padding."""
+_INPUTS: Final = frozenset({"input_ids", "attention_mask", "token_type_ids"})
+
+
+def installed_embedder(name: str) -> SentenceEmbedder | None:
+    """The embedding model of that name, if it is on this device and whole."""
+    try:
+        found = installed(name)
+        return SentenceEmbedder.open(found.path) if found else None
+    except ModelError:
+        return None
 
 
 class SentenceEmbedder:
@@ -51,7 +62,8 @@ class SentenceEmbedder:
 
         Raises:
             ModelNotFound: a file is missing.
-            ModelCorrupt: a file is damaged, or is no such model.
+            ModelCorrupt: a file is damaged.
+            ModelUnsupported: it is a model of another kind, which embeds no texts.
         """
         import onnxruntime
         from tokenizers import Tokenizer
@@ -69,6 +81,8 @@ class SentenceEmbedder:
             tokenizer = Tokenizer.from_file(str(words))
         except Exception as error:  # neither library has a base class for its errors
             raise ModelCorrupt(f"{folder} cannot be loaded", remedy=f"edgewise models pull {folder.name}") from error
+        if not {value.name for value in session.get_inputs()} <= _INPUTS:
+            raise ModelUnsupported(f"{folder.name} embeds no texts", remedy="name another, such as all-minilm-l6-v2")
         tokenizer.no_padding()
         tokenizer.enable_truncation(_MOST_TOKENS)
         return cls(folder.name, session, tokenizer, threads=threads)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -23,11 +22,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.context.life import Life
 from benchmarks.context.report import Figure, as_json, separation_table, table
 from benchmarks.context.separation import ask_household
 from benchmarks.context.speed import Importing, Recalling, importing, recalling
-from benchmarks.context.stores import build
+from benchmarks.context.stores import make
 
 _Result = TypeVar("_Result")
 _SMALL = 10_000
@@ -64,19 +62,12 @@ def measure(folder: Path, options: argparse.Namespace) -> list[Figure]:
 def _recalling(folder: Path, model: Path, records: int, questions: int) -> tuple[Recalling, float]:
     """Recall in a store of so many records, and the bytes on disk of each beyond its text."""
     path = folder / f"{records}.db"
-    text_bytes = apart(_build, path, model, records)
+    text_bytes = apart(make, path, model, records)
     beyond_text = (path.stat().st_size - text_bytes) / records
     found = apart(recalling, path, model, records, questions)
     for file in folder.glob(f"{path.name}*"):
         file.unlink()
     return found, beyond_text
-
-
-def _build(path: Path, model: Path, records: int) -> int:
-    def tell(done: int) -> None:
-        print(f"\rmade {done:,} of {records:,} records", end="" if done < records else "\n", file=sys.stderr)
-
-    return build(path, Life.in_words_of(model), records, model.name, 384, tell)
 
 
 def _about_recall(records: int, small: Recalling, large: Recalling, beyond_text: float) -> list[Figure]:

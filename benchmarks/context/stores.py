@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -15,12 +16,23 @@ from benchmarks.context.life import Life
 from edge_agent.context import items, reembedding
 from edge_agent.context.items import Item
 from edge_agent.context.store import SqliteContextStore
+from edge_agent.embedder import SentenceEmbedder
 
 _PAGE: Final = 20_000
 _PASSAGE_CHARACTERS: Final = 800
-_RECORDS: Final = (
-    f"INSERT INTO records (id, key, {', '.join(items.COLUMNS)}) VALUES ({', '.join('?' * (len(items.COLUMNS) + 2))})"
-)
+_COLUMNS: Final = ("id", "key", "sensitivity", *items.COLUMNS)
+_RECORDS: Final = f"INSERT INTO records ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+
+
+def make(path: Path, model: Path, records: int) -> int:
+    """Make a store at `path` for the embedding model in the folder `model`, telling on standard error; see `build`."""
+
+    def tell(done: int) -> None:
+        print(
+            f"\rmade {done:,} of {records:,} records", end="" if done < records else "\n", file=sys.stderr, flush=True
+        )
+
+    return build(path, Life.in_words_of(model), records, model.name, SentenceEmbedder.open(model).dimensions, tell)
 
 
 def build(path: Path, life: Life, count: int, model: str, dimensions: int, tell: Callable[[int], None]) -> int:
@@ -48,7 +60,10 @@ def build(path: Path, life: Life, count: int, model: str, dimensions: int, tell:
         records, done = life.records(count), 0
         while page := list(islice(records, _PAGE)):
             connection.execute("BEGIN")
-            rows = [(done + place, item.key, *items.to_row(item)) for place, item in enumerate(page, start=1)]
+            rows = [
+                (done + place, item.key, item.record.sensitivity.value, *items.to_row(item))
+                for place, item in enumerate(page, start=1)
+            ]
             connection.executemany(_RECORDS, rows)
             _add_vectors(connection, rng, number, dimensions, list(_passages(page, done)))
             connection.execute("DELETE FROM unembedded")

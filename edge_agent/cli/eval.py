@@ -52,14 +52,12 @@ def memory(data: DataOption, words_only: WordsOption = False, as_json: JsonOptio
 
 
 def _embedder() -> Embedder:
+    from edge_agent.assembly import chosen_embedder
     from edge_agent.cli.progress import shown_progress
     from edge_agent.config import Config
-    from edge_agent.embedder import SentenceEmbedder
     from edge_agent.slm.cores import usable_cores
-    from edge_agent.slm.pull import ensure
 
-    folder = ensure(Config.load().context.embedding, progress=shown_progress())
-    return SentenceEmbedder.open(folder, threads=usable_cores())
+    return chosen_embedder(Config.load(), shown_progress(), threads=usable_cores())
 
 
 def _as_json(report: Report) -> dict[str, object]:

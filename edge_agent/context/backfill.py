@@ -44,6 +44,8 @@ class Backfill:
             await self._task
 
     async def _work(self) -> None:
+        with contextlib.suppress(EdgewiseError):  # or else the first question loads them, and says what is wrong
+            await asyncio.to_thread(self._store.load_vectors)
         while True:
             await self._clock.sleep(await self._embed_some())
 

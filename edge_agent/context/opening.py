@@ -18,5 +18,15 @@ def open_context(config: Config, embedder: Embedder | None = None) -> SqliteCont
         StoreError: it cannot be opened; see `SqliteContextStore`.
     """
     return SqliteContextStore(
-        config.context_path, embedder=embedder, labels=config.labels, encryption=config.context_encryption
+        config.context_path,
+        embedder=embedder,
+        former=_installed_embedder,
+        labels=config.labels,
+        encryption=config.context_encryption,
     )
+
+
+def _installed_embedder(name: str) -> Embedder | None:
+    from edge_agent.embedder import installed_embedder  # ONNX Runtime: seldom needed
+
+    return installed_embedder(name)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from edge_agent.cli.context import adding, encrypting, exporting, forgetting, importing, keeping, labelling, looking
+from edge_agent.cli.context import (
+    adding,
+    embedding,
+    encrypting,
+    exporting,
+    forgetting,
+    importing,
+    keeping,
+    labelling,
+    looking,
+)
 
 app = typer.Typer(
     help="Import, watch, add, search, list, forget, export and keep safe personal records.", no_args_is_help=True
@@ -12,6 +22,7 @@ app = typer.Typer(
 app.command("import")(importing.import_)
 app.command("watch")(importing.watch)
 app.command("add")(adding.add)
+app.command("embed")(embedding.embed)
 app.command("search")(looking.search)
 app.command("list")(looking.list_)
 app.command("forget")(forgetting.forget)

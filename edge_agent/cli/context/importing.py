@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from edge_agent.cli.context.embedding import embed_missing
 from edge_agent.cli.context.opening import LabelOption, open_store
 from edge_agent.cli.context.shown import counted, print_json, printable
 from edge_agent.cli.terminal import ConfigOption, JsonOption, console
@@ -18,7 +19,6 @@ from orchestrator.errors import ImportFailed
 
 if TYPE_CHECKING:
     from edge_agent.context.importers import ImportProgress, ImportSummary
-    from edge_agent.context.store import SqliteContextStore
 
 _SHOWN_SKIPPED: Final = 20
 
@@ -41,7 +41,7 @@ def import_(
             summary = import_paths(
                 store, paths, sensitivity=sensitivity, dry_run=dry_run, again=again, on_progress=show
             )
-        _embed(store)
+        embed_missing(store)
     if as_json:
         print_json(
             {
@@ -79,7 +79,7 @@ def watch(
             if before is None or summary.changed or summary.skipped != before.skipped:
                 out.print(f"{datetime.now().astimezone():%H:%M:%S}", end="  ")
                 _print_summary(summary)
-            _embed(store)
+            embed_missing(store)
             if before is None:
                 out.print(f"Watching {_listed(folders)}; Ctrl-C ends it.", markup=False)
             before = summary
@@ -88,20 +88,6 @@ def watch(
 
 def _listed(folders: Sequence[Path]) -> str:
     return ", ".join(printable(str(folder)) for folder in folders)
-
-
-def _embed(store: SqliteContextStore) -> None:
-    """Embed what is not embedded yet. Stopped in between, it goes on with the next import, or in an open agent."""
-    from edge_agent.cli.progress import shown_progress
-
-    missing = store.count_missing()
-    if not missing:
-        return
-    with shown_progress().task(f"embedding {counted(missing, 'record')}", missing, in_bytes=False) as advance:
-        done = 0
-        while embedded := store.embed_missing():
-            done += embedded
-            advance(done)
 
 
 @contextmanager

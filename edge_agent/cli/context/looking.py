@@ -34,7 +34,7 @@ def list_(
 
 
 def stats(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """How many records there are, of which kinds and labels."""
+    """How many records there are, of which kinds and labels, and how many are embedded with which model."""
     with open_store(config) as store:
         found = store.stats()
     if as_json:
@@ -54,7 +54,8 @@ def stats(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
     table = Table("", "records", box=None, pad_edge=False)
     table.columns[1].justify = "right"
-    for group in (found.by_kind, found.by_sensitivity, {"all": found.records}):
+    embedded = {f"embedded with {name}": count for name, count in found.embedded.items()}
+    for group in (found.by_kind, found.by_sensitivity, embedded, {"all": found.records}):
         for name, count in group.items():
             table.add_row(printable(name), f"{count:,}")
         table.add_section()

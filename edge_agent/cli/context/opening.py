@@ -37,6 +37,7 @@ def open_store(config: Path | None = None, *, embedding: bool = False) -> Sqlite
     if embedding:
         from edge_agent.assembly import open_embedder
         from edge_agent.cli.progress import shown_progress
+        from edge_agent.slm.cores import usable_cores
 
-        embedder = open_embedder(chosen, shown_progress())
+        embedder = open_embedder(chosen, shown_progress(), threads=usable_cores())
     return open_context(chosen, embedder)
