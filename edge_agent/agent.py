@@ -165,17 +165,16 @@ class AsyncAgent:
             await self.parts.local.forget()
         return outcome
 
-    async def records(self, *, limit: int | None = None, **which: Unpack[Which]) -> Sequence[Record]:
-        """The records for which all of `which` holds, the newest first: what `forget` of the same would remove.
+    async def to_forget(self, *record_ids: int, **which: Unpack[Which]) -> Sequence[Record]:
+        """The records that `forget` of the same would remove, the newest first.
 
         Raises:
-            InvalidRequest: something of `which` selects by nothing; see `Selection`.
-            StoreError: the store cannot be read.
+            InvalidRequest, RecordNotFound, StoreError: as `forget`.
         """
-        return self.parts.context.list(limit=limit, **which)
+        return self.parts.context.to_forget(*record_ids, **which)
 
     async def forget(self, *record_ids: int, **which: Unpack[Which]) -> Forgotten:
-        """Remove records from the store's files, and what the model keeps of prompts that may have held them.
+        """Remove records from the store's files, and what was made of them: answers, and what the model keeps.
 
         Args:
             record_ids: which ones; without any, all for which `which` holds.
@@ -270,9 +269,9 @@ class Agent:
         """Choose the label of records, of a source or of a person. See `AsyncAgent.label`."""
         return self._loop.run(lambda: self._agent.label(sensitivity, ids=ids, source=source, person=person))
 
-    def records(self, *, limit: int | None = None, **which: Unpack[Which]) -> Sequence[Record]:
-        """The records that `forget` of the same would remove. See `AsyncAgent.records`."""
-        return self._loop.run(lambda: self._agent.records(limit=limit, **which))
+    def to_forget(self, *record_ids: int, **which: Unpack[Which]) -> Sequence[Record]:
+        """The records that `forget` of the same would remove. See `AsyncAgent.to_forget`."""
+        return self._loop.run(lambda: self._agent.to_forget(*record_ids, **which))
 
     def forget(self, *record_ids: int, **which: Unpack[Which]) -> Forgotten:
         """Remove records, also from what the model keeps. See `AsyncAgent.forget`."""

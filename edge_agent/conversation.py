@@ -109,8 +109,15 @@ class AsyncConversation:
 
     async def _exchanges(self) -> Sequence[Exchange]:
         if not self._remembered:
-            return self._held
+            return await asyncio.to_thread(self._still_held)
         return await asyncio.to_thread(self._store.conversations.exchanges, self.id)
+
+    def _still_held(self) -> Sequence[Exchange]:
+        """An exchange goes when a record is forgotten that it was answered from."""
+        ids = [record.id for exchange in self._held for record in exchange.records if record.id is not None]
+        there = {record.id for record in self._store.conversations.records(ids)}
+        self._held = [exchange for exchange in self._held if there.issuperset(record.id for record in exchange.records)]
+        return self._held
 
     def _keep(self, request: Request, answer: Answer, at: datetime) -> None:
         """What was asked with local-only stays at home, whoever asks next."""
@@ -123,7 +130,8 @@ class AsyncConversation:
             records=tuple(self._store.conversations.told(answer.record_ids, question=request.question, at=at)),
         )
         if self._remembered:
-            self._store.conversations.add(self.id, exchange, name=self.name)
+            turns = (message.record_id for message in request.messages if message.record_id is not None)
+            self._store.conversations.add(self.id, exchange, prompt=(*answer.record_ids, *turns), name=self.name)
         else:
             self._held.append(exchange)
 

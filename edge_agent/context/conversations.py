@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.context import items, occurrences, putting
+from edge_agent.context import forgetting, items, occurrences, putting
 from edge_agent.context.items import Item
 from edge_agent.context.labelling import judge_of
 from edge_agent.context.labels import Given, Labels

@@ -29,11 +29,14 @@ _EMPTY: Final = """
 DELETE FROM sources WHERE id IN (SELECT value FROM json_each(?)) AND state != ''
 AND NOT EXISTS (SELECT 1 FROM source_items WHERE source_id = sources.id)
 """
-_DELETE: Final = """
-WITH meant (id) AS (SELECT value FROM json_each(?))
-DELETE FROM records WHERE id IN meant
-OR id IN (SELECT answer_id FROM answer_records WHERE answer_records.record_id IN meant)
+_ALONG: Final = """
+WITH RECURSIVE meant (id) AS (
+    SELECT value FROM json_each(?)
+    UNION SELECT answer_id FROM answer_records JOIN meant ON answer_records.record_id = meant.id
+)
+SELECT id FROM meant ORDER BY id DESC
 """
+_DELETE: Final = "DELETE FROM records WHERE id IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Forgotten:
     """What became of records that were to be forgotten."""
 
     records: int
-    """How many there were."""
+    """How many there were, with the answers that were made from them."""
     wiped: bool
     """Whether the files hold nothing of them. Where others read all the time, what opens the store next wipes them."""
 
@@ -52,11 +55,15 @@ def missing(connection: sqlite3.Connection, ids: Sequence[int]) -> list[int]:
     return [row[0] for row in connection.execute(sql, (json.dumps(ids),))]
 
 
-def remove(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
-    """Remove records, their words and the agent's answers made from them, and mark their keys.
+def with_answers(connection: sqlite3.Connection, ids: Sequence[int]) -> list[int]:
+    """`ids`, and those of the agent's answers that were made from these records: they may quote them."""
+    return [row[0] for row in connection.execute(_ALONG, (json.dumps(ids),))]
 
-    Inside a transaction, and `wipe` behind it. A file that was read to its end, and holds nothing but what was
-    forgotten, is known no more either.
+
+def remove(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """Remove records and their words, and mark their keys; inside a transaction, and `wipe` behind it.
+
+    A file that was read to its end, and holds nothing but what was forgotten, is known no more either.
     """
     if not ids:
         return

@@ -333,23 +333,30 @@ class SqliteContextStore:
             found = _by_id(db, ids)
         return [found[record_id] for record_id in ids if record_id in found]
 
+    def to_forget(self, *record_ids: int, **which: Unpack[Which]) -> Sequence[Record]:
+        """The records that `forget` of the same would remove, the newest id first.
+
+        Raises:
+            InvalidRequest, RecordNotFound, StoreError: as `forget`.
+        """
+        with self._database.lend() as db:
+            ids = _meant(db.conn, record_ids, which)
+            found = _by_id(db, ids)
+        return [found[record_id] for record_id in ids if record_id in found]
+
     def forget(self, *record_ids: int, **which: Unpack[Which]) -> Forgotten:
         """Remove records from the files: those with the ids, or of them, or of all, those for which `which` holds.
 
-        What else was made of them is the caller's to drop; in other processes `removals` tells.
+        The answers that were made from them go along. What else was made of them is the caller's to drop; in other
+        processes `removals` tells.
 
         Raises:
             InvalidRequest: nothing is named.
             RecordNotFound: no record has one of the ids; nothing was removed.
             StoreError: the store cannot be written; nothing was removed.
         """
-        chosen = Selection(ids=record_ids or None, **which)
-        if chosen == Selection():
-            raise InvalidRequest("no record is named", remedy="name ids, or what the records have in common")
         with self._database.write() as db:
-            if absent := forgetting.missing(db.conn, record_ids):
-                raise _missing(absent[0])
-            ids = selected(db.conn, chosen)
+            ids = _meant(db.conn, record_ids, which)
             forgetting.remove(db.conn, ids)
         return Forgotten(len(ids), not ids or self._wipe())
 
@@ -415,6 +422,16 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute("PRAGMA temp_store = memory")  # the words of a question never reach the disk
     vocabulary.prepare(connection)
+
+
+def _meant(connection: sqlite3.Connection, record_ids: Sequence[int], which: Which) -> Sequence[int]:
+    """Ids of what is to be forgotten."""
+    chosen = Selection(ids=tuple(record_ids) or None, **which)
+    if chosen == Selection():
+        raise InvalidRequest("no record is named", remedy="name ids, or what the records have in common")
+    if absent := forgetting.missing(connection, record_ids):
+        raise _missing(absent[0])
+    return forgetting.with_answers(connection, selected(connection, chosen))
 
 
 def _by_id(db: sqlite_utils.Database, ids: Sequence[int]) -> dict[int, Record]:

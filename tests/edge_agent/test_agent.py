@@ -86,9 +86,9 @@ def test_what_is_forgotten_is_in_no_file_of_the_home_folder(config: Config, tmp_
             agent.remember(f"The Xylocarpous tree is {sensitivity.value}, says Anna", sensitivity=sensitivity)
         asked = agent.ask("What is the xylocarpous tree?", sampling=SHORT)
         assert len(asked.record_ids) == 3
-        assert len(agent.records(query="xylocarpous tree", sensitivity="public")) == 1
+        assert len(agent.to_forget(query="xylocarpous tree", sensitivity="public")) == 1
         assert agent.forget(query="xylocarpous") == Forgotten(3, wiped=True)
-        assert agent.records() == []
+        assert agent.to_forget(query="xylocarpous") == []
         assert traces(tmp_path) == []
         assert agent.ask("What is the xylocarpous tree?", sampling=SHORT).record_ids == ()
         assert agent.forget_all().records == 0

@@ -40,8 +40,8 @@ def forget(
 ) -> None:
     """Remove records from the files themselves: those with the IDs, or those for which all that is given holds.
 
-    Asks first, unless each is named by its ID. Words, vectors, places in sources and what open agents keep of them go,
-    too.
+    Asks first, unless each is named by its ID. Words, vectors, places in sources, answers that were made from them and
+    what open agents keep go, too.
 
     \b
       edgewise context forget 12 13
@@ -56,7 +56,7 @@ def forget(
         raise InvalidRequest("which records?", remedy="name IDs, or what they have in common, or --all")
     with open_store(config) as store:
         if dry_run or not (ids or yes):
-            records = [store.get(record_id) for record_id in ids] if ids else store.list(**given)
+            records = store.list() if everything else store.to_forget(*(ids or ()), **given)
             if dry_run:
                 print_records(records, as_json=as_json, empty="No record is meant.")
                 return

@@ -8,18 +8,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.context.conversations import Exchange
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.items import Item
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.errors import InvalidRequest, RecordNotFound
-from orchestrator.types import Record
+from orchestrator.types import Record, Sensitivity
 
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 CANARY = "Xylocarpous"
 STEM = b"xylocarp"
 
@@ -151,6 +154,20 @@ def test_what_another_program_removed_without_a_trace_of_care_is_wiped_at_the_ne
     with SqliteContextStore(path) as store:
         assert traces(tmp_path) == []
         assert len(store.search("ordinary words", limit=100)) == 50
+
+
+def test_answers_that_were_made_from_it_go_along(store: SqliteContextStore) -> None:
+    record = store.get(fill(store))
+    talk = store.conversations
+    talk.add("1", Exchange("Which tree is it?", f"The {CANARY} tree.", NOW, Sensitivity.PERSONAL, (record,)))
+    (answer,) = store.list(query=CANARY, limit=1)
+    talk.add("2", Exchange("What did you say?", f"That it is the {CANARY}.", NOW, Sensitivity.PERSONAL, (answer,)))
+    talk.add("2", Exchange("And otherwise?", "Nothing.", NOW, Sensitivity.PERSONAL))
+    doomed = store.to_forget(record.id or 0)
+    assert [found.kind for found in doomed] == ["answered", "answered", "note"]
+    assert store.forget(record.id or 0).records == 3
+    assert traces(store.path.parent) == []
+    assert [exchange.answer for exchange in talk.exchanges("2")] == ["Nothing."]
 
 
 def test_what_a_file_holds_no_more_is_gone_too(store: SqliteContextStore, tmp_path: Path) -> None:
