@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 from edge_agent.answers import AnswerStream, BlockingAnswer, Wishes
 from edge_agent.context.conversations import Conversation as Entry
 from edge_agent.context.conversations import Exchange
+from edge_agent.context.forgetting import missing
 from edge_agent.context.turns import THREADS
 from orchestrator.blocking import EventLoopThread
 from orchestrator.errors import InvalidRequest
@@ -115,8 +116,8 @@ class AsyncConversation:
     def _still_held(self) -> Sequence[Exchange]:
         """An exchange goes when a record is forgotten that it was answered from."""
         ids = [record.id for exchange in self._held for record in exchange.records if record.id is not None]
-        there = {record.id for record in self._store.conversations.records(ids)}
-        self._held = [exchange for exchange in self._held if there.issuperset(record.id for record in exchange.records)]
+        gone = set(self._store.look(lambda connection: missing(connection, ids)))
+        self._held = [exchange for exchange in self._held if gone.isdisjoint(record.id for record in exchange.records)]
         return self._held
 
     def _keep(self, request: Request, answer: Answer, at: datetime) -> None:

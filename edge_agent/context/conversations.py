@@ -182,7 +182,7 @@ class Conversations:
             asked = Record(kind=ASKED, body=question, time=at)
             return _told(db.conn, asked, [found[record_id] for record_id in ids if record_id in found])
 
-    def add(self, conversation_id: str, exchange: Exchange, *, name: str = "") -> None:
+    def add(self, conversation_id: str, exchange: Exchange, *, prompt: Sequence[int] = (), name: str = "") -> None:
         """Keep a question and its answer, both or none, behind what is there.
 
         As records they are at least personal: what was said to one's own device becomes public by nobody's asking. A
@@ -191,6 +191,8 @@ class Conversations:
         Args:
             conversation_id: a new one begins a conversation.
             exchange: what was said.
+            prompt: ids of records and turns that it was answered from. If one was forgotten meanwhile, the answer may
+                quote it, and nothing is kept.
             name: for a conversation that has none yet; one that is taken is not given.
 
         Raises:
@@ -198,6 +200,8 @@ class Conversations:
         """
         thread = THREADS + conversation_id
         with self._database.write() as db:
+            if forgetting.missing(db.conn, prompt):
+                return
             judge = judge_of(db.conn, self._labels)
             (last,) = db.execute(_LAST, [thread]).fetchone()
             position = -(-(last or 0) // 2) * 2 + 1

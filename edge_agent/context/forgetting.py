@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge_agent.context import marks
+from edge_agent.context.selection import Selection, Which, selected
+from orchestrator.errors import InvalidRequest, RecordNotFound
 
 _SMALL_BYTES: Final = 64_000_000
 """A store that takes no more than that can be written anew in memory."""
@@ -55,8 +57,24 @@ def missing(connection: sqlite3.Connection, ids: Sequence[int]) -> list[int]:
     return [row[0] for row in connection.execute(sql, (json.dumps(ids),))]
 
 
-def with_answers(connection: sqlite3.Connection, ids: Sequence[int]) -> list[int]:
-    """`ids`, and those of the agent's answers that were made from these records: they may quote them."""
+def not_found(record_id: int) -> RecordNotFound:
+    """The error of an id that no record has."""
+    return RecordNotFound(f"no record has the id {record_id}", remedy="`edgewise context list` shows the ids")
+
+
+def meant(connection: sqlite3.Connection, record_ids: Sequence[int], which: Which) -> list[int]:
+    """Ids of what is to be forgotten, the newest first: with the agent's answers made from it, which may quote it.
+
+    Raises:
+        InvalidRequest: nothing is named.
+        RecordNotFound: no record has one of the ids.
+    """
+    chosen = Selection(ids=tuple(record_ids) or None, **which)
+    if chosen == Selection():
+        raise InvalidRequest("no record is named", remedy="name ids, or what the records have in common")
+    if absent := missing(connection, record_ids):
+        raise not_found(absent[0])
+    ids = selected(connection, chosen)
     return [row[0] for row in connection.execute(_ALONG, (json.dumps(ids),))]
 
 

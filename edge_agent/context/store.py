@@ -29,7 +29,7 @@ from edge_agent.context.sources import Reading
 from edge_agent.context.statistics import StoreStats
 from edge_agent.context.turns import repeats
 from edge_agent.database import Database
-from orchestrator.errors import InvalidRequest, RecordNotFound, StoreError
+from orchestrator.errors import StoreError
 from orchestrator.types import Recalled, Recollection, Record
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ class SqliteContextStore:
         with self._database.lend() as db:
             found = _by_id(db, [record_id])
         if record_id not in found:
-            raise _missing(record_id)
+            raise forgetting.not_found(record_id)
         return found[record_id]
 
     def list(self, *, limit: int | None = None, **which: Unpack[Which]) -> Sequence[Record]:
@@ -340,7 +340,7 @@ class SqliteContextStore:
             InvalidRequest, RecordNotFound, StoreError: as `forget`.
         """
         with self._database.lend() as db:
-            ids = _meant(db.conn, record_ids, which)
+            ids = forgetting.meant(db.conn, record_ids, which)
             found = _by_id(db, ids)
         return [found[record_id] for record_id in ids if record_id in found]
 
@@ -356,7 +356,7 @@ class SqliteContextStore:
             StoreError: the store cannot be written; nothing was removed.
         """
         with self._database.write() as db:
-            ids = _meant(db.conn, record_ids, which)
+            ids = forgetting.meant(db.conn, record_ids, which)
             forgetting.remove(db.conn, ids)
         return Forgotten(len(ids), not ids or self._wipe())
 
@@ -424,16 +424,6 @@ def _prepare(connection: sqlite3.Connection) -> None:
     vocabulary.prepare(connection)
 
 
-def _meant(connection: sqlite3.Connection, record_ids: Sequence[int], which: Which) -> Sequence[int]:
-    """Ids of what is to be forgotten."""
-    chosen = Selection(ids=tuple(record_ids) or None, **which)
-    if chosen == Selection():
-        raise InvalidRequest("no record is named", remedy="name ids, or what the records have in common")
-    if absent := forgetting.missing(connection, record_ids):
-        raise _missing(absent[0])
-    return forgetting.with_answers(connection, selected(connection, chosen))
-
-
 def _by_id(db: sqlite_utils.Database, ids: Sequence[int]) -> dict[int, Record]:
     return {record_id: item.record for record_id, item in _items_by_id(db, ids).items()}
 
@@ -452,7 +442,3 @@ def _recollection(db: sqlite_utils.Database, found: recall.Found, *, but: str = 
         if (item := records.get(hit.record_id)) is not None and not repeats(item.record, but)
     )
     return Recollection(tuple(recalled), found.confidence, found.personal)
-
-
-def _missing(record_id: int) -> RecordNotFound:
-    return RecordNotFound(f"no record has the id {record_id}", remedy="`edgewise context list` shows the ids")

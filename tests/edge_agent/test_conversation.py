@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from edge_agent import Agent, AsyncAgent, Config, Sampling
 from edge_agent.config import ContextSection, ConversationsSection, ModelSection
+from edge_agent.context.store import SqliteContextStore
 from edge_agent.conversation import AsyncConversation, AsyncConversations, Conversation, Conversations
 from edge_agent.slm.convert.synthetic import write_synthetic_model
 from orchestrator.errors import InvalidRequest, RecordNotFound
@@ -88,6 +90,31 @@ def test_a_conversation_may_be_held_in_memory_only(agent: Agent, tmp_path: Path)
         conversation.rename("x")
     agent.close()
     assert not any("Zwölf".encode() in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize("remember", [True, False])
+def test_what_is_forgotten_is_no_part_of_it_any_more(agent: Agent, remember: bool) -> None:
+    record = agent.remember("The canary is fed at noon")
+    conversation = agent.conversation(remember=remember)
+    conversation.ask("hello", sampling=SHORT)
+    assert conversation.ask("When is the canary fed?", sampling=SHORT).record_ids == (record,)
+    with SqliteContextStore(agent.config.context_path) as other:
+        other.forget(record)
+    assert texts(conversation.messages())[::2] == ["hello"]
+
+
+def test_an_answer_from_what_is_forgotten_while_it_is_written_is_not_kept(config: Config) -> None:
+    async def said() -> list[str]:
+        async with await AsyncAgent.open(config) as agent:
+            record = await agent.remember("The canary is fed at noon")
+            conversation = agent.conversation()
+            async with conversation.stream("When is the canary fed?", sampling=SHORT) as stream:
+                async for _ in stream:
+                    with SqliteContextStore(config.context_path) as other, suppress(RecordNotFound):
+                        other.forget(record)
+            return texts(await conversation.messages())
+
+    assert asyncio.run(said()) == []
 
 
 def test_the_configuration_may_keep_nothing(config: Config) -> None:
