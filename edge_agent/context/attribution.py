@@ -97,7 +97,7 @@ def _share(candidate: Candidate, vocabulary: Vocabulary, circles: Mapping[str, s
     named = {person for person in circle if vocabulary.names_person(person)}
     if written:
         return 1.0 if circle and named == circle else of_writer
-    if _tells_of(body, vocabulary.names):
+    if _tells_of(body, vocabulary.names.union(*(person.own_parts for person in vocabulary.people))):
         return 1.0
     return 1 - of_writer if named else 0.0
 

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from edge_agent.context import occurrences
+from edge_agent.context.people import Person, having
 from edge_agent.context.places import places
 from edge_agent.context.question import Question
-from edge_agent.context.relevance import Match
+from edge_agent.context.relevance import PEOPLE, Match
 from edge_agent.context.schema import RANK
 from edge_agent.context.turns import ANSWERED, ASKED
 from edge_agent.context.vocabulary import Vocabulary, Word, quoted
@@ -113,7 +114,8 @@ def propose(
         conversation: the thread in which it is asked.
     """
     scores = _ranked(connection, question, vocabulary, conversation)
-    ids = dict.fromkeys([*scores, *near, *_happening(connection, question, now)])
+    theirs = having(connection, vocabulary.people, limit=_CANDIDATES)
+    ids = dict.fromkeys([*scores, *near, *theirs, *_happening(connection, question, now)])
     beside = (row[0] for row in connection.execute(_BESIDE, (json.dumps(list(ids)),)))
     ids |= dict.fromkeys(beside)
     found = {}
@@ -127,6 +129,7 @@ def propose(
         found[record_id] = Candidate(record_id, kind, starts_at, ends_at, match, names, thread, position, score)
     _note_occurrences(connection, question, found, now)
     _note_words(connection, question, vocabulary.words, found)
+    _note_people(question, vocabulary.people, found)
     _note_nature(question, found)
     return found
 
@@ -197,6 +200,16 @@ def _note_words(
         of_window = [noted.pop(number) for number in range(when, len(words)) if number in noted]
         if of_window and len(of_window) == len(question.window_words):
             noted[when] = of_window[0]
+
+
+def _note_people(question: Question, people: Sequence[Person], candidates: Mapping[int, Candidate]) -> None:
+    """Note which candidates have, under another name, somebody whom the question names."""
+    for person in people:
+        numbers = [number for number, term in enumerate(question.terms) if term.word in person.words]
+        for candidate in candidates.values():
+            if any(map(person.is_called, candidate.people)):
+                for number in numbers:
+                    candidate.match.places.setdefault(number, []).append((PEOPLE, 0))
 
 
 def _note_nature(question: Question, candidates: dict[int, Candidate]) -> None:

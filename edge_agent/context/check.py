@@ -67,6 +67,7 @@ BELONGINGS: Final = (
     Belonging(
         "conversations", "thread NOT IN (SELECT thread FROM records)", "Names of conversations that are not there"
     ),
+    Belonging("aliases", "record_id NOT IN (SELECT id FROM records)", "Names of people that belong to no record"),
     Belonging("source_items", "key NOT IN (SELECT key FROM records)", "Entries of sources that belong to no record"),
     Belonging(
         "source_items", "source_id NOT IN (SELECT id FROM sources)", "Entries of sources that belong to no source"

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from edge_agent.context import items, labelling, marks
+from edge_agent.context import items, labelling, marks, people
 from edge_agent.context.items import Item
 from edge_agent.context.labels import Judge
 from orchestrator.types import Sensitivity
@@ -22,12 +22,14 @@ _COLUMNS: Final = ", ".join(_NAMES)
 _INSERT: Final = f"INSERT INTO records ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"
 _INSERT_KEYED: Final = f"INSERT INTO records (id, key, {_COLUMNS}) VALUES ({', '.join('?' * (len(_NAMES) + 2))})"
 _UPDATE: Final = f"UPDATE records SET {' = ?, '.join(_NAMES)} = ? WHERE id = ?"
+_TELLING: Final = tuple(items.COLUMNS.index(name) for name in ("kind", "body", "people"))
 _STORED: Final = f"SELECT id, {_COLUMNS} FROM records WHERE key = ?"
 
 
 def add(connection: sqlite3.Connection, item: Item, contents: Contents, judge: Judge) -> int:
     """Add a record under a new id, which is returned."""
-    return int(connection.execute(_INSERT, labelled(item, contents, None, judge)).lastrowid or 0)
+    added = connection.execute(_INSERT, labelled(item, contents, None, judge))
+    return _note_people(connection, added.lastrowid, contents)
 
 
 def put(connection: sqlite3.Connection, item: Item, contents: Contents, judge: Judge) -> str:
@@ -40,11 +42,13 @@ def put(connection: sqlite3.Connection, item: Item, contents: Contents, judge: J
         return "forgotten"
     row = labelled(item, contents, found and found[1:], judge)
     if found is None:
-        connection.execute(_INSERT_KEYED, (_free_id(connection, item.record.id), item.key, *row))
+        added = connection.execute(_INSERT_KEYED, (_free_id(connection, item.record.id), item.key, *row))
+        _note_people(connection, added.lastrowid, contents)
         return "added"
     if found[1:] == row:
         return "unchanged"
     connection.execute(_UPDATE, (*row, found[0]))
+    _note_people(connection, found[0], contents)
     return "updated"
 
 
@@ -66,6 +70,14 @@ def ids_of(connection: sqlite3.Connection, keys: Sequence[str | None]) -> list[i
         "SELECT id FROM records WHERE key IN (SELECT value FROM json_each(?))", [json.dumps(keys)]
     )
     return [record_id for (record_id,) in found]
+
+
+def _note_people(connection: sqlite3.Connection, record_id: int | None, contents: Contents) -> int:
+    """Keep the aliases of a record that was added or changed; its id."""
+    assert record_id is not None, "a row that was written has an id"
+    kind, body, names = (str(contents[place]) for place in _TELLING)
+    people.note(connection, record_id, kind, body, json.loads(names))
+    return record_id
 
 
 def _free_id(connection: sqlite3.Connection, wanted: int | None) -> int | None:

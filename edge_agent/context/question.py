@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from edge_agent.context.stopwords import STOP_WORDS
 from edge_agent.context.turns import ANSWERED, ASKED, SAID
@@ -13,6 +14,7 @@ from edge_agent.context.when import Window, window
 MAX_WORDS = 40
 """A pasted page is not a better query than its first content words, and would only be slow."""
 
+_MAX_READ = 200
 _EVENT = frozenset({"event"})
 _MESSAGE = frozenset({"mail", "chat"})
 _KINDS = {
@@ -102,6 +104,8 @@ class Term:
 class Question:
     """What recall makes of a question."""
 
+    words: tuple[str, ...]
+    """All of it, in lower case and in order, as far as it is read."""
     terms: tuple[Term, ...]
     window: Window | None
     window_words: tuple[str, ...]
@@ -150,6 +154,7 @@ def read(text: str, now: datetime) -> Question:
     general = _GENERAL.search(lowered.strip()) is not None
     asks_fact = not general and _asks_fact(lowered.strip())
     return Question(
+        words=tuple(islice((match.group() for match in _WORD.finditer(lowered)), _MAX_READ)),
         terms=_terms(_WORD.findall(rest)),
         window=moment,
         window_words=tuple(w for w in _WORD.findall(moment.phrase) if w not in STOP_WORDS) if moment else (),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.context.people import note
 from edge_agent.database import Schema
 
 if TYPE_CHECKING:
@@ -252,6 +254,30 @@ def add_label_reasons(db: Database) -> None:
     """)
 
 
+def create_aliases(db: Database) -> None:
+    """Under which names, addresses and numbers contacts are known, and which addresses and numbers other records have.
+
+    They go with their record, and with the texts that they were read from (`people`).
+    """
+    db.execute("""
+        CREATE TABLE aliases (
+            alias TEXT NOT NULL,
+            record_id INTEGER NOT NULL REFERENCES records (id),
+            role TEXT NOT NULL CHECK (role IN ('name', 'part', 'address', 'relation', 'sender')),
+            PRIMARY KEY (alias, record_id)
+        ) WITHOUT ROWID
+    """)
+    db.table("aliases").create_index(["record_id"])
+    for name, event in (("forgotten", "DELETE"), ("changed", "UPDATE OF kind, body, people")):
+        db.execute(
+            f"CREATE TRIGGER aliases_{name} AFTER {event} ON records BEGIN "
+            "DELETE FROM aliases WHERE record_id = old.id; END"
+        )
+    rows = db.execute("SELECT id, kind, body, people FROM records WHERE kind = 'contact' OR people GLOB '*[@0-9]*'")
+    for record_id, kind, body, people in rows.fetchall():
+        note(db.conn, record_id, kind, body, json.loads(people))
+
+
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
 """Smaller is better: the weights are of title, body, people and place."""
 
@@ -268,6 +294,7 @@ SCHEMA: Final = Schema(
         create_forgotten,
         add_conversations,
         add_label_reasons,
+        create_aliases,
     ),
     if_damaged="put a backup in its place, `edgewise context restore FILE`, or save what can be read of it, "
     "`edgewise context repair`",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.context.people import Person, asked
 from edge_agent.context.question import Question
 from edge_agent.context.relevance import PEOPLE
 
@@ -53,6 +54,8 @@ class Vocabulary:
     """Those of the question's terms, then those of its window of time."""
     names: frozenset[str]
     """The words that name a person of the records."""
+    people: tuple[Person, ...] = ()
+    """Those whom it means, of the contacts."""
 
     @property
     def named(self) -> frozenset[int]:
@@ -61,11 +64,16 @@ class Vocabulary:
 
     def names_person(self, person: str) -> bool:
         """Whether the question names this person, as a record has them."""
-        return bool(self.names) and not self.names.isdisjoint(person.lower().split())
+        if any(called.is_called(person) for called in self.people):
+            return True
+        words = frozenset(person.lower().split())
+        # Anna Maier, as the contacts know her, is not every Anna.
+        whole = frozenset[str]().union(*(called.words for called in self.people if len(called.words) > 1))
+        return not words.isdisjoint(self.names - whole) or (bool(words) and words <= whole)
 
     def names_owner(self, candidate: Candidate) -> bool:
         """Whether the question names somebody who wrote the record or, where nobody did, is part of it."""
-        return bool(self.names) and any(self.names_person(person) for person in candidate.owners)
+        return bool(self.names or self.people) and any(map(self.names_person, candidate.owners))
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -87,7 +95,8 @@ def look_up(connection: sqlite3.Connection, question: Question) -> Vocabulary:
         about = holding * total // (seen - first + 1) if common else holding
         named = holding > 0 and number < len(question.terms) and _is_name(connection, text, seen)
         words.append(Word(text, stem, about, common, named))
-    return Vocabulary(total, tuple(words), frozenset(word.text for word in words if word.name))
+    names = frozenset(word.text for word in words if word.name)
+    return Vocabulary(total, tuple(words), names, asked(connection, question))
 
 
 def stems(connection: sqlite3.Connection, texts: Sequence[str]) -> list[str]:
