@@ -47,7 +47,7 @@ def repair(path: Path, encryption: Encryption | None = None) -> Repair:
     """Build the store at `path` anew from what can be read of it; the damaged file is kept beside it.
 
     Indexes are made anew, and what belongs to nothing is left out. The next import reads every file again, changed or
-    not, and brings back what was lost of it; unless it is no more known what the user forgot.
+    not, and brings back what was lost of it; unless it is no more known what the user forgot, or chose to be private.
 
     Raises:
         StoreCorrupt: no record can be read; nothing was changed.
@@ -164,7 +164,7 @@ class _Carrying:
         """What could not be read may have been a reason to keep something from someone."""
         if self.dropped["answer_records"]:  # of a record that became private since
             self._target.execute("UPDATE answers SET made_from = 'private'")
-        if "sources" in self._columns and not self.dropped["forgotten"]:  # or it would bring back what was forgotten
+        if "sources" in self._columns and not (self.dropped["forgotten"] or self.dropped["label_choices"]):
             self._target.execute("UPDATE sources SET state = ''")
 
     @contextlib.contextmanager

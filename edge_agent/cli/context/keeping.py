@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 _SHOWN_IDS: Final = 20
 
+_NO_MORE_KNOWN: Final = {
+    "forgotten": "What you forgot is no more known: an import of a file that has changed may bring it back.",
+    "label_choices": "Which labels you chose for sources and people is no more known: choose them again.",
+}
+"""By table: what it means that a part of it was lost."""
+
 FileArgument = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="Another store, as a backup.", show_default=False)
 ]
@@ -134,11 +140,10 @@ def _print_losses(done: Repair) -> None:
         out.print("No record was lost.")
     if not done.all_known:
         out.print("The list of records is damaged, too: more may be lost than is known.", style="red")
-    if done.dropped.get("forgotten"):
-        out.print(
-            "What you forgot is no more known: an import of a file that has changed may bring it back.", style="red"
-        )
-    elif done.lost or not done.all_known:
+    for table, said in _NO_MORE_KNOWN.items():
+        if done.dropped.get(table):
+            out.print(said, style="red")
+    if (done.lost or not done.all_known) and not any(map(done.dropped.get, _NO_MORE_KNOWN)):
         out.print("What came from files comes back when you import them again.")
     if done.dropped.get("vectors"):
         out.print(f"Vectors to be made again: {done.dropped['vectors']:,}. That happens by itself.")
