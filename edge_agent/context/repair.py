@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import sqlite3
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from edge_agent.context import items, reembedding, salvage, swap
+from edge_agent.context import salvage, swap
 from edge_agent.context.backup import empty_log
-from edge_agent.context.check import BELONGINGS, Fault, check
+from edge_agent.context.carrying import Carrying
+from edge_agent.context.check import Fault, check
 from edge_agent.context.schema import SCHEMA
 from edge_agent.database import Database, Schema
 from edge_agent.driver import Encryption
-from orchestrator.errors import StoreCorrupt, StoreError, StoreUnavailable
-
-_MADE_AGAIN: Final = frozenset({"occurrences", "series", "unembedded"})
-"""Tables that are made again from the records, in a moment; a part of them would be taken for the whole."""
-_MAX_ID: Final = 2**53
+from orchestrator.errors import StoreCorrupt, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +81,21 @@ def _mark(path: Path) -> tuple[int, int, int]:
         ) from None
 
 
-def _rebuild(path: Path, partial: Path, encryption: Encryption | None) -> _Carrying:
+def _rebuild(path: Path, partial: Path, encryption: Encryption | None) -> Carrying:
     """Make a new store of what can be read."""
     damaged = Database(path, SCHEMA, encryption=encryption, as_is=True)
     try:
-        columns = _tables_of(damaged)
-        schema = _schema_of(damaged)
+        columns, schema = _tables_of(damaged), _schema_of(damaged)
         alike = Encryption(encryption.keys, required=True) if encryption and damaged.encrypted else None
         new = Database(partial, schema, encryption=alike)
         try:
             with new.write() as db:
-                carried = _Carrying(damaged, db.conn, columns)
-                carried.all()
+                carried = Carrying(db.conn)
+                carried.take_tables(damaged, columns)
+                damaged.close()
+                if alike is None:
+                    carried.take_pages(path)
+                carried.finish()
         finally:
             new.close()
     finally:
@@ -131,119 +125,3 @@ def _schema_of(damaged: Database) -> Schema:
     except StoreCorrupt:
         return SCHEMA
     return Schema(SCHEMA.noun, tuple(step for step in SCHEMA.steps if step.__name__ in names))
-
-
-class _Carrying:
-    """Rows on their way from a damaged store into a new one."""
-
-    def __init__(self, source: Database, target: sqlite3.Connection, columns: dict[str, list[str]]) -> None:
-        """`target` is inside a transaction; `columns` are those of the tables of `source`."""
-        self._source, self._target, self._columns = source, target, columns
-        self.records: set[int] = set()
-        self.lost: set[int] = set()
-        self.dropped = Counter[str]()
-        self.all_known = False
-
-    def all(self) -> None:
-        """Carry every table over, and leave the new store consistent."""
-        self._target.execute("PRAGMA defer_foreign_keys = on")
-        with self._without_triggers():
-            for table, has_ids in salvage.tables(self._target).items():
-                if table in self._columns and table not in _MADE_AGAIN:
-                    self._carry(table, has_ids)
-            self._drop_orphans()
-            if "unembedded" in salvage.tables(self._target):
-                reembedding.await_missing(self._target)
-        self._target.execute("INSERT INTO records_fts (records_fts) VALUES ('rebuild')")
-        known = self._known()
-        self.lost |= known - self.records
-        self._keep_numbering(known)
-        self._be_careful()
-
-    def _be_careful(self) -> None:
-        """What could not be read may have been a reason to keep something from someone."""
-        if self.dropped["answer_records"]:  # of a record that became private since
-            self._target.execute("UPDATE answers SET made_from = 'private'")
-        if "sources" in self._columns and not (self.dropped["forgotten"] or self.dropped["label_choices"]):
-            self._target.execute("UPDATE sources SET state = ''")
-
-    @contextlib.contextmanager
-    def _without_triggers(self) -> Iterator[None]:
-        """Rows are carried over as they are: nothing follows from that."""
-        found = self._target.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
-        for name, _ in found:
-            self._target.execute(f"DROP TRIGGER {name}")
-        yield
-        for _, statement in found:
-            self._target.execute(statement)
-
-    def _carry(self, table: str, has_ids: bool) -> None:
-        names = [name for name in salvage.columns(self._target, table) if name in self._columns[table]]
-        insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-        if not has_ids:
-            insert = insert.replace("INSERT", "INSERT OR IGNORE", 1)  # some are read twice
-            rows: Iterator[tuple[int, salvage.Row | None]] = (
-                (0, row) for row in salvage.rows_without_ids(self._source, table)
-            )
-        else:
-            rows = salvage.rows(self._source, table)
-        self._target.execute(f"DELETE FROM {table}")  # what a new store begins with
-        for row_id, row in rows:
-            kept = row is not None and self._keep(table, insert, names, row)
-            if table == "records":
-                (self.records if kept else self.lost).add(row_id)
-            elif not kept:
-                self.dropped[table] += 1
-
-    def _keep(self, table: str, insert: str, names: list[str], row: salvage.Row) -> bool:
-        if table == "records" and not items.is_sound(row):
-            return False
-        try:
-            self._target.execute(insert, [row[name] for name in names])
-        except sqlite3.IntegrityError:  # a value that cannot be, or one that another row has
-            return False
-        return True
-
-    def _drop_orphans(self) -> None:
-        """Order matters: no trigger follows what is removed here."""
-        present = salvage.tables(self._target)
-        if "codes" in present:
-            self._drop_torn_vectors()
-        for rule in BELONGINGS:
-            if rule.table in present:
-                gone = self._target.execute(f"DELETE FROM {rule.table} WHERE {rule.orphaned}").rowcount
-                self.dropped[rule.table] += gone
-        for table, row_id, *_ in self._target.execute("PRAGMA foreign_key_check").fetchall():
-            self._target.execute(f"DELETE FROM {table} WHERE rowid = ?", (row_id,))
-            self.dropped[table] += 1
-
-    def _drop_torn_vectors(self) -> None:
-        """With the others of their records: a record has all its vectors, or awaits them."""
-        from edge_agent.context import vectors  # numpy
-
-        torn = json.dumps(vectors.torn(self._target))
-        of_records = "SELECT record_id FROM vectors WHERE id IN (SELECT value FROM json_each(?))"
-        gone = self._target.execute(f"DELETE FROM vectors WHERE record_id IN ({of_records})", (torn,))
-        self.dropped["vectors"] += gone.rowcount
-
-    def _known(self) -> set[int]:
-        """Ids of records that the index of words knows of."""
-        table = "records_fts_docsize"
-        try:
-            ids = {row_id for row_id, _ in salvage.rows(self._source, table) if row_id < _MAX_ID}
-            with self._source.lend() as db:
-                (count,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
-            self.all_known = len(ids) == count
-        except StoreError:
-            return set()
-        return ids
-
-    def _keep_numbering(self, known: set[int]) -> None:
-        """An id that was ever given is not given again, whether or not its row was saved."""
-        given = {"records": max(known | self.lost | self.records, default=0)}
-        with contextlib.suppress(StoreError), self._source.lend() as db:
-            for table, last in db.execute("SELECT name, seq FROM sqlite_sequence").fetchall():
-                if isinstance(last, int) and last < _MAX_ID:
-                    given[table] = max(last, given.get(table, 0))
-        for table, last in given.items():
-            self._target.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (last, table))

@@ -90,7 +90,7 @@ def _answers(path: Path) -> dict[str, object]:
     return found
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wounds=_WOUNDS, seed=st.integers(0, 2**32))
 def test_an_answer_or_an_error_and_no_wrong_answer_unnoticed(
     sound: Path, tmp_path_factory: pytest.TempPathFactory, wounds: list[tuple[float, int, int]], seed: int
@@ -104,7 +104,7 @@ def test_an_answer_or_an_error_and_no_wrong_answer_unnoticed(
     assert noticed or answers == expected
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wounds=_WOUNDS, seed=st.integers(0, 2**32))
 def test_a_repair_brings_back_nothing_wrong(
     sound: Path, tmp_path_factory: pytest.TempPathFactory, wounds: list[tuple[float, int, int]], seed: int
@@ -127,7 +127,7 @@ def test_a_repair_brings_back_nothing_wrong(
     assert not set(done.lost) & set(saved)
 
 
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wounds=_WOUNDS, seed=st.integers(0, 2**32))
 def test_the_command_line_shows_no_traceback(
     sound: Path, tmp_path_factory: pytest.TempPathFactory, wounds: list[tuple[float, int, int]], seed: int

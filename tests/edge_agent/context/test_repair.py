@@ -106,6 +106,26 @@ def test_lost_pages_cost_what_was_on_them_and_every_loss_is_known(lived_in: Path
     assert check(lived_in).faults == ()
 
 
+@pytest.mark.parametrize("name", ["records", "sqlite_schema"])
+def test_where_no_tree_leads_to_the_records_their_pages_are_found(lived_in: Path, name: str) -> None:
+    before = texts(lived_in)
+    root = 1 if name == "sqlite_schema" else pages_of(lived_in, name)[0]
+    spoil(lived_in, root)
+    done = repair(lived_in)
+    assert (done.records, done.lost, done.all_known) == (300, (), name == "records")
+    assert texts(lived_in) == before
+    assert check(lived_in).faults == ()
+
+
+def test_what_was_forgotten_is_not_found_on_a_page(lived_in: Path) -> None:
+    with SqliteContextStore(lived_in) as store:
+        store.forget(*range(1, 290))
+    spoil(lived_in, 1)
+    done = repair(lived_in)
+    assert sorted(filter(None, texts(lived_in))) == list(range(290, 301))
+    assert done.dropped["forgotten"]
+
+
 def test_after_a_loss_the_files_are_read_again(lived_in: Path) -> None:
     with SqliteContextStore(lived_in) as store:
         assert store.known_items(lived_in.parent / "notes-0", "as read") == 100
