@@ -17,7 +17,7 @@ from typing import Final
 from edge_agent.database import Schema, explained
 from edge_agent.driver import Encryption, Opener, dial
 from edge_agent.keys import SALT_BYTES, Key, KeySource
-from edge_agent.replacing import beside, replace, sweep, wipe
+from edge_agent.replacing import beside, replace, rollback_journal, sweep, wipe
 from orchestrator.errors import StoreCorrupt, StoreUnavailable
 
 _BUSY_TIMEOUT_S: Final = 1.0
@@ -104,7 +104,7 @@ def _alone(path: Path, key: Key | None) -> Iterator[sqlite3.Connection]:
         connection.execute("PRAGMA journal_mode = delete").fetchall()
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")  # in this mode it keeps the lock
-        wipe(path.with_name(path.name + "-journal"))
+        wipe(rollback_journal(path))
         yield connection
     finally:
         connection.close()

@@ -42,7 +42,9 @@ def replace(path: Path) -> None:
 
 
 def sweep(path: Path) -> None:
-    """Remove what a replacement of `path` that was killed has left. Only while `path` is open: nobody replaces it then.
+    """Remove what a replacement of `path` that was killed has left.
+
+    Only while `path` is open, and was read since: nobody replaces it then, and no old page is needed any more.
 
     Raises:
         OSError: it cannot be removed.
@@ -53,6 +55,12 @@ def sweep(path: Path) -> None:
             old.unlink()
     wipe(old)
     wipe(beside(path))
+    wipe(rollback_journal(path))
+
+
+def rollback_journal(path: Path) -> Path:
+    """Where SQLite keeps old pages while it changes a file that has no write-ahead log, as one that is converted."""
+    return _named(path, "-journal")
 
 
 def wipe(path: Path) -> None:

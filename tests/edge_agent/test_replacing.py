@@ -52,6 +52,7 @@ def test_a_folder_without_links_keeps_the_old_file(path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("survivor", ["old", "new"])
 def test_what_a_killed_replacement_left_is_swept(path: Path, survivor: str) -> None:
+    path.with_name("store.db-journal").write_bytes(b"old pages")
     old = path.with_name("store.db.replaced")
     os.link(path, old)
     if survivor == "new":

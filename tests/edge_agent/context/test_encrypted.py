@@ -118,6 +118,32 @@ def test_a_killed_process_leaves_all_it_acknowledged_and_no_word(
     assert check(path, required).sound
 
 
+COMING_AND_GOING = """
+import sys
+from pathlib import Path
+from edge_agent.context.store import SqliteContextStore
+from edge_agent.driver import Encryption
+from edge_agent.keys import KeyFile
+from orchestrator.types import Record
+
+sys.stdin.readline()
+for number in range(15):
+    with SqliteContextStore(sys.argv[1], encryption=Encryption(KeyFile(Path(sys.argv[2]))), busy_timeout_s=60) as store:
+        store.add(Record(kind="note", body=f"note {number}"))
+"""
+
+
+def test_processes_that_come_and_go_lose_nothing(path: Path, required: Encryption, tmp_path: Path) -> None:
+    """None of them is told that it is encrypted: finding out disturbs nobody who has it open."""
+    SqliteContextStore(path, encryption=required).close()
+    command = [sys.executable, "-c", COMING_AND_GOING, str(path), str(tmp_path / "key")]
+    writers = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [writer.communicate("now\n", timeout=120)[1] for writer in writers] == [""] * 4
+    assert check(path, required).sound
+    with SqliteContextStore(path, encryption=required) as store:
+        assert store.stats().records == 60
+
+
 def test_a_backup_is_encrypted_and_comes_back(
     path: Path, required: Encryption, readable: Callable[[], list[str]]
 ) -> None:
