@@ -11,8 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-_KEYS: Final = "SELECT key FROM records WHERE id IN (SELECT value FROM json_each(?)) AND key NOT LIKE 'user:%'"
-"""What was added by hand has a random key, which never comes again."""
+_KEYS: Final = "SELECT key FROM records WHERE id IN (SELECT value FROM json_each(?))"
 
 
 def leave(connection: sqlite3.Connection, ids: Sequence[int]) -> None:

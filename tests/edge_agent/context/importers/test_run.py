@@ -16,7 +16,7 @@ from edge_agent.context.importers import ImportProgress, import_paths
 from edge_agent.context.importers.formats import READERS
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.errors import ImportFailed
-from orchestrator.types import Sensitivity
+from orchestrator.types import Record, Sensitivity
 from tests.edge_agent.context.test_forgetting import traces
 
 HOUSEHOLD = Path(__file__).resolve().parents[4] / "examples" / "household"
@@ -245,10 +245,12 @@ class TestWhatWasForgotten:
 
     def test_an_export_does_not_bring_it_back_either(self, store: SqliteContextStore, tmp_path: Path) -> None:
         import_paths(store, [write(tmp_path / "a.md", "# A\nx")])
+        store.add(Record(kind="note", body="by hand"))
         backup = tmp_path / "all.jsonl"
         backup.write_text("\n".join(store.export()))
-        store.forget(1)
-        assert import_paths(store, [backup]).forgotten == 1
+        store.forget(1, 2)
+        assert import_paths(store, [backup]).forgotten == 2
+        assert import_paths(store, [backup], again=True).added == 2
 
 
 def test_a_killed_import_goes_on_and_doubles_nothing(tmp_path: Path) -> None:
