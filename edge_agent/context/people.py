@@ -25,6 +25,8 @@ any other record, an address or number among its people."""
 
 _DIGITS: Final = 8
 """The last digits of a number: with or without the country's, it is the same one."""
+_CARDS: Final = 4
+"""Of one person at most; more that share a name are of several."""
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _NUMBER: Final = re.compile(r"\+?[\d(][\d\s()./-]{5,}")
@@ -158,6 +160,8 @@ def _mentions(
 
 def _person(connection: sqlite3.Connection, words: Sequence[str], ids: set[int]) -> Person | None:
     """The one whom the contacts `ids` are of; None where they are of several."""
+    if len(ids) > _CARDS:
+        return None
     of_each = {number: _aliases(connection, [number]) for number in ids}
     roles = {role for alias, role in set.intersection(*(set(found) for found in of_each.values()))}
     if len(ids) > 1 and not {NAME, ADDRESS} <= roles:
