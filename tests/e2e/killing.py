@@ -12,6 +12,7 @@ import random
 import select
 import shutil
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,8 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.context import vectors
+from edge_agent.context.backup import backup, restore
 from edge_agent.context.check import check
 from edge_agent.context.importers import import_paths
+from edge_agent.context.repair import repair
 from edge_agent.context.schema import SCHEMA
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.database import Database, Schema
@@ -195,6 +198,59 @@ def in_the_embedding(folder: Path, kills: int, dice: random.Random) -> int:
     return seen
 
 
+def in_the_exchange(folder: Path, kills: int, dice: random.Random) -> int:
+    """A backup is whole or not there; a restored or repaired store is the one from before or the new one."""
+    path, target = folder / "context.db", folder / "kept.db"
+    editions = []
+    for edition in range(2):
+        files, one = folder / f"files-{edition}", folder / f"edition-{edition}.db"
+        files.mkdir()
+        _write_edition(files, edition)
+        with SqliteContextStore(one) as store:
+            import_paths(store, [files])
+        editions.append((one, _bodies(one)))
+    shutil.copyfile(editions[0][0], path)
+    before, done = editions[0][1], 0
+
+    def work(step: int) -> Callable[[Acknowledge], None]:
+        def do(acknowledge: Acknowledge) -> None:
+            if step == 0:
+                backup(path, target)
+            elif step == 1:
+                restore(editions[1][0], path)
+            else:
+                repair(path)
+            acknowledge(1)
+
+        return do
+
+    longest = timed(work(0))
+    for kill in range(kills):
+        step = kill % 3
+        target.unlink(missing_ok=True)
+        if step == 2:
+            _lose_words(path)
+        done += len(killed(work(step), dice.uniform(0, 2 * longest)))
+        if target.exists():
+            assert check(target).records == len(before)
+        if step == 2 and not check(path).sound:
+            repair(path)
+        _sound(path)
+        held = _bodies(path)
+        assert held == before or (step == 1 and held == editions[1][1])
+        for former in folder.glob("context.former-*"):
+            former.unlink()
+        shutil.copyfile(editions[0][0], path)
+    return done
+
+
+def _lose_words(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO records_fts (records_fts) VALUES ('delete-all')")
+    connection.commit()
+    connection.close()
+
+
 def _sound(path: Path) -> None:
     if path.exists() and path.stat().st_size:
         found = check(path)
@@ -206,7 +262,12 @@ def _bodies(path: Path) -> dict[str, str]:
         return {item["key"]: item["body"] for item in map(json.loads, store.export())}
 
 
-SCENARIOS = {"import": in_the_import, "migration": in_the_migration, "embedding": in_the_embedding}
+SCENARIOS = {
+    "import": in_the_import,
+    "migration": in_the_migration,
+    "embedding": in_the_embedding,
+    "exchange": in_the_exchange,
+}
 
 
 def main(scenario: str, folder: str, kills: str, seed: str) -> None:

@@ -39,13 +39,13 @@ def program(name: str, *arguments: object) -> list[str]:
 class TestKilled:
     """What a killed process had acknowledged is there, and the file is sound."""
 
-    @pytest.mark.parametrize("scenario", ["import", "migration", "embedding"])
+    @pytest.mark.parametrize("scenario", ["import", "migration", "embedding", "exchange"])
     def test_again_and_again(self, tmp_path: Path, scenario: str) -> None:
         subprocess.run(program("killing", scenario, tmp_path, 10, 1), cwd=_ROOT, check=True, timeout=120)
 
     @pytest.mark.slow
     @pytest.mark.timeout(900)
-    @pytest.mark.parametrize("scenario", ["import", "migration", "embedding"])
+    @pytest.mark.parametrize("scenario", ["import", "migration", "embedding", "exchange"])
     def test_hundreds_of_times(self, tmp_path: Path, scenario: str) -> None:
         subprocess.run(program("killing", scenario, tmp_path, 300, 2), cwd=_ROOT, check=True, timeout=900)
 

@@ -92,9 +92,10 @@ def check(file: FileArgument = None, as_json: JsonOption = False, config: Config
             out.print(fault.text, markup=False)
         if found.faults:
             named = f" {file}" if file else ""
+            readable = f"{counted(found.records, 'record')} can be read. " if found.records else ""
             out.print(
-                f"\n{counted(found.records, 'record')} can be read. `edgewise context repair{named}` saves them into a "
-                "new file; `edgewise context restore FILE` puts a backup in its place.",
+                f"\n{readable}`edgewise context repair{named}` saves what it can into a new file; "
+                "`edgewise context restore FILE` puts a backup in its place.",
                 markup=False,
             )
     if not found.sound:

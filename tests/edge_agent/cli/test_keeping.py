@@ -82,7 +82,7 @@ def test_a_check_says_what_is_wrong_and_what_helps(home: Path) -> None:
     result = run("check")
     assert result.exit_code == 1
     assert "The index of words differs from the records" in result.stdout
-    assert "3 records can be read. `edgewise context repair` saves them" in result.stdout
+    assert "3 records can be read. `edgewise context repair` saves what it can" in result.stdout
     assert json.loads(run("check", "--json").stdout)["faults"][0]["part"] == "words"
     assert isinstance(error("backup"), StoreCorrupt)
 
