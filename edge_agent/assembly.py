@@ -76,7 +76,7 @@ async def assemble(
     clock = SystemClock()
     embedder = await asyncio.to_thread(open_embedder, config, progress)
     context = resources.enter_context(open_context(config, embedder))
-    if embedder is not None:
+    if config.context.enabled:
         await resources.enter_async_context(Backfill(context, clock))
     ledger = Ledger(resources.enter_context(SqliteLedgerStore.open(config.ledger_path)), config.budget_windows, clock)
     journal = resources.enter_context(Journal.open(config.journal_path))

@@ -1,4 +1,4 @@
-"""Embedding in the background what is not embedded yet."""
+"""Making in the background what is made from records: the times of what repeats, and vectors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Backfill:
     """Works while its block runs: the newest records first, and slowly, beside whatever the device does."""
 
     def __init__(self, store: SqliteContextStore, clock: Clock) -> None:
-        """`store` has an embedder."""
+        """Without an embedder in `store`, there are no vectors to make."""
         self._store = store
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
@@ -47,14 +47,15 @@ class Backfill:
         with contextlib.suppress(EdgewiseError):  # or else the first question loads them, and says what is wrong
             await asyncio.to_thread(self._store.load_vectors)
         while True:
-            await self._clock.sleep(await self._embed_some())
+            await self._clock.sleep(await self._make_some())
 
-    async def _embed_some(self) -> float:
-        """Embed a few records; how long to rest behind that, in seconds."""
+    async def _make_some(self) -> float:
+        """Make what a few records lack; how long to rest behind that, in seconds."""
         started = self._clock.monotonic()
         try:
-            embedded = await asyncio.to_thread(self._store.embed_missing, limit=_AT_ONCE)
+            made = await asyncio.to_thread(self._store.spread_repetitions, self._clock.now(), limit=_AT_ONCE)
+            made = made or await asyncio.to_thread(self._store.embed_missing, limit=_AT_ONCE)
         except EdgewiseError as error:  # the store may be locked, or the disk full: not for ever
             _log.warning("embedding waits: %s", error.message)
             return _LOOK_S
-        return _REST * (self._clock.monotonic() - started) if embedded else _LOOK_S
+        return _REST * (self._clock.monotonic() - started) if made else _LOOK_S
