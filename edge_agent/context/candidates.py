@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from edge_agent.context import occurrences
@@ -21,7 +22,9 @@ from edge_agent.context.when import Window
 
 _CANDIDATES: Final = 100
 """Proposed by the index at most, and as many by meaning and by the calendar."""
-_SCORED: Final = 6000
+_LEADING: Final = 25
+"""Of each hundred: a message may bring the one before and the one behind it."""
+_SCORED: Final = 4000
 """Records whose BM25 is computed at most, about: a microsecond each. The rarest words go first."""
 _LONGEST_EVENT = timedelta(days=62)
 """An event that began longer ago is not looked for."""
@@ -115,9 +118,10 @@ def propose(
     """
     scores = _ranked(connection, question, vocabulary, conversation)
     theirs = having(connection, vocabulary.people, limit=_CANDIDATES)
-    ids = dict.fromkeys([*scores, *near, *theirs, *_happening(connection, question, now)])
-    beside = (row[0] for row in connection.execute(_BESIDE, (json.dumps(list(ids)),)))
-    ids |= dict.fromkeys(beside)
+    happening = _happening(connection, question, now)
+    leading = dict.fromkeys([*islice(scores, _LEADING), *islice(near, _LEADING), *islice(theirs, _LEADING), *happening])
+    beside = [row[0] for row in connection.execute(_BESIDE, (json.dumps(list(leading)),))]
+    ids = dict.fromkeys([*scores, *near, *theirs, *happening, *beside])
     found = {}
     for row in connection.execute(_FACTS, (json.dumps(list(ids)),)):
         record_id, kind, starts_at, ends_at, characters, people, thread, position = row

@@ -39,16 +39,16 @@ class Place(NamedTuple):
 def places(connection: sqlite3.Connection, words: Sequence[Word], records: Collection[int]) -> Iterator[Place]:
     """Every place of the words in these records.
 
-    Rare words are looked up in the index. To go through all places of a common one would take too long: it is looked
-    for in the texts, and there stemmed as the index does it.
+    Rare words are looked up in the index. To go through all places of a common one would take too long: where there is
+    one, the words are looked for in the texts, and there stemmed as the index does it.
     """
     ids = json.dumps(list(records))
-    common = [(number, word) for number, word in enumerate(words) if word.common]
-    for number, word in enumerate(words):
-        if word.holding and not word.common:
-            yield from (Place(number, *row) for row in connection.execute(_IN_INDEX, (word.stem, ids)))
-    if common:
-        yield from _in_texts(connection, common, ids)
+    present = [(number, word) for number, word in enumerate(words) if word.holding]
+    if any(word.common for _, word in present):
+        yield from _in_texts(connection, present, ids)
+        return
+    for number, word in present:
+        yield from (Place(number, *row) for row in connection.execute(_IN_INDEX, (word.stem, ids)))
 
 
 def _in_texts(connection: sqlite3.Connection, words: Sequence[tuple[int, Word]], ids: str) -> Iterator[Place]:

@@ -147,7 +147,7 @@ def _signs(
         words=candidate.words,
         cosine=cosines.get(candidate.record_id, 0.0),
         by_named=vocabulary.names_owner(candidate),
-        in_time=question.window is not None and candidate.within(question.window),
+        in_time=len(question.terms) in candidate.match.by_nature,  # the window comes behind the terms
         thread=candidate.thread,
         position=candidate.position,
     )

@@ -22,7 +22,7 @@ from edge_agent.context.forgetting import removals
 Vector = NDArray[np.float32]
 _Words = NDArray[np.uint64]
 
-_RESCORED: Final = 8
+_RESCORED: Final = 5
 """For each vector that is wanted, so many are compared exactly."""
 _LEAST_RESCORED: Final = 256
 _SLICE: Final = 16_384

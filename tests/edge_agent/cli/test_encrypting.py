@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
 from typer.testing import CliRunner, Result
 
 from edge_agent.cli.context import app
 from orchestrator.errors import EdgewiseError, StoreLocked, StoreUnavailable
+from tests.edge_agent.test_keys import Remembering
 
 CANARY = "ultramarine"
 KEY_FROM = "EDGEWISE_CONTEXT__ENCRYPTION__KEY_FROM"
@@ -62,6 +64,24 @@ def test_every_command_works_on_an_encrypted_store(home: Path, tmp_path: Path) -
     assert "Decrypted" in done("decrypt")
     assert not as_json("stats")["encrypted"]
     assert len(as_json("list")) == 1
+
+
+def test_a_key_in_the_keyring_needs_no_configuration(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    before = keyring.get_keyring()
+    request.addfinalizer(lambda: keyring.set_keyring(before))
+    keyring.set_keyring(Remembering())
+    monkeypatch.delenv(KEY_FROM)
+    assert "Its key: the system's keyring" in done("encrypt")
+    assert len(as_json("list")) == 1
+    keyring.set_keyring(Remembering())
+    assert "is encrypted, and the system's keyring has no key" in str(error("list"))
+
+
+def test_a_passphrase_is_not_asked_for_where_it_would_be_seen() -> None:
+    assert "nobody is there to type the passphrase" in str(error("encrypt", "--key-from", "passphrase"))
+    assert not as_json("stats")["encrypted"]
 
 
 def test_again_nothing_is_done() -> None:

@@ -56,8 +56,7 @@ def test_both_ways_find_the_same(bodies: list[list[str]]) -> None:
 
 def test_offsets_count_the_words_before(store: SqliteContextStore) -> None:
     number = store.add(Record(kind="note", body="We run in the happy garden"))
-    with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
-        prepare(connection)
+    with store._database.lend() as db:
         for common in (False, True):
             words = [Word("happily", "happili", 1, common), Word("happy", "happi", 1, common)]
-            assert list(places(connection, words, [number])) == [(1, number, "body", 4)]
+            assert list(places(db.conn, words, [number])) == [(1, number, "body", 4)]
