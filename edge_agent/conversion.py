@@ -24,6 +24,11 @@ _BUSY_TIMEOUT_S: Final = 1.0
 _TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name"
 """Those that hold rows, an index's own among them; a virtual table's rows are in these."""
 _DEFINITIONS: Final = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
+_CAUSES: Final = {
+    "database or disk is full": sqlite3.SQLITE_FULL,
+    "disk I/O error": sqlite3.SQLITE_IOERR,
+    "database disk image is malformed": sqlite3.SQLITE_CORRUPT,
+}
 _COUNTERS: Final = ("user_version", "application_id")
 """What a file's header holds beside its tables."""
 
@@ -114,11 +119,20 @@ def _copy(connection: sqlite3.Connection, new: Path, key: Key | None) -> None:
     connection.execute("ATTACH ? AS converted KEY ?", (str(new), "" if key is None else key.literal))
     connection.execute("PRAGMA converted.journal_mode = off").fetchall()  # half of it is worth nothing
     connection.execute("PRAGMA converted.synchronous = off")
-    connection.execute("SELECT sqlcipher_export('converted')").fetchall()
+    _export(connection)
     for counter in _COUNTERS:
         (value,) = connection.execute(f"PRAGMA main.{counter}").fetchone()
         connection.execute(f"PRAGMA converted.{counter} = {value}")
     connection.execute("DETACH converted")
+
+
+def _export(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("SELECT sqlcipher_export('converted')").fetchall()
+    except sqlite3.OperationalError as error:
+        # It fails as any function does; only its words are still those of the cause.
+        error.sqlite_errorcode = _CAUSES.get(str(error), error.sqlite_errorcode)
+        raise
 
 
 def _compare(original: sqlite3.Connection, copy: sqlite3.Connection, path: Path) -> None:

@@ -44,6 +44,8 @@ _IDS = "(SELECT value FROM json_each(?))"
 _EXPORT_PAGE = 500
 _CACHE_KIB = 8192
 """Page cache of a connection: the whole index of 10,000 records fits."""
+_CACHE_ENCRYPTED_KIB = 65_536
+"""What falls out of it the system still holds in memory; but a page of an encrypted store has to be decrypted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,7 +421,8 @@ class SqliteContextStore:
 
 def _prepare(connection: sqlite3.Connection) -> None:
     """What each connection needs beyond the usual."""
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    encrypted = connection.execute("PRAGMA cipher_version").fetchone() is not None
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_ENCRYPTED_KIB if encrypted else _CACHE_KIB}")
     connection.execute("PRAGMA temp_store = memory")  # the words of a question never reach the disk
     vocabulary.prepare(connection)
 

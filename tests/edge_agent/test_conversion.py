@@ -147,6 +147,47 @@ def test_a_copy_that_differs_is_thrown_away(path: Path, key: KeyFile, monkeypatc
     assert readable(path) == []
 
 
+@pytest.mark.parametrize("direction", ["encrypt", "decrypt"])
+def test_a_damaged_store_is_not_converted(path: Path, key: KeyFile, direction: str) -> None:
+    if direction == "decrypt":
+        encrypt(path, key)
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2 // 4096 * 4096)
+        file.write(os.urandom(4096))
+    damaged = path.read_bytes()[4096:]
+    with pytest.raises(StoreCorrupt):
+        encrypt(path, key) if direction == "encrypt" else decrypt(path, key)
+    assert path.read_bytes()[4096:] == damaged
+    assert sorted(file.name for file in path.parent.iterdir()) == ["context.db"]
+
+
+NO_ROOM = """
+import resource, sys
+from pathlib import Path
+from edge_agent.context.schema import SCHEMA
+from edge_agent.conversion import convert
+from edge_agent.keys import KeyFile
+from orchestrator.errors import StoreUnavailable
+
+key = KeyFile(Path(sys.argv[2]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    convert(Path(sys.argv[1]), SCHEMA, opened_by=key, to=key)
+except StoreUnavailable as error:
+    print(error.message)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit to the size of files")
+def test_without_room_for_another_file_the_store_stays_as_it_was(path: Path, key: KeyFile) -> None:
+    before = content(path, key)
+    command = [sys.executable, "-c", NO_ROOM, str(path), str(key.path)]
+    tried = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert "disk" in tried.stdout, tried.stderr
+    assert sorted(file.name for file in path.parent.iterdir()) == ["context.db"]
+    assert content(path, key) == before
+
+
 # --- others at the same time ------------------------------------------------------------------------------------
 
 HOLD = """

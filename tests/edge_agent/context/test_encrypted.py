@@ -144,6 +144,17 @@ def test_processes_that_come_and_go_lose_nothing(path: Path, required: Encryptio
         assert store.stats().records == 60
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_an_encrypted_store_keeps_more_pages(path: Path, encryption: Encryption, encrypted: bool) -> None:
+    with (
+        SqliteContextStore(path, encryption=replace(encryption, required=encrypted)) as store,
+        store._database.lend() as db,
+    ):
+        (pages,) = db.execute("PRAGMA cache_size").fetchone()
+        assert (pages < -60_000) == encrypted
+        assert db.execute("PRAGMA temp_store").fetchone() == (2,), "in memory"
+
+
 def test_a_backup_is_encrypted_and_comes_back(
     path: Path, required: Encryption, readable: Callable[[], list[str]]
 ) -> None:
