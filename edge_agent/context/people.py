@@ -34,6 +34,7 @@ _TOLD_NUMBER: Final = re.compile(rf"\b(?:phone|number|mobile|tel)\b[^:\n]*:\s*({
 _RELATION: Final = re.compile(r"(?:\A|\n|[.!]\s)\s*(?:(?:my|our)\s+)?([^\W\d_]{3,})\s*(?=[.!\n]|\Z)", re.IGNORECASE)
 """A sentence of one word: "Husband.", "Our landlord." """
 _OWNERS: Final = frozenset({"my", "our", "the"})
+_ALL: Final = "SELECT id, kind, body, people FROM records WHERE kind = 'contact' OR people GLOB '*[@0-9]*'"
 _NAMED: Final = (
     "SELECT alias, record_id FROM aliases WHERE alias IN (SELECT value FROM json_each(?)) AND role != 'sender'"
 )
@@ -88,6 +89,12 @@ def note(connection: sqlite3.Connection, record_id: int, kind: str, body: str, p
     rows = [(alias, record_id, role) for alias, role in found.items()]
     if rows:
         connection.executemany("INSERT OR REPLACE INTO aliases (alias, record_id, role) VALUES (?, ?, ?)", rows)
+
+
+def note_all(connection: sqlite3.Connection) -> None:
+    """Keep the aliases of all records; there are none yet."""
+    for record_id, kind, body, people in connection.execute(_ALL).fetchall():
+        note(connection, record_id, kind, body, json.loads(people))
 
 
 def asked(connection: sqlite3.Connection, question: Question) -> tuple[Person, ...]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.context.people import note
+from edge_agent.context.people import note_all
 from edge_agent.database import Schema
 
 if TYPE_CHECKING:
@@ -273,9 +272,7 @@ def create_aliases(db: Database) -> None:
             f"CREATE TRIGGER aliases_{name} AFTER {event} ON records BEGIN "
             "DELETE FROM aliases WHERE record_id = old.id; END"
         )
-    rows = db.execute("SELECT id, kind, body, people FROM records WHERE kind = 'contact' OR people GLOB '*[@0-9]*'")
-    for record_id, kind, body, people in rows.fetchall():
-        note(db.conn, record_id, kind, body, json.loads(people))
+    note_all(db.conn)
 
 
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
