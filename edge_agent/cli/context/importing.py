@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -76,9 +77,10 @@ def watch(
     before: ImportSummary | None = None
     with open_store(config, embedding=True) as store, suppress(KeyboardInterrupt):
         for summary in imports(store, folders, sensitivity=sensitivity):
-            if before is None or summary.changed or summary.skipped != before.skipped:
+            known = before is not None and summary.skipped == before.skipped  # and was told
+            if summary.changed or not known:
                 out.print(f"{datetime.now().astimezone():%H:%M:%S}", end="  ")
-                _print_summary(summary)
+                _print_summary(replace(summary, skipped=()) if known else summary)
             embed_missing(store)
             if before is None:
                 out.print(f"Watching {_listed(folders)}; Ctrl-C ends it.", markup=False)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import email
-import mailbox
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from email.errors import MessageError
 from email.message import Message
 from pathlib import Path
@@ -22,6 +20,7 @@ _MARKS = {"private": Sensitivity.PRIVATE, "company-confidential": Sensitivity.PR
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _BOUNDARY = re.compile(rb"""boundary="?([^";\s]{12,70})(?=["\s]|\Z)""", re.IGNORECASE)
 """Long enough that no text has it by chance."""
+_BLOCK_BYTES = 4 * 2**20
 DIVIDER = b"divider-between-the-parts"
 _UNWANTED = frozenset({"spam", "trash"})
 """Google's labels of what its owner has thrown away; Takeout exports it all the same."""
@@ -60,16 +59,33 @@ def read_eml(path: Path) -> Iterator[Entry]:
 
 
 def read_mbox(path: Path) -> Iterator[Entry]:
-    """The messages of a mailbox, one after the other: a mailbox of gigabytes is never in memory as a whole."""
-    with closing(mailbox.mbox(path, create=False)) as box:
-        threads = Threads()
-        number = 0
-        for number, key in enumerate(box.iterkeys(), start=1):
-            entry = _entry(box.get_bytes(key), f"{path}, message {number}", path, threads)
-            if entry is not None:
-                yield entry
-        if not number and path.stat().st_size:
-            yield Skipped(str(path), "there is no message in it")
+    """The messages of a mailbox (RFC 4155), one after the other."""
+    threads = Threads()
+    number = 0
+    for number, data in enumerate(_messages(path), start=1):
+        entry = _entry(data, f"{path}, message {number}", path, threads)
+        if entry is not None:
+            yield entry
+    if not number and path.stat().st_size:
+        yield Skipped(str(path), "there is no message in it")
+
+
+def _messages(path: Path) -> Iterator[bytes]:
+    """What stands behind each line that begins with "From ".
+
+    The standard library's mailbox looks for all of these lines before it gives the first message. Here a mailbox of
+    gigabytes is read block by block.
+    """
+    rest, begun = b"\n", False
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            *whole, rest = (rest + block).split(b"\nFrom ")
+            for piece in whole:
+                if begun:
+                    yield piece.partition(b"\n")[2]
+                begun = True
+    if begun:
+        yield rest.partition(b"\n")[2]
 
 
 def _entry(data: bytes, where: str, path: Path, threads: Threads) -> Entry | None:
@@ -119,13 +135,18 @@ def _body(message: Message) -> str:
     texts: dict[str, str] = {}
     files = []
     for part in _parts(message):
-        name = part.get_filename()
+        name = part.get_filename() if _may_be_a_file(part) else None
         if name or part.get_content_disposition() == "attachment":
             files += [decoded_words(name)] if name else []
-        elif part.get_content_maintype() == "text":
-            texts.setdefault(part.get_content_subtype(), _content(part))
+        elif (kind := part.get_content_type()).startswith("text/"):
+            texts.setdefault(kind.removeprefix("text/"), _content(part))
     text = tidied(texts["plain"]) if "plain" in texts else html_to_text(texts.get("html", ""))
     return "\n".join(part for part in (text, f"Attached: {', '.join(files)}." if files else "") if part)
+
+
+def _may_be_a_file(part: Message) -> bool:
+    """Whether a part may have a name; to look for it takes longer than the text."""
+    return "Content-Disposition" in part or "name" in str(part.get("Content-Type", "")).lower()
 
 
 def _parts(message: Message) -> Iterator[Message]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import email
 import mailbox
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from email.message import EmailMessage
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.context.importers import mail
 from edge_agent.context.importers.mail import DIVIDER, parsed, read_eml, read_mbox
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.items import Item
@@ -196,3 +199,19 @@ def test_the_quick_way_reads_what_the_librarys_own_reads(lines: list[bytes], end
     for one, other in zip(quick, whole, strict=True):
         if not one.is_multipart():
             assert plain(one.get_payload()) == plain(other.get_payload())
+
+
+@given(
+    lines=st.lists(
+        st.sampled_from([b"From x", b"", b"Subject: x", b"text", b">From y", b"xFrom ", b"From "]), max_size=12
+    )
+)
+@pytest.mark.parametrize("block_bytes", [3, 2**20])
+def test_a_mailbox_is_divided_as_the_librarys_own_divides_it(lines: list[bytes], block_bytes: int) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mail, "_BLOCK_BYTES", block_bytes)
+        path = Path(folder) / "a.mbox"
+        path.write_bytes(b"\n".join(lines))
+        with closing(mailbox.mbox(path, create=False)) as box:
+            expected = [box.get_bytes(key).strip() for key in box.iterkeys()]
+        assert [data.strip() for data in mail._messages(path)] == expected
