@@ -17,7 +17,7 @@ from typing import Final
 
 from orchestrator.types import Message
 
-_END: Final = re.compile(r"(?<=[.!?…])\s+|\n+")
+_END: Final = re.compile(r"(?<=[.!?…])(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bProf\.)\s+|\n+")
 _WORD: Final = re.compile(r"[^\W_]{3,}|\d+")
 _LONGEST: Final = 240
 """Characters of a sentence; a longer one is a list or a program, and is cut."""

@@ -16,7 +16,7 @@ from edge_agent.context.places import places
 from edge_agent.context.question import Question
 from edge_agent.context.relevance import PEOPLE, Match
 from edge_agent.context.schema import RANK
-from edge_agent.context.turns import ANSWERED, ASKED
+from edge_agent.context.turns import UNASKED, UNASKED_IDS
 from edge_agent.context.vocabulary import Vocabulary, Word, quoted
 from edge_agent.context.when import Window
 
@@ -32,18 +32,16 @@ _AHEAD = timedelta(days=366)
 _MESSAGES: Final = frozenset({"mail", "chat"})
 """Kinds of which the first of the people is the one who wrote it."""
 
-UNASKED: Final = frozenset({ASKED, ANSWERED})
-"""Turns of other conversations that only a question for what was said brings back: an old question has the words of a
-new one, and would stand before the record that answers both."""
 _RANKED = f"""
-SELECT rowid, -{RANK} AS score FROM records_fts WHERE records_fts MATCH ? AND {{which}} ORDER BY score DESC LIMIT ?
+SELECT rowid, -{RANK} AS score FROM records_fts WHERE records_fts MATCH :wanted AND {{which}}
+ORDER BY score DESC LIMIT :limit
 """
 _NEWEST = """
-SELECT rowid, 1.0 FROM records_fts WHERE records_fts MATCH ? AND {which} ORDER BY rowid DESC LIMIT ?
+SELECT rowid, 1.0 FROM records_fts WHERE records_fts MATCH :wanted AND {which} ORDER BY rowid DESC LIMIT :limit
 """
 _ANY = "true"
-_BUT_TURNS = f"+rowid NOT IN (SELECT id FROM records WHERE kind IN ('{ASKED}', '{ANSWERED}'))"
-_OF_THREAD = "+rowid IN (SELECT id FROM records WHERE thread = ? AND thread != '')"
+_BUT_TURNS = f"+rowid NOT IN ({UNASKED_IDS})"
+_OF_THREAD = "+rowid IN (SELECT id FROM records WHERE thread = :conversation AND thread != '')"
 _HAPPENING = """
 SELECT id FROM records
 WHERE kind = 'event' AND starts_at >= ?1 AND starts_at < ?2 AND max(starts_at, coalesce(ends_at - 1, starts_at)) >= ?3
@@ -157,10 +155,11 @@ def _ranked(
     queries = [(_RANKED, quoted(rare, "OR"))] if rare else [(_NEWEST, quoted(words, how)) for how in ("AND", "OR")]
     found: dict[int, float] = {}
     for sql, wanted in queries:
+        wishes = {"wanted": wanted, "limit": _CANDIDATES, "conversation": ""}
         which = _ANY if question.of_conversation else _BUT_TURNS
-        found.update(connection.execute(sql.format(which=which), (wanted, _CANDIDATES)).fetchall())
+        found.update(connection.execute(sql.format(which=which), wishes).fetchall())
         if conversation:
-            own = connection.execute(sql.format(which=_OF_THREAD), (wanted, conversation, _CANDIDATES))
+            own = connection.execute(sql.format(which=_OF_THREAD), {**wishes, "conversation": conversation})
             found.update(own.fetchall())
         if found:
             break

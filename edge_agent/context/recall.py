@@ -14,10 +14,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.context.attribution import certainty, speaks
-from edge_agent.context.candidates import UNASKED, Candidate, propose, scalar
+from edge_agent.context.candidates import Candidate, propose, scalar
 from edge_agent.context.fusion import Signs, fuse, own_scores
 from edge_agent.context.question import Question, asks_about, read
 from edge_agent.context.relevance import coverage, names_somebody, rarity, relevance
+from edge_agent.context.turns import UNASKED, but_turns
 from edge_agent.context.vocabulary import Vocabulary, look_up
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ PERSONAL_FLOOR = 0.4
 _BEST_SHARE = 0.6
 """Nor are those below this share of the best one."""
 _NEAREST: Final = 100
+_MOST_TURNS: Final = 400
+"""Turns that may be nearer to a question than its records: it may have been asked before, and often."""
 _EXPECTED_BONUS, _AHEAD_BONUS = 0.06, 0.02
 """Added for the order only, never to a relevance."""
 _WORD: Final = re.compile(r"[^\W_]+(?:['’]s\b)?")
@@ -97,11 +100,13 @@ def rank(
         conversation: the thread in which it is asked: what was said there counts, too.
     """
     question = read(text, now)
-    vocabulary = look_up(connection, question)
+    vocabulary = look_up(connection, question, conversation=conversation)
     if not vocabulary.total or (not question.terms and question.window is None):
         return Found(personal=question.own)
     asked = None if meaning is None else meaning.of_question(connection, _from_their_mouth(text, vocabulary.names))
-    near = {} if asked is None else asked.nearest(connection, limit=_NEAREST)
+    near = {} if asked is None else asked.nearest(connection, limit=_NEAREST + min(vocabulary.turns, _MOST_TURNS))
+    if vocabulary.turns:
+        near = but_turns(connection, near, limit=_NEAREST, conversation=conversation)
     candidates = propose(connection, question, vocabulary, near, now, conversation=conversation)
     cosines = {number: cosine for number, cosine in near.items() if number in candidates}
     if asked is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from edge_agent.context.people import Person, asked
 from edge_agent.context.question import Question
 from edge_agent.context.relevance import PEOPLE
+from edge_agent.context.turns import UNASKED_IDS
 
 if TYPE_CHECKING:
     from edge_agent.context.candidates import Candidate
@@ -26,8 +27,10 @@ CREATE VIRTUAL TABLE temp.asked_stems USING fts5vocab (temp, asked, instance);
 _RANGE = "SELECT coalesce((SELECT min(id) FROM records), 1), coalesce((SELECT max(id) FROM records), 0)"
 _HOLDING = """
 SELECT count(*), coalesce(max(rowid), 0)
-FROM (SELECT rowid FROM records_fts WHERE records_fts MATCH ? ORDER BY rowid LIMIT ?)
+FROM (SELECT rowid FROM records_fts WHERE records_fts MATCH :wanted AND {which} ORDER BY rowid LIMIT :limit)
 """
+_OF_ALL, _BUT_TURNS = _HOLDING.format(which="true"), _HOLDING.format(which=f"+rowid NOT IN ({UNASKED_IDS})")
+_TURNS = f"SELECT count(*) FROM ({UNASKED_IDS})"
 _NAMED = "SELECT 1 FROM records_fts WHERE records_fts MATCH ? AND rowid <= ? LIMIT 1"
 
 
@@ -56,6 +59,8 @@ class Vocabulary:
     """The words that name a person of the records."""
     people: tuple[Person, ...] = ()
     """Those whom it means, of the contacts."""
+    turns: int = 0
+    """Turns of conversations with the agent that are in the store, and not among the records for this question."""
 
     @property
     def named(self) -> frozenset[int]:
@@ -81,22 +86,30 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.executescript(_SCRATCH)
 
 
-def look_up(connection: sqlite3.Connection, question: Question) -> Vocabulary:
-    """Stem each word with the index's own tokenizer, count its records, and see whether it is a name."""
+def look_up(connection: sqlite3.Connection, question: Question, *, conversation: str = "") -> Vocabulary:
+    """Stem each word with the index's own tokenizer, count its records, and see whether it is a name.
+
+    Turns of other conversations than this one are no records here, unless the question asks for them.
+    """
     first, last = connection.execute(_RANGE).fetchone()
-    total = last - first + 1
+    (turns,) = (
+        (0,) if question.of_conversation else connection.execute(_TURNS, {"conversation": conversation}).fetchone()
+    )
+    total = last - first + 1 - turns
     texts = [*(term.word for term in question.terms), *question.window_words]
     limit = int(min(max(_LEAST_COMMON, _COMMON_SHARE * total), _MOST_COMMON))
+    counting = _BUT_TURNS if turns else _OF_ALL
     words = []
     for number, (text, stem) in enumerate(zip(texts, stems(connection, texts), strict=True)):
-        holding, seen = connection.execute(_HOLDING, (f'"{text}"', limit + 1)).fetchone() if stem else (0, 0)
+        wishes = {"wanted": f'"{text}"', "limit": limit + 1, "conversation": conversation}
+        holding, seen = connection.execute(counting, wishes).fetchone() if stem else (0, 0)
         common = holding > limit
         # Those before the last one that was counted stand for the rest.
         about = holding * total // (seen - first + 1) if common else holding
         named = holding > 0 and number < len(question.terms) and _is_name(connection, text, seen)
         words.append(Word(text, stem, about, common, named))
     names = frozenset(word.text for word in words if word.name)
-    return Vocabulary(total, tuple(words), names, asked(connection, question))
+    return Vocabulary(total, tuple(words), names, asked(connection, question), turns)
 
 
 def stems(connection: sqlite3.Connection, texts: Sequence[str]) -> list[str]:

@@ -129,6 +129,8 @@ def test_the_name_goes_with_the_last_turn(store: SqliteContextStore) -> None:
         ("When do I see the dentist?", ASKED),
         ("what did I ask you about the boiler", ASKED),
         ("Draft a polite note to my landlord", ASKED),
+        ("Please draft a polite note to Dr. Weber to move my appointment", ASKED),
+        ("Please remember my shoe size, 42", SAID),
         ("I want to know who wrote Hamlet", ASKED),
         ("Thanks!", ASKED),
     ],
@@ -155,6 +157,14 @@ def test_a_question_that_was_asked_before_does_not_hide_its_record(store: Sqlite
     for number in range(150):
         store.conversations.add(f"c{number}", exchange("When do I see the dentist?", "I do not know the dentist."))
     assert recalled(store, "When do I see the dentist?") == before == [""]
+
+
+def test_what_was_asked_often_does_not_make_its_words_common(store: SqliteContextStore) -> None:
+    store.add(Record(kind="note", title="Garage", body="The code of the garage is 4471"))
+    before = store.recall("What is the code of the garage?", limit=8, now=NOW)
+    for number in range(50):
+        store.conversations.add("a", exchange(f"Question {number}: what is the code of the garage?", "The garage?"))
+    assert store.recall("What is the code of the garage?", limit=8, now=NOW) == before
 
 
 def test_in_its_own_conversation_whatever_fits_comes_back_behind_the_records(store: SqliteContextStore) -> None:
