@@ -31,7 +31,7 @@ PERSONAL_FLOOR = 0.4
 _BEST_SHARE = 0.6
 """Nor are those below this share of the best one."""
 _NEAREST: Final = 100
-_MOST_TURNS: Final = 400
+_MOST_TURNS: Final = 1000
 """Turns that may be nearer to a question than its records: it may have been asked before, and often."""
 _EXPECTED_BONUS, _AHEAD_BONUS = 0.06, 0.02
 """Added for the order only, never to a relevance."""
