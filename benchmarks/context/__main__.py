@@ -7,6 +7,7 @@ three times, of which the quickest counts, so that other work on the machine mat
 
   python -m benchmarks.context                      five minutes on two cores
   python -m benchmarks.context --records 1000000    ten minutes, and 2 GB of temporary files
+  python -m benchmarks.context --peers --mem0 PY    beside sqlite-utils and mem0, with 3,000 records that are embedded
   python -m benchmarks.context --separation         whose question is whose: the example household's, or the world's
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +24,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.context.report import Figure, as_json, separation_table, table
+from benchmarks.context.peers import compare
+from benchmarks.context.report import Figure, as_json, peers_table, separation_table, table
 from benchmarks.context.separation import ask_household
 from benchmarks.context.speed import Importing, Recalling, importing, p50, p99, recalling
 from benchmarks.context.stores import make
@@ -41,15 +44,17 @@ def main(argv: Sequence[str] | None = None) -> None:
             rows = ask_household(Path(folder, "household.db"))
             print(json.dumps([asdict(row) for row in rows]) if options.json else "\n".join(separation_table(rows)))
             return
+        if options.peers:
+            found = compare(Path(folder), _model(options), options.peers, options.questions, options.mem0)
+            print(json.dumps([asdict(peer) for peer in found]) if options.json else "\n".join(peers_table(found)))
+            return
         figures = measure(Path(folder), options)
     print(json.dumps(as_json(figures), indent=2) if options.json else "\n".join(table(figures)))
 
 
 def measure(folder: Path, options: argparse.Namespace) -> list[Figure]:
     """Every figure of the table."""
-    from edge_agent.slm.pull import ensure
-
-    model = ensure(options.model)
+    model = _model(options)
     small = _recalling(folder, model, _SMALL, options.questions)[0]
     large, beyond_text = _recalling(folder, model, options.records, options.questions)
     figures = list(_about_recall(options.records, small, large, beyond_text))
@@ -57,6 +62,12 @@ def measure(folder: Path, options: argparse.Namespace) -> list[Figure]:
         brought = apart(importing, folder, model, options.messages, options.embedded, options.threads)
         figures += _about_import(brought)
     return figures
+
+
+def _model(options: argparse.Namespace) -> Path:
+    from edge_agent.slm.pull import ensure
+
+    return ensure(options.model)
 
 
 def _recalling(folder: Path, model: Path, records: int, questions: int) -> tuple[Recalling, float]:
@@ -121,6 +132,10 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=usable_cores(), help="that embed")
     parser.add_argument("--model", default="all-minilm-l6-v2", help="the embedding model")
     parser.add_argument("--folder", type=Path, help="where the temporary stores lie; the system's place by default")
+    parser.add_argument(
+        "--peers", type=int, nargs="?", const=3000, default=0, metavar="RECORDS", help="compare with others instead"
+    )
+    parser.add_argument("--mem0", default=sys.executable, metavar="PYTHON", help="of an environment that has mem0ai")
     parser.add_argument("--separation", action="store_true", help="measure whose question is whose instead")
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser.parse_args(argv)

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.context.peers import Peer
 from benchmarks.context.separation import Asked
+from benchmarks.context.speed import p50, p99
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,17 @@ def separation_table(rows: Sequence[Asked]) -> Iterator[str]:
             for count in (row.brought, row.right, row.first)
         )
         yield f"| {row.title} | {row.count} | {shares} |"
+
+
+def peers_table(peers: Sequence[Peer]) -> Iterator[str]:
+    """Lines of Markdown."""
+    yield "| | p50 ms | p99 ms | brought their record | added, /s |\n|---|---|---|---|---|"
+    for peer in peers:
+        if peer.missing:
+            yield f"| {peer.name} | {peer.missing} | | | |"
+        else:
+            row = f"{p50(peer.ms):.1f} | {p99(peer.ms):.1f} | {peer.found:.0%} | {peer.added_per_s:,.0f}"
+            yield f"| {peer.name} | {row} |"
 
 
 def as_json(figures: Sequence[Figure]) -> list[dict[str, Any]]:
