@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
+from edge_agent.context.links import NO_LINKS, Links
 from edge_agent.context.schema import SCHEMA
 from orchestrator.errors import InvalidRequest, StoreCorrupt
 from orchestrator.types import Record, Sensitivity
@@ -41,6 +42,8 @@ class Item:
     """Whether the record's sensitivity was said by its source, or by what it was derived from: rules only raise it."""
     chosen: Sensitivity | None = None
     """What the user chose for this one record: nothing else counts then."""
+    links: Links = NO_LINKS
+    """Of a turn of a conversation with the agent, from an export."""
 
     @classmethod
     def found(cls, record: Record, key: str, recurrence: str = "", *, mark: Sensitivity | None = None) -> Self:
@@ -138,7 +141,11 @@ def to_json(item: Item) -> str:
     """
     unmarked = not item.marked and item.chosen is None
     beyond = {"key": item.key, "recurrence": item.recurrence, "chosen": item.chosen, "unmarked": unmarked}
-    values = {**fields(item.record), **{name: value for name, value in beyond.items() if value}}
+    values = {
+        **fields(item.record),
+        **{name: value for name, value in beyond.items() if value},
+        **item.links.fields(),
+    }
     return json.dumps(values, ensure_ascii=False)
 
 
@@ -165,7 +172,8 @@ def from_json(given: Mapping[str, Any], *, kind: str) -> Item:
     """An item from a JSON object with the fields that `to_json` writes; of title and body it needs one.
 
     Args:
-        given: the object. `id` and `chosen` count only beside a `key`, as in our exports; unknown fields are ignored.
+        given: the object. `id`, `chosen` and links count only beside a `key`, as in our exports; unknown fields are
+            ignored.
         kind: for an object that names none.
 
     Raises:
@@ -196,6 +204,7 @@ def from_json(given: Mapping[str, Any], *, kind: str) -> Item:
         recurrence=_text(given, "recurrence"),
         marked=mark is not None and chosen is None and not default,
         chosen=chosen,
+        links=Links.of_fields(given) if given.get("key") else NO_LINKS,
     )
 
 

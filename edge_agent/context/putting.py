@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from edge_agent.context import items, labelling, marks, people
+from edge_agent.context import items, labelling, links, marks, people
 from edge_agent.context.items import Item
 from edge_agent.context.labels import Judge
 from orchestrator.types import Sensitivity
@@ -38,12 +38,13 @@ def put(connection: sqlite3.Connection, item: Item, contents: Contents, judge: J
         add(connection, item, contents, judge)
         return "added"
     found = connection.execute(_STORED, (item.key,)).fetchone()
-    if found is None and marks.is_marked(connection, item.key):
-        return "forgotten"
+    if found is None and any(marks.is_marked(connection, key) for key in (item.key, *item.links.keys)):
+        return "forgotten"  # itself, or what it was made from
     row = labelled(item, contents, found and found[1:], judge)
     if found is None:
         added = connection.execute(_INSERT_KEYED, (_free_id(connection, item.record.id), item.key, *row))
         _note_people(connection, added.lastrowid, contents)
+        links.keep(connection, int(added.lastrowid or 0), item.record.thread, item.links)
         return "added"
     if found[1:] == row:
         return "unchanged"

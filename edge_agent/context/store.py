@@ -22,6 +22,7 @@ from edge_agent.context.inheriting import hand_down
 from edge_agent.context.items import Item
 from edge_agent.context.labelling import Labelling, judge_of
 from edge_agent.context.labels import Labels
+from edge_agent.context.links import NO_LINKS, links_of
 from edge_agent.context.schema import SCHEMA
 from edge_agent.context.search import matching
 from edge_agent.context.selection import Selection, Which, selected
@@ -394,10 +395,11 @@ class SqliteContextStore:
         with self._database.lend() as db:
             ids = selected(db.conn, chosen)[::-1]
         for start in range(0, len(ids), _EXPORT_PAGE):
-            page = json.dumps(ids[start : start + _EXPORT_PAGE])
+            page = ids[start : start + _EXPORT_PAGE]
             with self._database.lend() as db:
-                rows = list(db.query(f"SELECT * FROM records WHERE id IN {_IDS} ORDER BY id", [page]))
-            yield from (items.to_json(items.from_row(row)) for row in rows)
+                found, links = _items_by_id(db, page), links_of(db.conn, page)
+            there = (record_id for record_id in page if record_id in found)
+            yield from (items.to_json(replace(found[each], links=links.get(each, NO_LINKS))) for each in there)
 
     def stats(self) -> StoreStats:
         """Counts and size.
