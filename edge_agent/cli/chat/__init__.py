@@ -11,7 +11,7 @@ from edge_agent.cli.chat import sessions
 from edge_agent.cli.terminal import ConfigOption, LocalOnlyOption
 from orchestrator.errors import InvalidRequest
 
-app = typer.Typer(help="Talk with the agent, and look after the conversations that it keeps.")
+app = typer.Typer()
 app.command("list")(sessions.list_)
 app.command("show")(sessions.show)
 app.command("rename")(sessions.rename)
@@ -31,10 +31,10 @@ def chat(
     local_only: LocalOnlyOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Talk with the agent. Each answer streams; a status line says its route, milliseconds, joules and dollars.
+    """Talk with the agent, and look after the conversations that it keeps.
 
-    Conversations are kept on this device, and what you said in them is recalled when it matters.
-    Type /help for what else can be typed.
+    Each answer streams; a status line says its route, milliseconds, joules and dollars. Conversations are kept on this
+    device, and what you said in them is recalled when it matters. Type /help for what else can be typed.
 
     \b
       edgewise chat                    a new conversation

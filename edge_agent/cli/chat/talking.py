@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.ask import RouteOption
+from edge_agent.cli.context.shown import counted
 from edge_agent.cli.terminal import console
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ class Talk:
     def _greet(self) -> None:
         model = self._agent.config.model.name
         console().print(f"[dim]{model} on this device. /help shows the commands.[/dim]")
-        said = self._conversation.messages()
-        if said:
-            console().print(f"[dim]{len(said) // 2} earlier questions; `edgewise chat show` prints them.[/dim]")
+        if said := self._conversation.messages():
+            earlier = counted(len(said) // 2, "earlier question")
+            console().print(f"[dim]{earlier}; `edgewise chat show {self._conversation.id}` prints them.[/dim]")
 
     def _command(self, line: str) -> None:
         word, _, rest = line.partition(" ")

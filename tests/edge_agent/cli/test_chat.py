@@ -56,7 +56,7 @@ def test_a_conversation_is_kept_resumed_and_named() -> None:
     assert "No conversations yet." in done("list")
     done(typed="It knocks at night.\n/name boiler\n/quit\n")
     assert [(entry["name"], entry["exchanges"]) for entry in listed()] == [("boiler", 1)]
-    assert "1 earlier questions" in done("--resume", typed="Why?\n")
+    assert "1 earlier question;" in done("--resume", typed="Why?\n")
     done("--session", "boiler", typed="And now?\n")
     done("--session", "theatre", typed="Who wrote Hamlet?\n/new\nWho wrote Faust?\n")
     assert [(entry["title"], entry["exchanges"]) for entry in listed()] == [
