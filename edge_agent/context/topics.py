@@ -16,6 +16,8 @@ from importlib import resources
 from typing import Final
 
 _WORD: Final = re.compile(r"[^\W_]+")
+_BETWEEN_WORDS: Final = {code: " " for code in range(128) if not chr(code).isalnum()}
+"""What no word has, in the letters that most texts are written in."""
 _TERM: Final = re.compile(r"[^\W_]+|#")
 _NUMBER: Final = "[0-9]{3,8}"
 _DIGITS: Final = re.compile("[0-9]+")
@@ -52,14 +54,14 @@ class Topics:
 
     def _seen(self, text: str) -> Iterator[tuple[str, str]]:
         # Sorted, so that the same text always gives the same terms.
-        words = _WORD.findall(folded(text))
+        words = _words(folded(text))
         distinct = set(words)
         for word in sorted(self._words.keys() & distinct):
             yield self._words[word], word
         if firsts := self._phrases.keys() & distinct:
             line = f" {' '.join(words)} "
             phrases = [phrase for first in sorted(firsts) for phrase in self._phrases[first]]
-            yield from ((topic, match[0].strip()) for pattern, topic in phrases if (match := re.search(pattern, line)))
+            yield from ((topic, found) for pattern, topic in phrases if (found := _phrase(pattern, line)))
         if begun := self._stems.keys() & {word[:_STEM_LETTERS] for word in distinct}:
             for word in sorted(word for word in distinct if word[:_STEM_LETTERS] in begun):
                 stems = self._stems[word[:_STEM_LETTERS]]
@@ -81,6 +83,18 @@ class Topics:
                 self._stems[first[:_STEM_LETTERS]].append((first, topic))
             else:
                 self._words[first] = topic
+
+
+def _phrase(pattern: str, line: str) -> str:
+    """What of a line the pattern of a phrase fits; empty for nothing."""
+    if _NUMBER not in pattern:
+        return pattern.strip() if pattern in line else ""
+    found = re.search(pattern, line)
+    return found[0].strip() if found else ""
+
+
+def _words(text: str) -> list[str]:
+    return text.translate(_BETWEEN_WORDS).split() if text.isascii() else _WORD.findall(text)
 
 
 @cache

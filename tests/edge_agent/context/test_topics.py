@@ -7,8 +7,10 @@ import tomllib
 from importlib import resources
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edge_agent.context.topics import Topics, topics
+from edge_agent.context.topics import Topics, _words, folded, topics
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,8 @@ def test_each_term_belongs_to_one_topic() -> None:
     topic_of = {term: [name for name, section in sections.items() if term in str(section)] for term in twice}
     assert all(term for term in terms)
     assert {term for term, names in topic_of.items() if len(names) > 1} == set()
+
+
+@given(st.text(st.characters(max_codepoint=0x180)))
+def test_words_are_cut_alike_in_all_letters(text: str) -> None:
+    assert _words(folded(text)) == re.findall(r"[^\W_]+", folded(text))
