@@ -17,8 +17,8 @@ from orchestrator.errors import StoreError
 _MADE_AGAIN: Final = frozenset({"aliases", "occurrences", "series", "unembedded"})
 """Tables that are made again from the records, in a moment; a part of them would be taken for the whole."""
 _MAX_ID: Final = 2**53
-_LEAST: Final = 13
-"""Values of a record of the first version, beside its id."""
+_LEAST: Final = 14
+"""Values of a record of the first version."""
 
 
 class Carrying:
@@ -54,20 +54,21 @@ class Carrying:
             else:
                 self.dropped[table] += 1
         known = self._known(source)
-        self.lost |= known - self.records
+        # Where all ids are known, another one that was met is itself damage.
+        self.lost = known - self.records if self.all_known else (self.lost | known) - self.records
         self._given = self._numbers(source)
-        self._given["records"] = max(known | self.lost | self.records | {self._given.get("records", 0)})
+        self._given["records"] = max(known | self.records | {self._given.get("records", 0)})
 
     def take_pages(self, path: Path) -> None:
         """Carry over the records that no tree leads to any more; of those that are known, where all are known."""
         if self.all_known and not self.lost:
             return
         names = salvage.columns(self._target, "records")
-        for row_id, (first, *values) in pages.rows(path):
-            wanted = row_id in self.lost or not self.all_known
-            if not wanted or row_id in self.records or first is not None or not _LEAST <= len(values) < len(names):
+        for row_id, values in pages.rows(path):
+            wanted = row_id in self.lost or (not self.all_known and row_id not in self.records)
+            if not wanted or not _LEAST <= len(values) <= len(names) or values[0] is not None:
                 continue
-            row = dict(zip(names, (row_id, *values), strict=False))
+            row = dict(zip(names, (row_id, *values[1:]), strict=False))
             if self._keep("records", row):
                 self.records.add(row_id)
                 self.lost.discard(row_id)

@@ -99,7 +99,7 @@ def _values(payload: bytes) -> list[Value]:
     for kind in types:
         value, at = _value(payload, at, kind)
         found.append(value)
-    if at != len(payload):
+    if at != len(payload) or not found:
         raise ValueError("not a record")
     return found
 

@@ -125,6 +125,7 @@ def test_a_repair_brings_back_nothing_wrong(
     wrong = [number for number, record in saved.items() if right.get(number) != record]
     assert len(wrong) <= len(wounds)
     assert not set(done.lost) & set(saved)
+    assert not done.all_known or set(right) - set(saved) <= set(done.lost)
 
 
 @settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
