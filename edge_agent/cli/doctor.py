@@ -142,7 +142,9 @@ def _stores(config: Config) -> list[tuple[str, str]]:
         return [("records", f"none yet, in {config.context_path}")]
     try:
         with open_context(config) as store:
-            return [("records", f"{store.stats().records} in {config.context_path}")]
+            found = store.stats()
+        how = ", encrypted" if found.encrypted else ""
+        return [("records", f"{found.records} in {config.context_path}{how}")]
     except EdgewiseError as error:
         return [("records", str(error))]
 

@@ -18,7 +18,9 @@ from edge_agent.context.check import check
 from edge_agent.context.importers import import_paths
 from edge_agent.context.items import Item
 from edge_agent.context.repair import repair
+from edge_agent.context.schema import SCHEMA
 from edge_agent.context.store import SqliteContextStore
+from edge_agent.conversion import convert
 from edge_agent.driver import Encryption
 from orchestrator.errors import StoreLocked
 from orchestrator.types import Record
@@ -88,6 +90,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from edge_agent.context.store import SqliteContextStore
+from edge_agent.conversion import convert
 from edge_agent.driver import Encryption
 from edge_agent.keys import KeyFile
 from orchestrator.types import Record
@@ -122,6 +125,7 @@ COMING_AND_GOING = """
 import sys
 from pathlib import Path
 from edge_agent.context.store import SqliteContextStore
+from edge_agent.conversion import convert
 from edge_agent.driver import Encryption
 from edge_agent.keys import KeyFile
 from orchestrator.types import Record
@@ -142,6 +146,19 @@ def test_processes_that_come_and_go_lose_nothing(path: Path, required: Encryptio
     assert check(path, required).sound
     with SqliteContextStore(path, encryption=required) as store:
         assert store.stats().records == 60
+
+
+def test_recall_brings_the_same(
+    household: SqliteContextStore, path: Path, encryption: Encryption, monday: datetime
+) -> None:
+    path.parent.mkdir()
+    backup(household.path, path)
+    assert convert(path, SCHEMA, opened_by=encryption.keys, to=encryption.keys)
+    with SqliteContextStore(path, encryption=encryption) as store:
+        assert list(store.export()) == list(household.export())
+        for record in household.list(limit=40):
+            question = f"When was that with {record.title or record.body[:40]}?"
+            assert store.recall(question, limit=8, now=monday) == household.recall(question, limit=8, now=monday)
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
