@@ -13,10 +13,11 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edge_agent.context import marks
+from edge_agent.context.people import records_of
 from edge_agent.context.selection import Selection, Which, selected
 from orchestrator.errors import InvalidRequest, RecordNotFound
 
@@ -75,6 +76,10 @@ def meant(connection: sqlite3.Connection, record_ids: Sequence[int], which: Whic
     if absent := missing(connection, record_ids):
         raise not_found(absent[0])
     ids = selected(connection, chosen)
+    if chosen.person is not None:
+        known_as = set(records_of(connection, chosen.person))
+        others = known_as if chosen.ids is None else known_as.intersection(chosen.ids)
+        ids += selected(connection, replace(chosen, person=None, ids=tuple(others)))
     return [row[0] for row in connection.execute(_ALONG, (json.dumps(ids),))]
 
 

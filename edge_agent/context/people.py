@@ -18,6 +18,7 @@ from typing import Final
 
 from edge_agent.context.question import Question
 from edge_agent.context.relevance import PEOPLE
+from edge_agent.context.selection import is_named
 
 NAME, PART, ADDRESS, RELATION, SENDER = "name", "part", "address", "relation", "sender"
 """What an alias is: of a contact a whole name, a word of one, an address or number, or what they are to the user; of
@@ -47,6 +48,10 @@ SELECT alias, role, EXISTS (
 _SENT: Final = """
 SELECT record_id FROM aliases WHERE role = 'sender' AND alias IN (SELECT value FROM json_each(?))
 ORDER BY record_id DESC LIMIT ?
+"""
+_ALL_SENT: Final = "SELECT record_id FROM aliases WHERE role = 'sender' AND alias IN (SELECT value FROM json_each(?))"
+_HAVING: Final = """
+SELECT id, people FROM records WHERE id IN (SELECT rowid FROM records_fts WHERE records_fts MATCH ?)
 """
 _NAMING: Final = "SELECT rowid FROM records_fts WHERE records_fts MATCH ? ORDER BY rowid DESC LIMIT ?"
 
@@ -121,6 +126,25 @@ def having(connection: sqlite3.Connection, people: Sequence[Person], *, limit: i
         named = " OR ".join(f'{PEOPLE} : "{word}"' for word in words)
         sent += connection.execute(_NAMING, (named, limit)).fetchall()
     return [row[0] for row in sent]
+
+
+def records_of(connection: sqlite3.Connection, name: str) -> list[int]:
+    """Records that have the one contact called `name` under any whole name, address or number that is theirs alone.
+
+    None where no contact is called so, or several are: then nobody knows who is meant.
+    """
+    cards = connection.execute("SELECT id, people FROM records WHERE kind = 'contact'")
+    called = [record_id for record_id, people in cards if is_named(name, json.loads(people))]
+    if len(called) != 1:
+        return []
+    aliases = _aliases(connection, called).items()
+    own = {alias for (alias, role), shared in aliases if role in (NAME, ADDRESS) and not shared}
+    found = {row[0] for row in connection.execute(_ALL_SENT, (json.dumps(sorted(own)),))}
+    for alias in own:
+        if _WORD.search(alias):
+            rows = connection.execute(_HAVING, (f'{PEOPLE} : "{alias}"',)).fetchall()
+            found |= {record_id for record_id, people in rows if alias in map(plain, json.loads(people))}
+    return sorted(found)
 
 
 def _of_contact(body: str, people: Sequence[str]) -> dict[str, str]:

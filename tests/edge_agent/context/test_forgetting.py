@@ -170,6 +170,26 @@ def test_answers_that_were_made_from_it_go_along(store: SqliteContextStore) -> N
     assert [exchange.answer for exchange in talk.exchanges("2")] == ["Nothing."]
 
 
+def test_a_person_is_forgotten_under_all_names_and_addresses_of_their_contact(store: SqliteContextStore) -> None:
+    card = Record(
+        kind="contact", title="Nikolai Petrov", body="Email: nik@home.example.", people=("Nikolai Petrov", "Nik")
+    )
+    for record in (
+        card,
+        Record(kind="mail", title="Rent", people=("nik@home.example",)),
+        Record(kind="mail", title="Later", people=("Nik <nik@home.example>",), time=NOW),
+        Record(kind="chat", body="hi", people=("Nik",)),
+        Record(kind="chat", body="hi", people=("Nik Meier",)),
+        Record(kind="mail", title="Bill", people=("anna@home.example",)),
+    ):
+        store.add(record)
+    assert [record.id for record in store.to_forget(person="Petrov", since=NOW)] == [3]
+    assert [record.id for record in store.to_forget(1, 4, 5, person="Petrov")] == [4, 1]
+    assert [record.id for record in store.to_forget(person="nikolai")] == [4, 3, 2, 1]
+    store.add(Record(kind="contact", title="Nikolai Other", people=("Nikolai Other",)))
+    assert [record.id for record in store.to_forget(person="nikolai")] == [7, 1]
+
+
 def test_what_a_file_holds_no_more_is_gone_too(store: SqliteContextStore, tmp_path: Path) -> None:
     reading = store.begin_reading(tmp_path / "notes.json")
     store.put([canary()], reading=reading)
