@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +36,7 @@ from orchestrator.prompt import Composer
 from orchestrator.routing.confidence import ConfidenceRule
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
-from orchestrator.types import Recollection
+from orchestrator.types import Recollection, Sensitivity
 
 if TYPE_CHECKING:
     from edge_agent.cloud import GatewayModel
@@ -139,6 +140,10 @@ class _NoRecords:
     def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
         """Nothing."""
         return Recollection()
+
+    def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
+        """None."""
+        return {}
 
 
 def open_model(config: Config, progress: Progress) -> OnnxModel:

@@ -1,4 +1,4 @@
-"""Records are removed, here or by another process: what the model keeps of the prompts that held them goes, too."""
+"""Records are removed or made more private, here or elsewhere: what the model keeps of their prompts goes, too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
@@ -14,7 +14,7 @@ from typing import Final, Self
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.errors import StoreError
 from orchestrator.ports import Clock
-from orchestrator.types import Recollection
+from orchestrator.types import Recollection, Sensitivity
 
 _LOOK_S: Final = 60.0
 """How often to look where nothing is asked."""
@@ -23,10 +23,10 @@ _log = logging.getLogger(__name__)
 
 
 class RemovalWatch:
-    """A context store that looks, before each recall and once a minute while its block runs, for removed records.
+    """A context store that looks, before each recall and once a minute while its block runs, for withdrawn records.
 
-    A prompt that held one is then used no more: what the model read of it is dropped when the answers that are being
-    written have ended.
+    A record is withdrawn when it is removed, and when its label is raised, by whichever process. A prompt that held one
+    is then used no more: what the model read of it is dropped when the answers that are being written have ended.
     """
 
     def __init__(self, store: SqliteContextStore, drop: Callable[[], None], clock: Clock) -> None:
@@ -38,7 +38,7 @@ class RemovalWatch:
         self._store = store
         self._drop = drop
         self._clock = clock
-        self._seen = store.removals()
+        self._seen = store.withdrawals()
         self._lock = threading.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -47,13 +47,17 @@ class RemovalWatch:
         self.look()
         return self._store.recall(question, limit=limit, now=now, conversation=conversation)
 
+    def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
+        """The labels of records as they are now; see `SqliteContextStore.sensitivities`."""
+        return self._store.sensitivities(ids)
+
     def look(self) -> None:
-        """Drop what was read, if records were removed since the last look.
+        """Drop what was read, if records were withdrawn since the last look.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        count = self._store.removals()
+        count = self._store.withdrawals()
         with self._lock:
             changed, self._seen = count != self._seen, count
         if changed:
@@ -77,4 +81,4 @@ class RemovalWatch:
             try:
                 await asyncio.to_thread(self.look)
             except StoreError as error:  # locked, or its disk is away: not for ever
-                _log.warning("looking for removed records waits: %s", error.message)
+                _log.warning("looking for withdrawn records waits: %s", error.message)

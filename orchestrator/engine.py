@@ -153,7 +153,7 @@ class Engine:
     async def _pieces(self, journey: _Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
         """One leg after another, until one of them ends the answer."""
         tally = journey.tally
-        route, reservation = plan.decision.route, plan.reservation
+        route, reservation = await self._allowed(journey, plan, plan.decision.route, plan.reservation)
         while True:
             leg = self._open(journey, plan, route, reservation)
             run = self._local_pieces if route is Route.LOCAL else self._cloud_pieces
@@ -166,9 +166,23 @@ class Engine:
             leg.settle()
             if leg.finish_reason is not None:
                 return
-            route, reservation = self._next(journey, plan, leg)
+            route, reservation = await self._allowed(journey, plan, *self._next(journey, plan, leg))
             if route is Route.LOCAL and journey.held:
                 yield tally.show(journey.release(), Route.LOCAL)
+
+    async def _allowed(
+        self, journey: _Journey, plan: Plan, route: Route, reservation: Reservation
+    ) -> tuple[Route, Reservation]:
+        """The route; the device in the cloud's place where a record became too private for it since the decision.
+
+        Raises:
+            BudgetExhausted: the device cannot be afforded.
+        """
+        if route is Route.LOCAL or not await self._planner.is_withdrawn(plan):
+            return route, reservation
+        self._ledger.refund(reservation)
+        journey.tally.notes.append("a record may not leave any more: the device goes on")
+        return Route.LOCAL, self._planner.reserve(plan, Route.LOCAL, journey.deadline, plan.decision.max_tokens)
 
     def _next(self, journey: _Journey, plan: Plan, leg: Leg) -> tuple[Route, Reservation]:
         """Where an unfinished answer goes on: a faltering one to the cloud, if affordable, any other to the device.

@@ -108,6 +108,14 @@ class Planner:
         decision, reservation = self._reserve(situation, request, decision_id, deadline)
         return Plan(decision, reservation, situation, local, cloud)
 
+    async def is_withdrawn(self, plan: Plan) -> bool:
+        """Whether a record in the cloud's prompt was forgotten, or may not leave any more, since it was composed."""
+        ids = [hit.record.id for hit in plan.cloud.recalled if hit.record.id is not None] if plan.cloud else []
+        if not ids:
+            return False
+        labels = await asyncio.to_thread(self._context.sensitivities, ids)
+        return not all(record_id in labels and may_leave(labels[record_id]) for record_id in ids)
+
     def reserve(self, plan: Plan, route: Route, deadline: Deadline, max_tokens: int) -> Reservation:
         """Reserve for a further leg of a running request, on another route than the decision chose.
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from orchestrator.types import Answer, Decision, Message, ModelEvent, Recollection, Request, Sampling, Spend, Terms
+from orchestrator.types import (
+    Answer,
+    Decision,
+    Message,
+    ModelEvent,
+    Recollection,
+    Request,
+    Sampling,
+    Sensitivity,
+    Spend,
+    Terms,
+)
 from orchestrator.units import Energy
 
 if TYPE_CHECKING:
@@ -103,6 +114,10 @@ class ContextStore(Protocol):
 
         `conversation` is the thread in which it is asked, where that is kept: what was said there may matter, too.
         """
+        ...
+
+    def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
+        """The labels of records as they are at this moment; one that was forgotten has none."""
         ...
 
 

@@ -115,6 +115,12 @@ def merge_index(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO records_fts (records_fts) VALUES ('optimize')")
 
 
+def withdrawals(connection: sqlite3.Connection) -> int:
+    """How often a record was removed or its label raised, by whatever program."""
+    (count,) = connection.execute("SELECT coalesce(max(count + raised), 0) FROM removals").fetchone()
+    return int(count)
+
+
 def removals(connection: sqlite3.Connection) -> int:
     """How many records were ever removed: whoever keeps what was made of records drops it when this has changed."""
     (count,) = connection.execute("SELECT coalesce(max(count), 0) FROM removals").fetchone()
@@ -172,7 +178,9 @@ def _cut_log(connection: sqlite3.Connection) -> bool:
 
 
 def _note_wiped(connection: sqlite3.Connection, count: int) -> None:
-    connection.execute("INSERT INTO removals SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM removals)")  # lost in a repair
+    connection.execute(
+        "INSERT INTO removals (count, wiped) SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM removals)"
+    )  # lost in a repair
     connection.execute("UPDATE removals SET wiped = max(wiped, ?)", (count,))
 
 

@@ -75,6 +75,8 @@ def relabel(db: sqlite_utils.Database, ids: Sequence[int], judge: Judge) -> Rela
 
 def hand_down(db: sqlite_utils.Database, ids: Sequence[int], judge: Judge) -> Relabelled:
     """Make what was made from some records at least as private as they are now, and so on; what that changed."""
+    if not ids:
+        return Relabelled()
     raised: dict[int, Sensitivity] = {}
     for turn_id, *labels in db.execute(_MADE_FROM, [json.dumps(list(ids))]):
         mark, made_from, origin = (Sensitivity(label) if label else Sensitivity.PUBLIC for label in labels)

@@ -67,6 +67,8 @@ def stored(connection: sqlite3.Connection, key: str) -> Row | None:
 
 def ids_of(connection: sqlite3.Connection, keys: Sequence[str | None]) -> list[int]:
     """The ids of the records with these keys."""
+    if not keys:
+        return []
     found = connection.execute(
         "SELECT id FROM records WHERE key IN (SELECT value FROM json_each(?))", [json.dumps(keys)]
     )

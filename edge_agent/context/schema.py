@@ -275,6 +275,17 @@ def create_aliases(db: Database) -> None:
     note_all(db.conn)
 
 
+def count_raised_labels(db: Database) -> None:
+    """How often a record became more private, by whatever program: open agents look for it."""
+    db.execute("ALTER TABLE removals ADD COLUMN raised INTEGER NOT NULL DEFAULT 0")
+    db.execute("""
+        CREATE TRIGGER labels_raised AFTER UPDATE OF sensitivity ON records
+        WHEN old.sensitivity = 'public' AND new.sensitivity != 'public'
+            OR old.sensitivity = 'personal' AND new.sensitivity = 'private'
+        BEGIN UPDATE removals SET raised = raised + 1; END
+    """)
+
+
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
 """Smaller is better: the weights are of title, body, people and place."""
 
@@ -292,6 +303,7 @@ SCHEMA: Final = Schema(
         add_conversations,
         add_label_reasons,
         create_aliases,
+        count_raised_labels,
     ),
     if_damaged="put a backup in its place, `edgewise context restore FILE`, or save what can be read of it, "
     "`edgewise context repair`",

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from edge_agent.context.statistics import StoreStats
 from edge_agent.context.turns import repeats
 from edge_agent.database import Database
 from orchestrator.errors import StoreError
-from orchestrator.types import Recalled, Recollection, Record
+from orchestrator.types import Recalled, Recollection, Record, Sensitivity
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -228,9 +228,8 @@ class SqliteContextStore:
             if reading is not None:
                 kept = (item.key for (item, _), became in zip(rows, outcomes, strict=True) if became != "forgotten")
                 sources.hold(db.conn, reading, (key for key in kept if key is not None))
-            if "updated" in outcomes:  # perhaps with a label that what was made from them has to have, too
-                updated = [item.key for (item, _), became in zip(rows, outcomes, strict=True) if became == "updated"]
-                hand_down(db, putting.ids_of(db.conn, updated), judge)
+            changed = [item.key for (item, _), became in zip(rows, outcomes, strict=True) if became == "updated"]
+            hand_down(db, putting.ids_of(db.conn, changed), judge)
         return PutCounts(**Counter(outcomes))
 
     def look(self, at: Callable[[sqlite3.Connection], Seen]) -> Seen:
@@ -351,7 +350,7 @@ class SqliteContextStore:
         """Remove records from the files: those with the ids, or of them, or of all, those for which `which` holds.
 
         The answers that were made from them go along. What else was made of them is the caller's to drop; in other
-        processes `removals` tells.
+        processes `withdrawals` tells.
 
         Raises:
             InvalidRequest: nothing is named.
@@ -373,14 +372,23 @@ class SqliteContextStore:
             count = forgetting.remove_all(db.conn)
         return Forgotten(count, self._wipe())
 
-    def removals(self) -> int:
-        """How many records were ever removed. When it has changed, what was made of records is to be dropped.
+    def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
+        """The labels of records as they are at this moment; one that was forgotten has none.
 
         Raises:
             StoreError: the store cannot be read.
         """
         with self._database.lend() as db:
-            return forgetting.removals(db.conn)
+            return {record_id: record.sensitivity for record_id, record in _by_id(db, ids).items()}
+
+    def withdrawals(self) -> int:
+        """How often a record was removed or its label raised. When it has changed, what was made of them is to go.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._database.lend() as db:
+            return forgetting.withdrawals(db.conn)
 
     def export(self, **which: Unpack[Which]) -> Iterator[str]:
         """The records for which all of `which` holds, each as a line of JSON, the oldest id first.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -176,6 +176,9 @@ class Shelf:
         private = Sensitivity.PRIVATE
         record = Record(id=12, kind="note", title="zebra", body="Ottilie feeds it", sensitivity=private)
         return Recollection((Recalled(record, 0.9),), confidence=0.9)
+
+    def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
+        return dict.fromkeys(ids, Sensitivity.PRIVATE)
 
 
 def engine_with(journal: Journal, clock: ManualClock, script: Script) -> Engine:

@@ -13,7 +13,7 @@ from edge_agent.context.store import SqliteContextStore
 from edge_agent.removals import RemovalWatch
 from orchestrator.errors import StoreUnavailable
 from orchestrator.testing import ManualClock
-from orchestrator.types import Record
+from orchestrator.types import Record, Sensitivity
 
 NOW = datetime.fromisoformat("2026-11-23T09:00+01:00")
 
@@ -31,15 +31,26 @@ def test_only_removals_by_whomever_drop_something_and_once(tmp_path: Path) -> No
         assert dropped == [True]
 
 
+def test_a_raised_label_drops_something_and_a_lowered_one_does_not(tmp_path: Path) -> None:
+    dropped: list[bool] = []
+    with SqliteContextStore(tmp_path / "context.db") as store, SqliteContextStore(tmp_path / "context.db") as other:
+        record_id = store.add(Record(kind="note", title="lentils"))
+        watch = RemovalWatch(store, lambda: dropped.append(True), ManualClock())
+        for label, expected in ((Sensitivity.PUBLIC, 0), (Sensitivity.PERSONAL, 1), (Sensitivity.PRIVATE, 2)):
+            other.labels.choose(label, ids=[record_id])
+            watch.look()
+            assert (len(dropped), watch.sensitivities([record_id, 9])) == (expected, {record_id: label})
+
+
 class Sometimes(SqliteContextStore):
     """A store that cannot be read while it is `away`."""
 
     away = False
 
-    def removals(self) -> int:
+    def withdrawals(self) -> int:
         if self.away:
             raise StoreUnavailable("the disk is away")
-        return super().removals()
+        return super().withdrawals()
 
 
 @pytest.mark.anyio
@@ -51,7 +62,7 @@ async def test_they_are_noticed_without_a_question_and_a_store_in_trouble_does_n
         store.add(Record(kind="note", title="x"))
         async with RemovalWatch(store, dropped.set, clock), asyncio.timeout(60):
             store.away = True
-            while "removed records waits" not in caplog.text:
+            while "withdrawn records waits" not in caplog.text:
                 clock.advance(60)
                 await asyncio.sleep(0)
             store.away = False

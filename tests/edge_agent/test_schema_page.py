@@ -97,7 +97,7 @@ def test_what_sqlite_utils_removes_is_found_no_more(life: Path, tmp_path: Path) 
     )
     with SqliteContextStore(copy) as store:
         assert "Dentist" not in [record.title for record in store.search("dentist")]
-        assert store.removals() == 1
+        assert store.withdrawals() == 1
 
 
 def test_the_queries_for_datasette_run(life: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -60,6 +60,9 @@ class Shelf:
 
     def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
         return self.recollection
+
+    def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
+        return {hit.record.id: hit.record.sensitivity for hit in self.recollection if hit.record.id is not None}
 
 
 class Witness:
@@ -244,6 +247,20 @@ def test_an_unsure_answer_moves_to_the_cloud_before_anything_was_shown() -> None
     assert answer.route is Route.HANDOFF
     assert world.local.abandoned == 1
     assert "unsure" in answer.reason
+
+
+@pytest.mark.parametrize("now", [{1: Sensitivity.PERSONAL}, {}], ids=["raised", "forgotten"])
+@pytest.mark.parametrize("unsure", [False, True])
+def test_a_record_that_is_withdrawn_after_the_decision_stays_home(
+    now: dict[int, Sensitivity], unsure: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = Script(pieces=["maybe "] * 20, scores=[UNSURE] * 20) if unsure else None
+    world = World(local=local, records=[hit(Sensitivity.PUBLIC)])
+    monkeypatch.setattr(Shelf, "sensitivities", lambda *_: now)
+    answer = world.ask(EASY if unsure else HARD, **({} if unsure else {"route": RoutePreference.CLOUD}))
+    assert (answer.route, answer.egress.sent, world.cloud.asked) == (Route.LOCAL, False, [])
+    assert "a record may not leave any more" in answer.reason
+    assert all(state.reserved == 0 for state in world.ledger.state())
 
 
 def test_an_unsure_answer_stays_when_records_must_stay() -> None:

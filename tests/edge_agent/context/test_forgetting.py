@@ -219,11 +219,11 @@ def test_what_is_not_there_cannot_be_forgotten_and_then_nothing_is(store: Sqlite
 @pytest.mark.plain_file
 def test_every_removal_counts_also_that_of_another_program(store: SqliteContextStore) -> None:
     fill(store)
-    assert store.removals() == 0
+    assert store.withdrawals() == 0
     store.forget(1, 2)
     with closing(sqlite3.connect(store.path)) as other, other:
         other.execute("DELETE FROM records WHERE id = 3")
-    assert store.removals() == 3
+    assert store.withdrawals() == 3
 
 
 @settings(max_examples=12, deadline=None)

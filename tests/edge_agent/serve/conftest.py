@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
 from orchestrator.testing import FakeMeter, Script, ScriptedCloudModel, ScriptedModel
-from orchestrator.types import Recalled, Recollection, Terms
+from orchestrator.types import Recalled, Recollection, Sensitivity, Terms
 
 PRICED = Terms(4096, 1e-6, 2e-6)
 HONEY = Script(pieces=["Bees ", "make ", "honey."])
@@ -44,6 +44,9 @@ class Shelf:
 
     def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
         return Recollection(self.hits[:limit], confidence=1.0)
+
+    def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
+        return {hit.record.id: hit.record.sensitivity for hit in self.hits if hit.record.id is not None}
 
 
 class House:
