@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -23,7 +23,9 @@ from orchestrator.types import (
     FinishReason,
     Message,
     ModelEvent,
+    Recollection,
     Sampling,
+    Sensitivity,
     Started,
     Terms,
     TextDelta,
@@ -220,6 +222,22 @@ class ScriptedModel(_Scripted):
         async with aclosing(self._play(script, asked)) as events:
             async for event in events:
                 yield event
+
+
+class ShelfStore:
+    """A context store that always recalls the same records."""
+
+    def __init__(self, recollection: Recollection) -> None:
+        """`recollection` is given whatever is asked, less what is beyond the limit."""
+        self.recollection = recollection
+
+    def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
+        """As given."""
+        return replace(self.recollection, records=self.recollection.records[:limit])
+
+    def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
+        """As the records say."""
+        return {hit.record.id: hit.record.sensitivity for hit in self.recollection if hit.record.id is not None}
 
 
 class ScriptedCloudModel(_Scripted):

@@ -23,6 +23,7 @@ _INSERT: Final = f"INSERT INTO records ({_COLUMNS}) VALUES ({', '.join('?' * len
 _INSERT_KEYED: Final = f"INSERT INTO records (id, key, {_COLUMNS}) VALUES ({', '.join('?' * (len(_NAMES) + 2))})"
 _UPDATE: Final = f"UPDATE records SET {' = ?, '.join(_NAMES)} = ? WHERE id = ?"
 _TELLING: Final = tuple(items.COLUMNS.index(name) for name in ("kind", "body", "people"))
+_IDS: Final = "SELECT id FROM records WHERE key IN (SELECT value FROM json_each(?))"
 _STORED: Final = f"SELECT id, {_COLUMNS} FROM records WHERE key = ?"
 
 
@@ -65,13 +66,12 @@ def stored(connection: sqlite3.Connection, key: str) -> Row | None:
     return None if found is None else tuple(found[1:])
 
 
-def ids_of(connection: sqlite3.Connection, keys: Sequence[str | None]) -> list[int]:
-    """The ids of the records with these keys."""
+def updated(connection: sqlite3.Connection, items_put: Sequence[Item], outcomes: Sequence[str]) -> list[int]:
+    """The ids of those of some items that `put` updated."""
+    keys = [item.key for item, became in zip(items_put, outcomes, strict=True) if became == "updated"]
     if not keys:
         return []
-    found = connection.execute(
-        "SELECT id FROM records WHERE key IN (SELECT value FROM json_each(?))", [json.dumps(keys)]
-    )
+    found = connection.execute(_IDS, (json.dumps(keys),))
     return [record_id for (record_id,) in found]
 
 

@@ -194,8 +194,7 @@ class SqliteContextStore:
     def add(self, record: Record | Item) -> int:
         """Keep a record under a new id, which is returned; its own `id` is ignored.
 
-        The sensitivity of a bare record is the least that it gets. An `Item` can say that nobody gave it one, or that
-        the user chose it.
+        A bare record gets at least its own sensitivity; an `Item` may come without one, or with the user's choice.
 
         Raises:
             InvalidRequest: it has no kind, or neither title nor body, or a time without a zone.
@@ -228,8 +227,7 @@ class SqliteContextStore:
             if reading is not None:
                 kept = (item.key for (item, _), became in zip(rows, outcomes, strict=True) if became != "forgotten")
                 sources.hold(db.conn, reading, (key for key in kept if key is not None))
-            changed = [item.key for (item, _), became in zip(rows, outcomes, strict=True) if became == "updated"]
-            hand_down(db, putting.ids_of(db.conn, changed), judge)
+            hand_down(db, putting.updated(db.conn, [item for item, _ in rows], outcomes), judge)
         return PutCounts(**Counter(outcomes))
 
     def look(self, at: Callable[[sqlite3.Connection], Seen]) -> Seen:

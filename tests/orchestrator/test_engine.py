@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ from orchestrator.planner import Planner
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
-from orchestrator.testing import UNSURE, FakeMeter, ManualClock, Script, ScriptedCloudModel, ScriptedModel
+from orchestrator.testing import UNSURE, FakeMeter, ManualClock, Script, ScriptedCloudModel, ScriptedModel, ShelfStore
 from orchestrator.types import (
     Answer,
     Budget,
@@ -50,19 +49,6 @@ from orchestrator.types import (
 EASY = "What do bees make?"
 HARD = "Explain why and how a compiler works, compare two algorithms, and prove the complexity of each in detail"
 PRICED = Terms(context_tokens=4096, prompt_usd=1e-6, completion_usd=2e-6)
-
-
-class Shelf:
-    """A context store that always recalls the same records."""
-
-    def __init__(self, recollection: Recollection) -> None:
-        self.recollection = recollection
-
-    def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
-        return self.recollection
-
-    def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
-        return {hit.record.id: hit.record.sensitivity for hit in self.recollection if hit.record.id is not None}
 
 
 class Witness:
@@ -118,7 +104,7 @@ class World:
         planner = Planner(
             local=self.local,
             link=link,
-            context=Shelf(Recollection(tuple(records), confidence=1.0) if recollection is None else recollection),
+            context=ShelfStore(Recollection(tuple(records), confidence=1.0) if recollection is None else recollection),
             ledger=self.ledger,
             composer=composer,
             candour=Candour(nothing="Nothing.", unsure="Perhaps:", wording=composer.wording),
@@ -247,20 +233,6 @@ def test_an_unsure_answer_moves_to_the_cloud_before_anything_was_shown() -> None
     assert answer.route is Route.HANDOFF
     assert world.local.abandoned == 1
     assert "unsure" in answer.reason
-
-
-@pytest.mark.parametrize("now", [{1: Sensitivity.PERSONAL}, {}], ids=["raised", "forgotten"])
-@pytest.mark.parametrize("unsure", [False, True])
-def test_a_record_that_is_withdrawn_after_the_decision_stays_home(
-    now: dict[int, Sensitivity], unsure: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    local = Script(pieces=["maybe "] * 20, scores=[UNSURE] * 20) if unsure else None
-    world = World(local=local, records=[hit(Sensitivity.PUBLIC)])
-    monkeypatch.setattr(Shelf, "sensitivities", lambda *_: now)
-    answer = world.ask(EASY if unsure else HARD, **({} if unsure else {"route": RoutePreference.CLOUD}))
-    assert (answer.route, answer.egress.sent, world.cloud.asked) == (Route.LOCAL, False, [])
-    assert "a record may not leave any more" in answer.reason
-    assert all(state.reserved == 0 for state in world.ledger.state())
 
 
 def test_an_unsure_answer_stays_when_records_must_stay() -> None:

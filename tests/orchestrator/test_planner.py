@@ -5,28 +5,31 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
+import pytest
+
 from orchestrator.budget import Deadline, Ledger, MemoryLedgerStore
 from orchestrator.link import Link
 from orchestrator.planner import Plan, Planner
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
-from orchestrator.testing import ManualClock, Script, ScriptedCloudModel, ScriptedModel
-from orchestrator.types import Message, Recalled, Recollection, Record, Request, Sensitivity
+from orchestrator.testing import UNSURE, ManualClock, Script, ScriptedCloudModel, ScriptedModel, ShelfStore
+from orchestrator.types import Message, Recalled, Recollection, Record, Request, Route, RoutePreference, Sensitivity
+from tests.orchestrator.test_engine import EASY, HARD, World, hit
 
 PUBLIC, PERSONAL, PRIVATE = Sensitivity
 
 
-class Shelf:
+class Shelf(ShelfStore):
     """A context store that recalls the same records for every question, and notes in which conversation."""
 
     def __init__(self, *hits: Recalled) -> None:
-        self.hits = hits
+        super().__init__(Recollection(hits, confidence=1.0))
         self.conversations: list[str] = []
 
     def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
         self.conversations.append(conversation)
-        return Recollection(self.hits[:limit], confidence=1.0)
+        return super().recall(question, limit=limit, now=now, conversation=conversation)
 
 
 def plan(request: Request, shelf: Shelf) -> Plan:
@@ -90,3 +93,17 @@ def test_a_question_that_its_records_answer_is_shown_to_the_device_alone() -> No
     assert len(made.local.messages) == 2
     assert made.cloud is not None
     assert len(made.cloud.messages) == 4, "a larger model can tell them apart"
+
+
+@pytest.mark.parametrize("now", [{1: Sensitivity.PERSONAL}, {}], ids=["raised", "forgotten"])
+@pytest.mark.parametrize("unsure", [False, True])
+def test_a_record_that_is_withdrawn_after_the_decision_stays_home(
+    now: dict[int, Sensitivity], unsure: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = Script(pieces=["maybe "] * 20, scores=[UNSURE] * 20) if unsure else None
+    world = World(local=local, records=[hit(Sensitivity.PUBLIC)])
+    monkeypatch.setattr(ShelfStore, "sensitivities", lambda *_: now)
+    answer = world.ask(EASY if unsure else HARD, **({} if unsure else {"route": RoutePreference.CLOUD}))
+    assert (answer.route, answer.egress.sent, world.cloud.asked) == (Route.LOCAL, False, [])
+    assert "a record may not leave any more" in answer.reason
+    assert all(state.reserved == 0 for state in world.ledger.state())

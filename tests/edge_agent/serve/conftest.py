@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +28,11 @@ from orchestrator.ports import LocalModel
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
-from orchestrator.testing import FakeMeter, Script, ScriptedCloudModel, ScriptedModel
-from orchestrator.types import Recalled, Recollection, Sensitivity, Terms
+from orchestrator.testing import FakeMeter, Script, ScriptedCloudModel, ScriptedModel, ShelfStore
+from orchestrator.types import Recalled, Recollection, Terms
 
 PRICED = Terms(4096, 1e-6, 2e-6)
 HONEY = Script(pieces=["Bees ", "make ", "honey."])
-
-
-class Shelf:
-    """A context store that always recalls the same records."""
-
-    def __init__(self, *hits: Recalled) -> None:
-        self.hits = hits
-
-    def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
-        return Recollection(self.hits[:limit], confidence=1.0)
-
-    def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
-        return {hit.record.id: hit.record.sensitivity for hit in self.hits if hit.record.id is not None}
 
 
 class House:
@@ -78,7 +64,7 @@ class House:
             planner=Planner(
                 local=self.local,
                 link=self.link,
-                context=Shelf(*records),
+                context=ShelfStore(Recollection(tuple(records), confidence=1.0)),
                 ledger=self.ledger,
                 composer=Composer(
                     wording=lambda record, now: f"{record.title}: {record.body}",
