@@ -48,8 +48,8 @@ class RemovalWatch:
         return self._store.recall(question, limit=limit, now=now, conversation=conversation)
 
     def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
-        """The labels of records as they are now; see `SqliteContextStore.sensitivities`."""
-        return self._store.sensitivities(ids)
+        """The labels of records as they are now; see `Labelling.of`."""
+        return self._store.labels.of(ids)
 
     def look(self) -> None:
         """Drop what was read, if records were withdrawn since the last look.

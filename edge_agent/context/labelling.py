@@ -139,6 +139,15 @@ class Labelling:
         record = items.from_row(row).record
         return Provenance(record, row["label_reason"], judge.speaking(record, inheriting.given(row)))
 
+    def of(self, ids: Sequence[int]) -> dict[int, Sensitivity]:
+        """The labels of records as they are at this moment; one that was forgotten has none.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._database.lend() as db:
+            return {row["id"]: Sensitivity(row["sensitivity"]) for row in inheriting.rows(db, ids)}
+
     def choices(self) -> list[Choice]:
         """What the user chose for sources and people.
 

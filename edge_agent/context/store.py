@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from edge_agent.context.statistics import StoreStats
 from edge_agent.context.turns import repeats
 from edge_agent.database import Database
 from orchestrator.errors import StoreError
-from orchestrator.types import Recalled, Recollection, Record, Sensitivity
+from orchestrator.types import Recalled, Recollection, Record
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -369,15 +369,6 @@ class SqliteContextStore:
         with self._database.write() as db:
             count = forgetting.remove_all(db.conn)
         return Forgotten(count, self._wipe())
-
-    def sensitivities(self, ids: Sequence[int]) -> Mapping[int, Sensitivity]:
-        """The labels of records as they are at this moment; one that was forgotten has none.
-
-        Raises:
-            StoreError: the store cannot be read.
-        """
-        with self._database.lend() as db:
-            return {record_id: record.sensitivity for record_id, record in _by_id(db, ids).items()}
 
     def withdrawals(self) -> int:
         """How often a record was removed or its label raised. When it has changed, what was made of them is to go.
