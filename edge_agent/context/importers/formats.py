@@ -75,8 +75,8 @@ READERS: dict[str, Reader] = {
 }
 """By the end of a file's name, in small letters."""
 
-_CHROMES: Final = "Bookmarks"
-"""Chrome and its kin give their bookmarks' file no ending."""
+_NAMED: Final[dict[str, Reader]] = {"Bookmarks": bookmarks.read_json, "mbox": mail.read_mbox}
+"""By the whole name: Chrome gives its bookmarks no ending, nor Apple Mail the mailbox in a folder NAME.mbox."""
 
 READERS_VERSION: Final = 4
 """Counted up when a reader learns to read more, so that files that are as they were are read again."""
@@ -84,7 +84,7 @@ READERS_VERSION: Final = 4
 
 def reader_of(path: Path) -> Reader | None:
     """The reader of a file; None where there is none for its kind."""
-    return bookmarks.read_json if path.name == _CHROMES else READERS.get(path.suffix.lower())
+    return _NAMED.get(path.name) or READERS.get(path.suffix.lower())
 
 
 def _head(path: Path) -> str:

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.context.importers import mail
+from edge_agent.context.importers import import_paths, mail
 from edge_agent.context.importers.mail import DIVIDER, parsed, read_eml, read_mbox
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.items import Item
+from edge_agent.context.store import SqliteContextStore
 from orchestrator.types import Record, Sensitivity
 
 
@@ -172,6 +173,15 @@ def test_a_forwarded_message_is_not_the_text_of_the_one_that_carries_it(tmp_path
     made.add_attachment(inner)
     made.add_attachment(b"x", maintype="image", subtype="png", filename="Grüße.png")
     assert record(tmp_path, made).body == "outer words\nAttached: Grüße.png."
+
+
+def test_apple_mails_folder_is_read(store: SqliteContextStore, tmp_path: Path) -> None:
+    folder = tmp_path / "Family.mbox"
+    folder.mkdir()
+    (folder / "mbox").write_bytes(b"From x\n" + message().as_bytes())
+    (folder / "table_of_contents").write_bytes(b"\0")
+    summary = import_paths(store, [folder])
+    assert (summary.added, summary.ignored) == (1, 1)
 
 
 LONG = b"=_0123456789abcdef"
