@@ -36,6 +36,7 @@ from orchestrator.prompt import Composer
 from orchestrator.routing.confidence import ConfidenceRule
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices
+from orchestrator.token_counts import TokenCounts
 from orchestrator.types import Recollection, Sensitivity
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ async def assemble(
         ledger=ledger,
         composer=Composer(
             wording=sentence,
-            count_tokens=model.count_tokens,
+            count_tokens=TokenCounts(model.count_tokens),
             system=LOCAL_SYSTEM if config.context.enabled else "",
             grounded_system=GROUNDED_SYSTEM,
             records_tokens=config.context.records_tokens,

@@ -8,15 +8,14 @@ is taken up again is shown as if it had never been left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from orchestrator.condensing import condense
+from orchestrator.token_counts import CountTokens
 from orchestrator.types import Message, Sensitivity
-
-CountTokens = Callable[[Sequence[Message]], int]
 
 _SUMMARY_SHARE: Final = 1 / 4
 """Of the room, for what older turns are condensed to."""
@@ -49,15 +48,15 @@ def compact(said: Sequence[Message], shown: Sequence[Message], *, room_tokens: i
     if room_tokens <= 0 or not said:
         return Past()
     frame = count(_NOTHING)
-    if count(shown) - frame <= room_tokens:
-        return Past(tuple(shown))
     starts = [at for at, turn in enumerate(said) if turn.role == "user" or at == 0]
     costs = [count(shown[start:end]) - frame for start, end in pairwise([*starts, len(said)])]
+    if sum(costs) <= room_tokens:
+        return Past(tuple(shown))
     kept = _first_kept(costs, room_tokens)
     start = starts[kept] if kept < len(starts) else len(said)
 
     def fits(lines: Sequence[str]) -> bool:
-        return count([Message("user", "\n".join(lines))]) - frame <= room_tokens * _SUMMARY_SHARE
+        return sum(count([Message("user", line)]) - frame + 1 for line in lines) <= room_tokens * _SUMMARY_SHARE
 
     older = said[:start]
     label = Sensitivity.highest([turn.sensitivity for turn in older])

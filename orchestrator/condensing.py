@@ -21,6 +21,8 @@ _END: Final = re.compile(r"(?<=[.!?…])(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bS
 _WORD: Final = re.compile(r"[^\W_]{3,}|\d+")
 _LONGEST: Final = 240
 """Characters of a sentence; a longer one is a list or a program, and is cut."""
+_TRIED: Final = 300
+"""Sentences, those of the most worth: many times what fits."""
 _MISSES: Final = 8
 """After so many sentences that no longer fit, the rest is not tried."""
 
@@ -66,7 +68,7 @@ def condense(turns: Sequence[Message], *, fits: Fits) -> str:
     Returns:
         As many lines as fit; empty where none does.
     """
-    open_ = _sentences(turns)
+    open_ = sorted(_sentences(turns), key=lambda s: (-s.worth, s.place))[:_TRIED]
     chosen: list[_Sentence] = []
     likeness = dict.fromkeys((sentence.place for sentence in open_), 0.0)
     misses = 0

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from orchestrator.compaction import CountTokens, Past, compact
+from orchestrator.compaction import Past, compact
+from orchestrator.token_counts import CountTokens
 from orchestrator.types import Message, Recalled, Record, Sensitivity
 
 Wording = Callable[[Record, datetime], str]
