@@ -147,4 +147,4 @@ def _print_losses(done: Repair) -> None:
     if (done.lost or not done.all_known) and not any(map(done.dropped.get, _NO_MORE_KNOWN)):
         out.print("What came from files comes back when you import them again.")
     if done.dropped.get("vectors"):
-        out.print(f"Vectors to be made again: {done.dropped['vectors']:,}. That happens by itself.")
+        out.print("Some records have no vectors any more; they are made again by themselves.")
