@@ -22,6 +22,8 @@ SPEAKER = 0.3
 """Added to what somebody wrote whom the question names."""
 TIME = 0.3
 """Added to what happens in the time that the question names."""
+TOLD_TIME = 0.1
+"""Added, where the question asks when, to what tells a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ _EXPECTS = (
     (re.compile(r"\b(?:when|next|upcoming)\b|\bwhat (?:time|day)\b"), "event"),
     (re.compile(r"\bwho(?:'s|se)?\b|\bphone\b"), "contact"),
 )
+_WHEN = re.compile(r"^\W*(?:and |so |since )?(?:when|how long|what (?:time|day|date|month|year))\b")
 _DEFINITE = frozenset({"the", "my", "our", "this", "that"})
 
 
@@ -114,6 +115,8 @@ class Question:
     """The asker speaks of themselves: I, my, we, our."""
     general: bool
     """It asks for knowledge or for a text, as far as its form tells."""
+    asks_when: bool
+    """It asks for a time."""
     asks_fact: bool
     """It asks, in one short sentence, for a fact and not for advice, an explanation or a text."""
     own: bool
@@ -160,6 +163,7 @@ def read(text: str, now: datetime) -> Question:
         window_words=tuple(w for w in _WORD.findall(moment.phrase) if w not in STOP_WORDS) if moment else (),
         personal=personal,
         general=general,
+        asks_when=_WHEN.search(lowered) is not None,
         asks_fact=asks_fact,
         own=asks_fact and personal and _is_own(lowered, moment),
         expects=frozenset(kind for pattern, kind in _EXPECTS if pattern.search(lowered)),

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from edge_agent.context.attribution import certainty, speaks
 from edge_agent.context.candidates import Candidate, propose, scalar
-from edge_agent.context.fusion import Signs, fuse, own_scores
+from edge_agent.context.fusion import TOLD_TIME, Signs, fuse, own_scores
 from edge_agent.context.question import Question, asks_about, read
 from edge_agent.context.relevance import coverage, names_somebody, rarity, relevance
+from edge_agent.context.told_times import telling
 from edge_agent.context.turns import UNASKED, but_turns
 from edge_agent.context.vocabulary import Vocabulary, look_up
 
@@ -116,7 +117,7 @@ def rank(
     fits = {hit.record_id: hit.relevance for hit in hits}
     signs = {number: _signs(question, c, vocabulary, cosines, fits[number]) for number, c in candidates.items()}
     # "What do I have on Friday?": only the calendar can say
-    scores = fuse(signs) if question.has_content else fits
+    scores = _scores(connection, question, candidates, signs) if question.has_content else fits
     order = {
         number: _order(question, scores[number], candidate, now=int(now.timestamp()))
         for number, candidate in candidates.items()
@@ -156,6 +157,18 @@ def _signs(
         thread=candidate.thread,
         position=candidate.position,
     )
+
+
+def _scores(
+    connection: sqlite3.Connection,
+    question: Question,
+    candidates: Mapping[int, Candidate],
+    signs: Mapping[int, Signs],
+) -> dict[int, float]:
+    scores = fuse(signs)
+    if question.asks_when:
+        scores |= {number: scores[number] + TOLD_TIME for number in telling(connection, candidates, scores)}
+    return scores
 
 
 def _judged(question: Question, weights: Sequence[float], candidates: Mapping[int, Candidate]) -> list[Hit]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTHS = (
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july"),
     *("august", "september", "october", "november", "december"),
 )
@@ -16,7 +16,7 @@ _SHIFTS = {"day before yesterday": -2, "yesterday": -1, "last night": -1, "tomor
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _FIRST_YEAR, _LAST_YEAR = 1800, 2200
 _DAY = timedelta(days=1)
-_MONTH_NAME = "(?P<month>" + "|".join(_MONTHS) + ")"
+_MONTH_NAME = "(?P<month>" + "|".join(MONTHS) + ")"
 _DAY_NUMBER = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _COUNT = rf"(?P<count>\d{{1,3}}|{'|'.join(_NUMBERS)})"
 _UNIT = "(?P<unit>day|week|month|year)s?"
@@ -73,7 +73,7 @@ def _iso(match: re.Match[str], today: date) -> Span:
 
 
 def _day_of_month(match: re.Match[str], today: date) -> Span | None:
-    month, day = _MONTHS.index(match["month"]) + 1, int(match["day"])
+    month, day = MONTHS.index(match["month"]) + 1, int(match["day"])
     years = [int(match["year"])] if match["year"] else [today.year - 1, today.year, today.year + 1]
     days = [found for year in years if (found := _valid_date(year, month, day))]
     return _single(min(days, key=lambda found: abs(found - today))) if days else None
@@ -98,7 +98,7 @@ def _relative_day(match: re.Match[str], today: date) -> Span:
 
 
 def _weekday(match: re.Match[str], today: date) -> Span:
-    wanted = _WEEKDAYS.index(match["weekday"])
+    wanted = WEEKDAYS.index(match["weekday"])
     monday = today - today.weekday() * _DAY
     if match["which"] == "next":
         return _single(monday + (7 + wanted) * _DAY)
@@ -112,7 +112,7 @@ def _ahead(match: re.Match[str], today: date) -> Span:
     count, weekday = _count(match), match["weekday"]
     if weekday and match["unit"] == "week":
         monday = today + (7 * count - today.weekday()) * _DAY
-        return _single(monday + _WEEKDAYS.index(weekday) * _DAY)
+        return _single(monday + WEEKDAYS.index(weekday) * _DAY)
     return _shifted(today, match["unit"], count)
 
 
@@ -150,7 +150,7 @@ def _this_month(match: re.Match[str], today: date) -> Span:
 
 
 def _named_month(match: re.Match[str], today: date) -> Span:
-    month = _MONTHS.index(match["month"]) + 1
+    month = MONTHS.index(match["month"]) + 1
     year = int(match["year"]) if match["year"] else today.year + (month < today.month)
     return _month_span(year, month)
 
@@ -170,9 +170,9 @@ _READINGS: tuple[tuple[re.Pattern[str], Reading], ...] = (
     (re.compile(r"\bday (?:after tomorrow|before yesterday)\b"), _relative_day),
     (re.compile(r"\b(?:today|tonight|tomorrow|yesterday|last night)\b"), _relative_day),
     # "A week" is left out ahead: there are seven days in it.
-    (re.compile(rf"\b(?:(?:on )?(?P<weekday>{'|'.join(_WEEKDAYS)}) )?in {_COUNT} {_UNIT}\b"), _ahead),
+    (re.compile(rf"\b(?:(?:on )?(?P<weekday>{'|'.join(WEEKDAYS)}) )?in {_COUNT} {_UNIT}\b"), _ahead),
     (re.compile(rf"\b(?:{_COUNT}|an?) {_UNIT} ago\b"), _ago),
-    (re.compile(rf"\b(?:(?P<which>next|last|this|on|coming) )?(?P<weekday>{'|'.join(_WEEKDAYS)})\b"), _weekday),
+    (re.compile(rf"\b(?:(?P<which>next|last|this|on|coming) )?(?P<weekday>{'|'.join(WEEKDAYS)})\b"), _weekday),
     (re.compile(r"\b(?P<which>next|last|this|the|coming) (?P<unit>weekend|week)\b"), _week),
     (re.compile(r"\b(?P<which>next|last|this) month\b"), _this_month),
     (re.compile(rf"\b(?:in|this|next|last) {_MONTH_NAME}\b{_YEAR}"), _named_month),
