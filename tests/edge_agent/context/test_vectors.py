@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from edge_agent.context.items import Item
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.context.vectors import VectorIndex, cosines, keep, pack
 from edge_agent.driver import Encryption, Opener
@@ -27,8 +28,7 @@ def unit(rng: np.random.Generator, count: int) -> np.ndarray:
 
 @pytest.fixture
 def connection(store: SqliteContextStore, encryption: Encryption) -> sqlite3.Connection:
-    for number in range(900):
-        store.add(Record(kind="note", body=f"note {number}"))
+    store.put(Item(Record(kind="note", body=f"note {number}"), key=f"note:{number}") for number in range(900))
     made = Opener(store.path, encryption, busy_timeout_s=1.0).connect()
     made.execute("INSERT INTO embedding_models (id, name) VALUES (?, 'tests')", (MODEL,))
     return made
