@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -14,7 +13,6 @@ from edge_agent.context.importers.formats import READERS_VERSION, reader_of
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.rehearsal import Rehearsal
 from edge_agent.context.items import Item
-from edge_agent.context.sources import Reading
 from edge_agent.context.store import PutCounts, SqliteContextStore
 from orchestrator.errors import ImportFailed
 from orchestrator.types import Sensitivity
@@ -92,10 +90,9 @@ def import_paths(
         for path in paths:
             store.labels.choose(sensitivity, source=str(path))
     target = Rehearsal(store) if dry_run else store
-    with ThreadPoolExecutor(1, "import") as writer:
-        importing = _Import(target, writer, on_progress, len(files), again=again)
-        for file in files:
-            importing.read(file)
+    importing = _Import(target, on_progress, len(files), again=again)
+    for file in files:
+        importing.read(file)
     for folder in (path for path in map(_absolute, paths) if path.is_dir()):
         importing.follow_deletions(folder, files)
     while target.spread_repetitions(now or datetime.now(UTC)):
@@ -112,19 +109,18 @@ def import_paths(
 
 
 class _Import:
-    """One import on its way. While a batch is written, which SQLite does without Python's lock, the next is read."""
+    """One import on its way."""
 
     def __init__(
         self,
         store: SqliteContextStore | Rehearsal,
-        writer: Executor,
         on_progress: Callable[[ImportProgress], None],
         files: int,
         *,
         again: bool,
     ) -> None:
         self.counts, self.removed, self.skipped = PutCounts(), 0, list[Skipped]()
-        self._store, self._writer, self._on_progress = store, writer, on_progress
+        self._store, self._on_progress = store, on_progress
         self._files, self._files_done, self._items = files, 0, 0
         self._again = again
 
@@ -149,22 +145,14 @@ class _Import:
     def _read_anew(self, path: Path, state: str) -> None:
         reading = self._store.begin_reading(path)
         before = len(self.skipped)
-        on_its_way: Future[None] | None = None
         for batch in _batches(_read(path)):
-            if on_its_way is not None:
-                on_its_way.result()
-                self._on_progress(ImportProgress(path, self._files_done, self._files, self._items))
-            on_its_way = self._writer.submit(self._keep, batch, reading)
-        if on_its_way is not None:
-            on_its_way.result()
+            self.skipped += [entry for entry in batch if isinstance(entry, Skipped)]
+            items = (entry for entry in batch if isinstance(entry, Item))
+            self.counts += self._store.put(items, reading=reading, again=self._again)
+            self._items += len(batch)
+            self._on_progress(ImportProgress(path, self._files_done, self._files, self._items))
         whole = len(self.skipped) == before  # a broken item may be one that was there before: nothing is removed
         self.removed += self._store.end_reading(reading, state if whole else "", prune=whole)
-
-    def _keep(self, batch: list[Entry], reading: Reading) -> None:
-        self.skipped += [entry for entry in batch if isinstance(entry, Skipped)]
-        items = (entry for entry in batch if isinstance(entry, Item))
-        self.counts += self._store.put(items, reading=reading, again=self._again)
-        self._items += len(batch)
 
 
 def _state(path: Path) -> str:
