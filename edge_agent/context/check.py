@@ -123,10 +123,14 @@ def _faults(path: Path, encryption: Encryption | None) -> Iterator[Fault]:
 
 
 def _pages(connection: sqlite3.Connection) -> Iterator[Fault]:
-    """SQLite's own check of trees, indexes and constraints."""
+    """SQLite's own check of trees, indexes and constraints; and SQLCipher's of the signatures of all pages."""
     found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
     if found != ["ok"]:
         yield Fault("pages", f"SQLite finds damage in {_places(len(found))}, first: {' '.join(found[0].split())}.")
+    elif unsigned := connection.execute("PRAGMA cipher_integrity_check").fetchall():  # of a plain file there are none
+        yield Fault(
+            "pages", f"Pages of which the signature is wrong, and nothing is stored on them: {len(unsigned):,}."
+        )
 
 
 def _words(connection: sqlite3.Connection) -> Iterator[Fault]:
