@@ -55,8 +55,8 @@ _KINDS = (
     _Form("chat", 0.62, 9, 0.7),
     _Form("mail", 0.26, 80, 0.8),
     _Form("event", 0.07, 8, 0.6),
-    _Form("note", 0.04, 90, 0.9),
-    _Form("contact", 0.01, 6, 0.3),
+    _Form("note", 0.048, 90, 0.9),
+    _Form("contact", 0.002, 6, 0.3),
 )
 
 
