@@ -34,7 +34,7 @@ _LISTED = f"""
 SELECT thread, coalesce(name, ''), sum(kind = '{ANSWERED}'), min(starts_at), max(starts_at), min(position),
     max(CASE sensitivity WHEN 'private' THEN 2 WHEN 'personal' THEN 1 ELSE 0 END)
 FROM records LEFT JOIN conversations USING (thread)
-WHERE thread >= '{THREADS}' AND thread < '{THREADS[:-1]}0' AND thread != ''
+WHERE thread >= '{THREADS}' AND thread < '{THREADS[:-1]}0' AND thread != '' AND starts_at IS NOT NULL
 GROUP BY thread ORDER BY max(id) DESC
 """
 _MADE_FROM = """
@@ -146,7 +146,7 @@ class Conversations:
             return [items.from_row(row).record for row in db.query(_OF_THREAD, [THREADS + conversation_id])]
 
     def exchanges(self, conversation_id: str) -> Sequence[Exchange]:
-        """Questions with their answers, in order. A turn whose other half was forgotten is left out.
+        """Questions with their answers, in order. A turn without its other half, or without a time, is left out.
 
         Of an answer that was imported, its own label is all that is known.
 
@@ -154,7 +154,7 @@ class Conversations:
             StoreError: the store cannot be read.
         """
         turns = {turn.position: turn for turn in self.turns(conversation_id)}
-        pairs = [(turn, turns[at + 1]) for at, turn in turns.items() if at % 2 and at + 1 in turns]
+        pairs = [(turn, turns[at + 1]) for at, turn in turns.items() if at % 2 and at + 1 in turns and turn.time]
         with self._database.lend() as db:
             links = db.execute(_MADE_FROM, [THREADS + conversation_id]).fetchall()
             found = _items(db, [record_id for _, _, record_id in links if record_id is not None])

@@ -79,6 +79,15 @@ def test_a_turn_without_its_other_half_is_shown_but_not_said_again(store: Sqlite
     assert [kept.question for kept in store.conversations.exchanges("a")] == ["question 0", "question 3"]
 
 
+def test_an_imported_turn_without_a_time_harms_nothing(store: SqliteContextStore) -> None:
+    for position, kind in ((1, ASKED), (2, ANSWERED)):
+        store.add(Record(kind=kind, body="x", thread=THREADS + "a", position=position))
+    assert (len(store.conversations.list()), len(store.conversations.exchanges("a"))) == (0, 0)
+    store.conversations.add("a", exchange("hello"))
+    assert [kept.question for kept in store.conversations.exchanges("a")] == ["hello"]
+    assert store.conversations.get("a").exchanges == 1
+
+
 def test_conversations_are_listed_named_and_found(store: SqliteContextStore) -> None:
     store.conversations.add(
         "a1", exchange("The boiler in the cellar has been making a dreadful noise since Monday night")
