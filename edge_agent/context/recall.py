@@ -214,11 +214,13 @@ def _weights(connection: sqlite3.Connection, question: Question, vocabulary: Voc
 def _order(question: Question, score: float, candidate: Candidate, *, now: int) -> tuple[float, bool, int]:
     """Sort key: the highest score first; among near equals what the question expects, and of that the next to come.
 
-    What happens once comes before what happens again and again, which its owner knows.
+    Asked what there is, what happens once comes before what happens again and again, which its owner knows. Asked when
+    something is, the next time comes first.
     """
     starts_at = candidate.starts_at
     if starts_at is None or not (candidate.match.expected or question.window):
         return -score, False, 0
     digits = 1 if question.has_content else 3
     score = round(score + (_EXPECTED_BONUS if candidate.match.expected else 0.0), digits)
-    return -score - (_AHEAD_BONUS if starts_at >= now else 0.0), candidate.repeats, starts_at
+    usual = candidate.repeats and (question.window is not None or not question.has_content)
+    return -score - (_AHEAD_BONUS if starts_at >= now else 0.0), usual, starts_at

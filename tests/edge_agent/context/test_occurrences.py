@@ -99,6 +99,15 @@ def test_without_a_day_it_is_the_next_one_or_else_the_last(store: SqliteContextS
 
 
 @pytest.mark.plain_file
+def test_a_later_one_that_is_cancelled_does_not_stand_before_the_next(
+    store: SqliteContextStore, monday: datetime
+) -> None:
+    off = Record(kind="event", title="Choir", body="Cancelled.", time=datetime(2026, 12, 22, 19, 30, tzinfo=BERLIN))
+    fill(store, monday, CHOIR, Item(off, "off"))
+    first = store.recall("When is choir?", limit=3, now=monday)[0]
+    assert first.record.time == datetime(2026, 11, 24, 19, 30, tzinfo=BERLIN)
+
+
 def test_occurrences_change_and_go_with_their_record(store: SqliteContextStore, monday: datetime) -> None:
     fill(store, monday, CHOIR)
     fill(store, monday, replace(CHOIR, recurrence=WEEKLY.replace("TU", "WE")))
