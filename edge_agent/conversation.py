@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -114,10 +114,15 @@ class AsyncConversation:
         return await asyncio.to_thread(self._store.conversations.exchanges, self.id)
 
     def _still_held(self) -> Sequence[Exchange]:
-        """An exchange goes when a record is forgotten that it was answered from."""
+        """An exchange goes when a record is forgotten that it was answered from, and is as private as they are now."""
         ids = [record.id for exchange in self._held for record in exchange.records if record.id is not None]
         gone = set(self._store.look(lambda connection: missing(connection, ids)))
-        self._held = [exchange for exchange in self._held if gone.isdisjoint(record.id for record in exchange.records)]
+        now = self._store.labels.of(ids)
+        self._held = [
+            replace(exchange, made_from=Sensitivity.highest([exchange.made_from, *_labels(exchange, now)]))
+            for exchange in self._held
+            if gone.isdisjoint(record.id for record in exchange.records)
+        ]
         return self._held
 
     def _keep(self, request: Request, answer: Answer, at: datetime) -> None:
@@ -135,6 +140,10 @@ class AsyncConversation:
             self._store.conversations.add(self.id, exchange, prompt=(*answer.record_ids, *turns), name=self.name)
         else:
             self._held.append(exchange)
+
+
+def _labels(exchange: Exchange, now: Mapping[int, Sensitivity]) -> list[Sensitivity]:
+    return [now[record.id] for record in exchange.records if record.id is not None and record.id in now]
 
 
 class AsyncConversations:

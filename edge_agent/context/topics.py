@@ -23,6 +23,8 @@ _NUMBER: Final = "[0-9]{3,8}"
 _DIGITS: Final = re.compile("[0-9]+")
 _LONG_NUMBER: Final = re.compile(r"[0-9]{3}[ -]?[0-9]{2}")
 """Whatever has a shape has this in it, and most texts have not."""
+_ACCENTS: Final = re.compile("[\u0300-\u036f]")
+"""Combining diacritical marks."""
 _STEM_LETTERS: Final = 4
 """Words are looked up by so many letters, and then by the whole stem."""
 
@@ -107,5 +109,4 @@ def folded(text: str) -> str:
     """In small letters and without accents: "Ärztin" is "arztin"."""
     if text.isascii():
         return text.lower()
-    parts = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(part for part in parts if not unicodedata.combining(part))
+    return _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))

@@ -126,10 +126,11 @@ def test_saved_system_prompts_are_the_same_whatever_the_records_say(model: Path,
     assert kept[0] == kept[1] != {}
 
 
-def test_a_raised_label_holds_for_the_next_question_and_drops_what_was_read(config: Config) -> None:
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_raised_label_holds_for_the_next_question(config: Config, kept: bool) -> None:
     with Agent.open(config) as agent:
         record_id = agent.remember("The spare key is at Hilde's", sensitivity="public")
-        talk = agent.conversation("keys")
+        talk = agent.conversation("keys", remember=kept)
         assert talk.ask("Where is my spare key?", sampling=SHORT).sensitivity is PUBLIC
         assert agent.label("private", ids=[record_id]).raised >= 1
         assert {message.sensitivity for message in talk.messages()} == {PRIVATE}
