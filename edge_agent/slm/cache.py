@@ -139,7 +139,8 @@ class GrownCache(KVCache):
     def truncate(self, length: int) -> None:
         if length < len(self):
             super().truncate(length)
-            self._take(np.ascontiguousarray(buffer[:, :, :length]) for buffer in self.buffers)
+            # Copies, also of what is contiguous: an array may lead to the memory of the value that is let go.
+            self._take(np.array(buffer[:, :, :length], order="C") for buffer in self.buffers)
 
     def _take(self, arrays: Iterable[NDArray[np.floating]]) -> None:
         memory = self._session.memory

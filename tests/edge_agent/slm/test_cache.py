@@ -27,10 +27,15 @@ def read(decoder: Decoder, cache: KVCache, ids: list[int]) -> Floats:
     return row
 
 
-@given(held=tokens, lost=tokens, more=tokens)
-def test_what_was_cut_off_is_forgotten(decoder: Decoder, held: list[int], lost: list[int], more: list[int]) -> None:
+@given(held=tokens, lost=tokens, more=tokens, cuts=st.lists(st.integers(0, 40), max_size=3))
+def test_what_was_cut_off_is_forgotten(
+    decoder: Decoder, held: list[int], lost: list[int], more: list[int], cuts: list[int]
+) -> None:
+    """Also where it was cut several times without a pass in between."""
     cache, fresh = decoder.new_cache(), decoder.new_cache()
     read(decoder, cache, held + lost)
+    for cut in sorted(cuts, reverse=True):
+        cache.truncate(len(held) + cut)
     cache.truncate(len(held))
     read(decoder, fresh, held)
     np.testing.assert_allclose(read(decoder, cache, more), read(decoder, fresh, more), atol=1e-4)
