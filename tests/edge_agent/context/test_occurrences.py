@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -115,7 +112,7 @@ def test_occurrences_change_and_go_with_their_record(store: SqliteContextStore, 
     (hit,) = store.recall("What is on 16 December 2026?", limit=3, now=monday)
     assert hit.record.id is not None
     store.forget(hit.record.id)
-    assert not _rows(store.path)
+    assert not _rows(store)
 
 
 @pytest.mark.plain_file
@@ -129,7 +126,7 @@ def test_what_changes_while_it_is_spread_is_spread_again(
 
     monkeypatch.setattr("edge_agent.context.occurrences.times", times_meanwhile)
     fill(store, monday, CHOIR)
-    days = {datetime.fromtimestamp(start, BERLIN).strftime("%A") for _, start, _ in _rows(store.path)}
+    days = {datetime.fromtimestamp(start, BERLIN).strftime("%A") for _, start, _ in _rows(store)}
     assert days == {"Wednesday"}
 
 
@@ -144,14 +141,13 @@ def test_an_exported_series_comes_back_with_its_times(store: SqliteContextStore,
     from edge_agent.context.importers import import_paths
 
     fill(store, monday, CHOIR)
-    before = _rows(store.path)
+    before = _rows(store)
     file = store.path.with_name("export.jsonl")
     file.write_text("\n".join(store.export()))
     store.forget_all()
     import_paths(store, [file], now=monday)
-    assert [row[1:] for row in _rows(store.path)] == [row[1:] for row in before]
+    assert [row[1:] for row in _rows(store)] == [row[1:] for row in before]
 
 
-def _rows(path: Path) -> list[tuple[int, int, int]]:
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("SELECT * FROM occurrences ORDER BY starts_at").fetchall()
+def _rows(store: SqliteContextStore) -> list[tuple[int, int, int]]:
+    return store.look(lambda connection: connection.execute("SELECT * FROM occurrences ORDER BY starts_at").fetchall())
