@@ -94,7 +94,7 @@ def _about_recall(records: int, small: Recalling, large: Recalling, beyond_text:
         Figure(f"growth of recall time from {_SMALL:,} to {records:,} records", growth, "×", at_most=6),
         Figure("the first question of a process, vectors loaded", large.first_ms, "ms"),
         Figure("loading the vectors", large.load_s, "s"),
-        Figure("questions that brought the record they are about", 100 * large.found, "%"),
+        Figure("questions that brought their record, whose vector says nothing", 100 * large.found, "%"),
         Figure("most memory of the process", large.memory_mb, "MB", at_most=600),
         Figure("bytes on disk of a record beyond its text", beyond_text, "B", at_most=1200),
     ]
