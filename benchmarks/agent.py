@@ -80,6 +80,9 @@ class InstantModel:
         yield TextDelta("Yes.", (TokenScore(-0.1, 0.1),))
         yield Completed(Usage(self.count_tokens(messages), 1), FinishReason.STOP)
 
+    def forget_soon(self) -> None:
+        self.real.forget_soon()
+
     def __enter__(self) -> InstantModel:
         return self
 
