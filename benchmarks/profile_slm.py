@@ -177,9 +177,14 @@ def _tensor_bytes(tensor: onnx.TensorProto) -> int:
 
 
 def as_markdown(found: Profile) -> Iterator[str]:
-    """Lines: the limits, a table of all passes, and one of each pass's groups."""
+    """Lines: model and machine, and then the `tables`."""
     yield f"### {found.model}\n"
     yield "; ".join(f"{name}: {value}" for name, value in found.machine.items()) + ".\n"
+    yield from tables(found)
+
+
+def tables(found: Profile) -> Iterator[str]:
+    """Lines: the limits, a table of all passes, and one of each pass's groups."""
     yield f"Memory is read at {found.gigabytes_per_s:.0f} GB/s; an operator takes {found.operator_us:.1f} µs or more.\n"
     yield "| pass | ms | MB read | at least: bandwidth, ms | dispatch, ms | tok/s | bandwidth alone, tok/s |"
     yield "|---|---|---|---|---|---|---|"

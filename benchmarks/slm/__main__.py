@@ -6,16 +6,18 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from benchmarks.profile_slm import profile
 from benchmarks.slm.course import FULL, QUICK, Course, Effort
 from benchmarks.slm.entries import GENAI, LLAMA, PLAIN, SPECULATIVE, TUNED, entries_of, exact_entry
 from benchmarks.slm.figures import Results
+from benchmarks.slm.goals import standings
 from benchmarks.slm.machine import describe
 from benchmarks.slm.plot import draw
 from benchmarks.slm.prompts import Prompts
@@ -26,6 +28,8 @@ from edge_agent.slm.pull import ensure
 
 MODELS = ("smollm2-135m-instruct", "qwen2.5-coder-0.5b-instruct")
 CONTESTANTS = (PLAIN, TUNED, SPECULATIVE, LLAMA, GENAI)
+_PROFILED = 12
+"""Passes of each kind that are looked into."""
 _HELP = """\
 Measure the on-device engine and its peers on the same weights, in one run.
 
@@ -49,7 +53,8 @@ what is measured
 Every contestant runs in processes of its own. They take turns within each round, and another one is first in each, so
 that what disturbs the machine disturbs all alike; still, let it do nothing else. A peer that is missing is said; they
 come with `pip install --group peers`. For llama.cpp the build matters: see the line about the machine. Full precision
-and other conversions are kept in the home folder under benchmarks/ (2 GB for the larger model).
+and other conversions are kept in the home folder under benchmarks/ (2 GB for the larger model). Where a goal is missed,
+the report ends with where a pass's time goes.
 """
 
 
@@ -109,9 +114,19 @@ def _measure(name: str, options: argparse.Namespace, effort: Effort, shown: Cons
             bars.update(task, advance=1, description=f"{name}: {what}")
 
         course = Course(results, prompts, effort, step)
-        bars.update(task, total=course.steps())
+        bars.update(task, total=course.steps() + 1)
         course.run(exact)
+        _explain(results, options.threads, step)
     return results
+
+
+def _explain(results: Results, threads: int, step: Callable[[str], None]) -> None:
+    """Where a goal was missed, look where a pass's time goes."""
+    missed = [standing for standing in standings(results) if standing.value is not None and not standing.reached]
+    if missed:
+        step("profile")
+        entry = next(entry for entry in results.entries if entry.key == missed[0].contestant)
+        results.profile = profile(entry.path, threads=threads, rounds=_PROFILED, machine={})
 
 
 def _write(report: Report, folder: Path, shown: Console) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, field
 
+from benchmarks.profile_slm import Profile
 from benchmarks.slm.contestant import Entry
 
 READS = (128, 512, 1536)
@@ -77,12 +78,14 @@ class Results:
     Attributes:
         values: by contestant and metric, one value a round.
         notes: what a reader must know: who is missing and why, what was left out.
+        profile: where a pass's time goes, looked into where a goal was missed.
     """
 
     model: str
     entries: list[Entry]
     values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    profile: Profile | None = None
 
     def add(self, contestant: str, metric: str, value: float | None) -> None:
         """One more value of a metric; None where there is none."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from benchmarks.profile_slm import tables
 from benchmarks.slm.entries import LLAMA
 from benchmarks.slm.figures import METRICS, Figure, Metric, Results
 from benchmarks.slm.goals import standings
@@ -59,7 +60,8 @@ def _model_json(results: Results) -> dict[str, Any]:
         }
         for standing in standings(results)
     ]
-    return {"contestants": shown, "goals": goals, "notes": results.notes}
+    found = {"profile": asdict(results.profile)} if results.profile else {}
+    return {"contestants": shown, "goals": goals, "notes": results.notes, **found}
 
 
 def _model_lines(results: Results) -> Iterator[str]:
@@ -77,6 +79,9 @@ def _model_lines(results: Results) -> Iterator[str]:
     if results.notes:
         yield ""
         yield from (f"- {note}" for note in results.notes)
+    if results.profile is not None:
+        yield "\n#### Where a pass's time goes\n\nSince a goal was missed. What was tried is in docs/profile.md.\n"
+        yield from tables(results.profile)
 
 
 def _ratio_lines(results: Results, keys: list[str]) -> Iterator[str]:

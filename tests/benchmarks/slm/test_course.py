@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.profile_slm import profile
 from benchmarks.slm.contestant import Entry
 from benchmarks.slm.course import Course, Effort
 from benchmarks.slm.figures import METRICS, Results
@@ -61,6 +62,14 @@ def test_the_report_shows_medians_ratios_goals_and_notes(results: Results, tmp_p
     assert len(list(standings(with_peer))) == shown.count("≥") + shown.count("≤")
     plain = report.as_json()["models"]["tiny"]["contestants"]["plain"]["decode 512"]
     assert plain["ratio_to_llama_cpp"] == pytest.approx(plain["median"] / 20.0)
+
+
+def test_a_missed_goal_is_looked_into(results: Results, tiny_entry: Entry) -> None:
+    found = profile(tiny_entry.path, threads=1, rounds=1, passes=((8, 1),), machine={})
+    report = Report("a command", MACHINE, [replace(results, profile=found)])
+    assert "| 1 behind 8 |" in report.as_markdown()
+    assert report.as_json()["models"]["tiny"]["profile"]["passes"][0]["past"] == 8
+    assert "profile" not in Report("a command", MACHINE, [results]).as_json()["models"]["tiny"]
 
 
 def test_the_plot_is_a_picture(results: Results, tmp_path: Path) -> None:
