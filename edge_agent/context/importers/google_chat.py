@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from edge_agent.context.importers.reading import Entry, Skipped
+from edge_agent.context.importers.reading import Entry
 from edge_agent.context.importers.text import loaded_json
-from edge_agent.context.importers.turns import Conversation, Turn
+from edge_agent.context.importers.turns import Conversation, Turn, each
 from edge_agent.context.items import Item
 
 _DATE: Final = "%A, %B %d, %Y at %I:%M:%S %p UTC"
@@ -38,16 +38,11 @@ def read(path: Path) -> Iterator[Entry]:
     if not isinstance(messages, list):
         raise ValueError("it has no list of messages")
     conversation = Conversation("google-chat", _name(path.parent), path, known_as=path.parent.name)
-    for number, message in enumerate(messages, start=1):
-        try:
-            if message.get("message_state") == "DELETED":
-                continue
-            item = conversation.item(_turn(message))
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError):
-            yield Skipped(f"{path}, message {number}", "the message cannot be read")
-            continue
-        if isinstance(item, Item):
-            yield item
+
+    def said(message: Mapping[str, Any]) -> Item | None:
+        return None if message.get("message_state") == "DELETED" else conversation.item(_turn(message))
+
+    yield from each(messages, str(path), said)
 
 
 def _turn(message: Mapping[str, Any]) -> Turn:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from edge_agent.context.importers.reading import Entry, Skipped
+from edge_agent.context.importers.reading import Entry
 from edge_agent.context.importers.text import loaded_json
-from edge_agent.context.importers.turns import Conversation, Turn
+from edge_agent.context.importers.turns import Conversation, Turn, each
 from edge_agent.context.items import Item
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
@@ -44,20 +44,17 @@ def read(path: Path) -> Iterator[Entry]:
     names = _names(path.parent.parent / "users.json")
     channel = _channel(path.parent, names)
     conversations: dict[str, Conversation] = {}
-    for number, message in enumerate(messages, start=1):
-        try:
-            if message["type"] != "message" or message.get("subtype", "") not in _SAID:
-                continue
-            part = _thread(message) or path.stem
-            if part not in conversations:
-                known_as = f"{path.parent.parent.name}/{path.parent.name}/{part}"
-                conversations[part] = Conversation("slack", channel, path, known_as=known_as)
-            item = conversations[part].item(_turn(message, names))
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError):
-            yield Skipped(f"{path}, message {number}", "the message cannot be read")
-            continue
-        if isinstance(item, Item):
-            yield item
+
+    def said(message: Mapping[str, Any]) -> Item | None:
+        if message["type"] != "message" or message.get("subtype", "") not in _SAID:
+            return None
+        part = _thread(message) or path.stem
+        if part not in conversations:
+            known_as = f"{path.parent.parent.name}/{path.parent.name}/{part}"
+            conversations[part] = Conversation("slack", channel, path, known_as=known_as)
+        return conversations[part].item(_turn(message, names))
+
+    yield from each(messages, str(path), said)
 
 
 def _thread(message: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.text import loaded_json
-from edge_agent.context.importers.turns import Conversation, Turn
+from edge_agent.context.importers.turns import Conversation, Turn, each
 from edge_agent.context.items import Item, local_moment
 
 _FILES = ("file_name", "file", "photo")
@@ -52,17 +52,11 @@ def _turns(chat: Mapping[str, Any], path: Path) -> Iterator[Entry]:
     kind = str(chat.get("type") or "")
     name = "Saved messages" if kind == "saved_messages" else str(chat.get("name") or "Deleted account")
     conversation = Conversation("telegram", name, path, known_as=str(chat.get("id") or name))
-    for number, message in enumerate(chat["messages"], start=1):
-        where = f"{path}, {kind or 'chat'} {chat.get('id')}, message {number}"
-        try:
-            if message["type"] == "service":
-                continue
-            item = conversation.item(_turn(message))
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError):
-            yield Skipped(where, "the message cannot be read")
-            continue
-        if isinstance(item, Item):
-            yield item
+
+    def said(message: Mapping[str, Any]) -> Item | None:
+        return None if message["type"] == "service" else conversation.item(_turn(message))
+
+    yield from each(chat["messages"], f"{path}, {kind or 'chat'} {chat.get('id')}", said)
 
 
 def _turn(message: Mapping[str, Any]) -> Turn:

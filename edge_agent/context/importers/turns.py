@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Final
 
+from edge_agent.context.importers.reading import Entry, Skipped
 from edge_agent.context.importers.text import fingerprint, tidied
 from edge_agent.context.items import Item
 from orchestrator.types import Record
+
+_BROKEN: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError)
+"""What comes of a message that is not written as its app writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +73,15 @@ class Conversation:
         said = fingerprint(f"{turn.time.isoformat()}\n{turn.author}\n{body}")
         self._same[said] += 1
         return said if self._same[said] == 1 else f"{said}.{self._same[said]}"
+
+
+def each(messages: Iterable[Any], where: str, read: Callable[[Any], Item | None]) -> Iterator[Entry]:
+    """What `read` makes of each message of a JSON export; a broken one is told by its number behind `where`."""
+    for number, message in enumerate(messages, start=1):
+        try:
+            item = read(message)
+        except _BROKEN:
+            yield Skipped(f"{where}, message {number}", "the message cannot be read")
+            continue
+        if item is not None:
+            yield item
