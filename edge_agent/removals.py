@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from edge_agent.background import Background
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.errors import StoreError
 from orchestrator.ports import Clock
@@ -22,7 +21,7 @@ _LOOK_S: Final = 60.0
 _log = logging.getLogger(__name__)
 
 
-class RemovalWatch:
+class RemovalWatch(Background):
     """A context store that looks, before each recall and once a minute while its block runs, for withdrawn records.
 
     A record is withdrawn when it is removed, and when its label is raised, by whichever process. A prompt that held one
@@ -40,7 +39,6 @@ class RemovalWatch:
         self._clock = clock
         self._seen = store.withdrawals()
         self._lock = threading.Lock()
-        self._task: asyncio.Task[None] | None = None
 
     def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
         """What the store recalls; see `SqliteContextStore.recall`."""
@@ -63,19 +61,7 @@ class RemovalWatch:
         if changed:
             self._drop()
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._keep_looking())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-
-    async def _keep_looking(self) -> None:
+    async def _work(self) -> None:
         while True:
             await self._clock.sleep(_LOOK_S)
             try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from edge_agent.background import Background
 from edge_agent.context.store import SqliteContextStore
 from orchestrator.errors import EdgewiseError
 from orchestrator.ports import Clock
@@ -22,26 +22,13 @@ _LOOK_S: Final = 60.0
 _log = logging.getLogger(__name__)
 
 
-class Backfill:
+class Backfill(Background):
     """Works while its block runs: the newest records first, and slowly, beside whatever the device does."""
 
     def __init__(self, store: SqliteContextStore, clock: Clock) -> None:
         """Without an embedder in `store`, there are no vectors to make."""
         self._store = store
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._work())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
 
     async def _work(self) -> None:
         with contextlib.suppress(EdgewiseError):  # or else the first question loads them, and says what is wrong
