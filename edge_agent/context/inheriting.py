@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.context import items
@@ -41,12 +41,7 @@ class Relabelled:
     """How many have a lower label than a rule gives, since the user chose it."""
 
     def __add__(self, other: Relabelled) -> Relabelled:
-        return Relabelled(
-            self.records + other.records,
-            self.raised + other.raised,
-            self.lowered + other.lowered,
-            self.against_rules + other.against_rules,
-        )
+        return Relabelled(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 def relabel(db: sqlite_utils.Database, ids: Sequence[int], judge: Judge) -> Relabelled:

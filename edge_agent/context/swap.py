@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from edge_agent.disk import sync
 from orchestrator.errors import StoreUnavailable
 
 try:
@@ -52,9 +53,9 @@ def put_in_place(partial: Path, path: Path) -> None:
     Raises:
         OSError: it cannot be.
     """
-    _sync(partial)
+    sync(partial)
     os.replace(partial, path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def exchange(partial: Path, path: Path) -> Path | None:
@@ -74,7 +75,7 @@ def exchange(partial: Path, path: Path) -> Path | None:
         _keep(path, former)
         if _beside(path, _LOG).exists():
             _keep(_beside(path, _LOG), _beside(former, _LOG))
-        _sync(path.parent)
+        sync(path.parent)
         # A log is only ever read with its own database: it goes before that does.
         _beside(path, _LOG).unlink(missing_ok=True)
         _beside(path, _SHARED_MEMORY).unlink(missing_ok=True)
@@ -120,14 +121,3 @@ def _discard(path: Path) -> None:
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
-
-
-def _sync(path: Path) -> None:
-    """Have the disk hold a file, or the names in a folder."""
-    if os.name == "nt":  # cannot open folders, and flushes files when they are closed
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.disk import sync
 from edge_agent.home import models_dir
 from edge_agent.slm.progress import Progress, Quiet
 from orchestrator.errors import StoreUnavailable
@@ -65,7 +66,7 @@ class Workspace:
         if self.target.exists():
             self.target.rename(previous)
         folder.rename(self.target)
-        _sync(self.target.parent)
+        sync(self.target.parent)
         shutil.rmtree(previous, ignore_errors=True)
         return self.target
 
@@ -159,15 +160,5 @@ def _settle(folder: Path) -> None:
     """Have the disk hold every file before the folder is called by its name."""
     for root, _, names in os.walk(folder):
         for name in names:
-            _sync(Path(root, name))
-        _sync(Path(root))
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt":  # cannot open folders, and flushes files when they are closed
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(Path(root, name))
+        sync(Path(root))
