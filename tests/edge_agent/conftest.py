@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
-from edge_agent.slm.convert.synthetic import random_weights, tiny_config
+from edge_agent.slm.convert.synthetic import random_weights, tiny_config, write_synthetic_model
 from edge_agent.slm.convert.synthetic_gguf import write_gguf
 
 COMMIT = "c0ffee" + "0" * 34
@@ -30,6 +30,14 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
     fields = {"general.license": "MIT", "tokenizer.ggml.pre": "smollm"}
     return write_gguf(path, config, random_weights(config, np.random.default_rng(5)), fields=fields)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model with random weights, installed."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    write_synthetic_model(folder)
+    return folder
 
 
 @pytest.fixture

@@ -16,20 +16,12 @@ from edge_agent.config import EncryptionSection, ModelSection
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.journal import Journal
-from edge_agent.slm.convert.synthetic import write_synthetic_model
 from edge_agent.slm.model import OnnxModel
 from orchestrator.errors import InvalidRequest, ModelNotFound, RecordNotFound
 from orchestrator.types import FinishReason, Route, Sensitivity
 from tests.edge_agent.context.test_forgetting import CANARY, traces
 
 SHORT = Sampling(max_tokens=8)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    write_synthetic_model(folder)
-    return folder
 
 
 @pytest.fixture

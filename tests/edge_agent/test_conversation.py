@@ -13,18 +13,10 @@ from edge_agent import Agent, AsyncAgent, Config, Sampling
 from edge_agent.config import ContextSection, ConversationsSection, ModelSection
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.conversation import AsyncConversation, AsyncConversations, Conversation, Conversations
-from edge_agent.slm.convert.synthetic import write_synthetic_model
 from orchestrator.errors import InvalidRequest, RecordNotFound
 from orchestrator.types import Message, Request, Sensitivity
 
 SHORT = Sampling(max_tokens=8)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    write_synthetic_model(folder)
-    return folder
 
 
 @pytest.fixture

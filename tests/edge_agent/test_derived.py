@@ -16,7 +16,6 @@ import pytest
 
 from edge_agent import Agent, Config, Sampling
 from edge_agent.config import ModelSection
-from edge_agent.slm.convert.synthetic import write_synthetic_model
 from edge_agent.slm.installed import MANIFEST
 from orchestrator.types import Sensitivity
 
@@ -61,13 +60,6 @@ FILES: Final = {
     r"cache/prefixes/[^/]+": "system prompts: only what comes before any turn, under a public system message",
 }
 BOOKKEEPING: Final = re.compile(r"_sqlite_migrations|sqlite_\w+|records_fts_(data|idx|docsize|config|content)")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    write_synthetic_model(folder)
-    return folder
 
 
 @pytest.fixture

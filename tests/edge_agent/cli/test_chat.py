@@ -7,18 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from edge_agent.cli.chat import app
-from edge_agent.slm.convert.synthetic import write_synthetic_model
-from orchestrator.errors import EdgewiseError, InvalidRequest, RecordNotFound
+from orchestrator.errors import InvalidRequest, RecordNotFound
+from tests.edge_agent.cli.commands import Commands
 
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    write_synthetic_model(folder)
-    return folder
+COMMANDS = Commands(app)
+run, done, error = COMMANDS.run, COMMANDS.done, COMMANDS.error
 
 
 @pytest.fixture(autouse=True)
@@ -32,24 +27,8 @@ def own_home(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return home
 
 
-def run(*words: str, typed: str = "") -> Result:
-    return CliRunner().invoke(app, words, input=typed)
-
-
-def done(*words: str, typed: str = "") -> str:
-    result = run(*words, typed=typed)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
 def listed() -> Any:
     return json.loads(done("list", "--json"))
-
-
-def error(*words: str) -> EdgewiseError:
-    result = run(*words)
-    assert isinstance(result.exception, EdgewiseError), result.output
-    return result.exception
 
 
 def test_a_conversation_is_kept_resumed_and_named() -> None:

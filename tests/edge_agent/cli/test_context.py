@@ -10,13 +10,15 @@ import sys
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from edge_agent.cli.context import app
-from orchestrator.errors import EdgewiseError, ImportFailed, InvalidRequest, RecordNotFound
+from orchestrator.errors import ImportFailed, InvalidRequest, RecordNotFound
+from tests.edge_agent.cli.commands import Commands
+
+COMMANDS = Commands(app)
+run, done, as_json, error = COMMANDS.run, COMMANDS.done, COMMANDS.as_json, COMMANDS.error
 
 HOUSEHOLD = Path(__file__).resolve().parents[3] / "examples" / "household"
 
@@ -28,26 +30,6 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("EDGEWISE_CONTEXT__EMBEDDING", "")
     monkeypatch.setenv("COLUMNS", "120")
     return home
-
-
-def run(*words: str, typed: str = "") -> Result:
-    return CliRunner().invoke(app, words, input=typed)
-
-
-def done(*words: str, typed: str = "") -> str:
-    result = run(*words, typed=typed)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def as_json(*words: str) -> Any:
-    return json.loads(done(*words, "--json"))
-
-
-def error(*words: str) -> EdgewiseError:
-    result = run(*words)
-    assert isinstance(result.exception, EdgewiseError), result.output
-    return result.exception
 
 
 def test_a_household_is_imported_searched_and_counted() -> None:

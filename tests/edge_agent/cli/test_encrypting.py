@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import keyring
 import pytest
-from typer.testing import CliRunner, Result
 
 from edge_agent.cli.context import app
-from orchestrator.errors import EdgewiseError, StoreLocked, StoreUnavailable
+from orchestrator.errors import StoreLocked, StoreUnavailable
+from tests.edge_agent.cli.commands import Commands
 from tests.edge_agent.test_keys import Remembering
+
+COMMANDS = Commands(app)
+run, done, as_json, error = COMMANDS.run, COMMANDS.done, COMMANDS.as_json, COMMANDS.error
 
 CANARY = "ultramarine"
 KEY_FROM = "EDGEWISE_CONTEXT__ENCRYPTION__KEY_FROM"
@@ -27,26 +28,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "200")
     done("add", f"The shed is {CANARY}")
     return tmp_path / "home"
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, words)
-
-
-def done(*words: str) -> str:
-    result = run(*words)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def as_json(*words: str) -> Any:
-    return json.loads(done(*words, "--json"))
-
-
-def error(*words: str) -> EdgewiseError:
-    result = run(*words)
-    assert isinstance(result.exception, EdgewiseError), result.output
-    return result.exception
 
 
 def test_every_command_works_on_an_encrypted_store(home: Path, tmp_path: Path) -> None:

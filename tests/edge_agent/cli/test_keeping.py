@@ -7,10 +7,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from edge_agent.cli.context import app
-from orchestrator.errors import EdgewiseError, StoreCorrupt, StoreUnavailable
+from orchestrator.errors import StoreCorrupt, StoreUnavailable
+from tests.edge_agent.cli.commands import Commands
+
+COMMANDS = Commands(app)
+run, done, error = COMMANDS.run, COMMANDS.done, COMMANDS.error
 
 
 @pytest.fixture(autouse=True)
@@ -22,22 +25,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for text in ("the first", "the second", "the third"):
         done("add", text)
     return home
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, words)
-
-
-def done(*words: str) -> str:
-    result = run(*words)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def error(*words: str) -> EdgewiseError:
-    result = run(*words)
-    assert isinstance(result.exception, EdgewiseError), result.output
-    return result.exception
 
 
 def lose_words(path: Path) -> None:
