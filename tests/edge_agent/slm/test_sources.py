@@ -148,6 +148,16 @@ class TestWheel:
         wheel.rename(tmp_path / "wheels" / wheel.name)
         assert fetch(entry, original(), tmp_path, Quiet()).read_bytes() == CONTENT
 
+    def test_two_files_of_a_wheel_cost_one_download(
+        self, make_wheel: MakeWheel, tmp_path: Path, told: Any, edgewise_home: Path
+    ) -> None:
+        part = make_wheel("tiny-part", CONTENT)
+        entry = WheelEntry.model_validate({"kind": "wheel", "parts": [part]})
+        fetch(entry, original(), tmp_path, told).unlink()
+        (edgewise_home / "wheels" / "tiny_part-1.0-py3-none-any.whl").unlink()
+        assert fetch(entry, original(), tmp_path, told).read_bytes() == CONTENT
+        assert list(told.tasks) == ["downloading", "unpacking"]
+
     def test_a_torn_wheel_is_fetched_again(self, make_wheel: MakeWheel, tmp_path: Path) -> None:
         entry = WheelEntry.model_validate({"kind": "wheel", "parts": [make_wheel("tiny-part", CONTENT)]})
         (tmp_path / "wheels").mkdir()
