@@ -294,6 +294,12 @@ def _damaged(schema: Schema, path: Path) -> StoreCorrupt:
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether the file is at fault. A text that is no UTF-8 is damage too: Python finds that one, and gives no code."""
+    """Whether the file is at fault.
+
+    A text that is no UTF-8 is damage too: Python finds that one, and gives no code. And so is a header that names a
+    format which SQLite never had: for that it has no code of its own either.
+    """
+    if str(error) == "unsupported file format":
+        return True
     undecodable = isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
     return undecodable or isinstance(error, UnicodeDecodeError) or primary_code(error) in _DAMAGED

@@ -48,10 +48,11 @@ def repair(path: Path, encryption: Encryption | None = None) -> Repair:
     """
     encryption = encryption and encryption.asked_once()
     empty_log(path, encryption)
-    before = _mark(path)
+    _mark(path)  # or say that there is nothing to repair
     found = check(path, encryption)
     if found.sound:
         return Repair((), found.records, (), True, {}, None)
+    before = _mark(path)  # a look through a damaged file may touch it
     with swap.making(path) as partial:
         carried = _rebuild(path, partial, encryption)
         now = check(partial, encryption)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -106,6 +106,8 @@ def test_an_answer_or_an_error_and_no_wrong_answer_unnoticed(
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wounds=_WOUNDS, seed=st.integers(0, 2**32))
+@example(wounds=[(0.0, 24, 64)], seed=0)
+@example(wounds=[(0.0, 24, 64)], seed=38955)
 def test_a_repair_brings_back_nothing_wrong(
     sound: Path, tmp_path_factory: pytest.TempPathFactory, wounds: list[tuple[float, int, int]], seed: int
 ) -> None:
