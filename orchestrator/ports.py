@@ -11,6 +11,7 @@ from orchestrator.types import (
     Decision,
     Message,
     ModelEvent,
+    PowerState,
     Recollection,
     Request,
     Sampling,
@@ -188,6 +189,14 @@ class EnergyMeter(Protocol):
 
     def start(self) -> EnergySpan:
         """Begin a span. Spans may overlap; what cannot be told apart is split among those that are not stopped."""
+        ...
+
+
+class Battery(Protocol):
+    """What feeds this device. Asked once for each question, so a reading takes well under a millisecond."""
+
+    def power(self) -> PowerState | None:
+        """As it is now; None where there is no battery, or nothing is known about it."""
         ...
 
 

@@ -366,3 +366,13 @@ class LinkState(StrEnum):
     UP = "up"
     DOWN = "down"
     """It failed a moment ago and has not been seen since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerState:
+    """What feeds this device at the moment, as far as it has a battery."""
+
+    charge: float
+    """0 to 1, of what its batteries hold when full."""
+    plugged_in: bool
+    """Whether power comes from outside. False where the batteries are being drained."""
