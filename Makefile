@@ -7,6 +7,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ENV := .venv/.installed
 PYTEST_ARGS ?=
+WORKERS ?= 2
 BENCH ?= $(patsubst benchmarks/%/__main__.py,%,$(wildcard benchmarks/*/__main__.py)) $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[!_]*.py))
 
 help: ## show this list
@@ -17,8 +18,8 @@ env: $(ENV) ## make .venv with everything in it
 demo: $(ENV) ## the whole system at once: cloud model, gateway, agent, a handful of questions
 	@$(BIN)/edgewise demo
 
-test: $(ENV) ## the whole test suite; PYTEST_ARGS="-m 'not slow'" for the quick part
-	@$(BIN)/pytest $(PYTEST_ARGS)
+test: $(ENV) ## the whole test suite; PYTEST_ARGS="-m 'not slow'" for the quick part, WORKERS for more cores
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: $(ENV) ## formatting, lint, types, layers, protos; changes nothing
 	@scripts/check
