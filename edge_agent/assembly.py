@@ -15,7 +15,7 @@ from edge_agent.context.backfill import Backfill
 from edge_agent.context.opening import open_context
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.context.wording import sentence
-from edge_agent.energy import Profile, meter_for
+from edge_agent.energy import Hardware, Profile, meter_for
 from edge_agent.journal import Journal
 from edge_agent.ledger import SqliteLedgerStore
 from edge_agent.removals import RemovalWatch
@@ -82,7 +82,7 @@ async def assemble(
         await resources.enter_async_context(Backfill(context, clock))
     ledger = Ledger(resources.enter_context(SqliteLedgerStore.open(config.ledger_path)), config.budget_windows, clock)
     journal = resources.enter_context(Journal.open(config.journal_path))
-    meter = meter_for(config.energy.meter, Profile.load(config.energy.profile))
+    meter = open_meter(config, Profile.load(config.energy.profile))
     model = resources.enter_context(await asyncio.to_thread(open_model, config, progress) if local is None else local)
     watch = await resources.enter_async_context(RemovalWatch(context, model.forget_soon, clock))
     cloud = _cloud(config)
@@ -216,6 +216,16 @@ def providers_of(section: ModelSection) -> list[Provider]:
         for entry in section.providers
     )
     return list(named)
+
+
+def open_meter(config: Config, profile: Profile) -> EnergyMeter:
+    """The configured meter. Best before the model is open: what a GPU takes at this moment counts as idle.
+
+    Raises:
+        ConfigError: a meter was asked for and cannot be used here; or no execution provider is called so.
+    """
+    on_gpu = any(provider.kind.memory == "cuda" for provider in providers_of(config.model))
+    return meter_for(config.energy.meter, profile, Hardware.here(), on_gpu=on_gpu)
 
 
 def _model_folder(name: str, config: Config, progress: Progress) -> Path:

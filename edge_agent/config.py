@@ -208,7 +208,8 @@ class ConversationsSection(Section):
 class EnergySection(Section):
     """How joules are told."""
 
-    meter: Literal["auto", "rapl", "modelled"] = "auto"
+    meter: Literal["auto", "rapl", "battery", "nvml", "modelled"] = "auto"
+    """`auto` takes RAPL, else the battery, else the model, and adds the GPU where the language model runs on one."""
     profile: Path | None = None
     """A device profile; by default the one shipped for a typical x86 laptop."""
 

@@ -25,8 +25,14 @@ class Energy:
     source: EnergySource
 
     def __add__(self, other: Energy) -> Energy:
-        """The sum of independent amounts: uncertainties add in quadrature; one modelled part makes it modelled."""
-        source = self.source if self.source == other.source else EnergySource.MODELLED
+        """The sum of independent amounts: uncertainties add in quadrature.
+
+        One modelled part makes it modelled; of two measurements the larger gives its name.
+        """
+        sources = {self.source, other.source}
+        source = max(self, other, key=lambda part: part.joules).source
+        if EnergySource.MODELLED in sources:
+            source = EnergySource.MODELLED
         return Energy(self.joules + other.joules, math.hypot(self.uncertainty_joules, other.uncertainty_joules), source)
 
 

@@ -113,7 +113,7 @@ def imported_distributions(folder: str) -> Iterator[tuple[str, Set[str]]]:
 PACKAGE_EXTRAS = {
     "orchestrator": ("config",),
     "cloud_gateway": ("gateway",),
-    "edge_agent": ("models", "serve", "mcp", "encryption", "plot"),
+    "edge_agent": ("models", "serve", "mcp", "encryption", "gpu", "plot"),
 }
 
 

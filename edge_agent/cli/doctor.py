@@ -127,9 +127,9 @@ def _placed(folder: Path, provider: Provider, config: Config) -> str:
 
 
 def _energy(config: Config) -> list[tuple[str, str]]:
-    from edge_agent.energy import Profile, describe
+    from edge_agent.energy import Hardware, Profile, describe
 
-    found = describe(Profile.load(config.energy.profile))
+    found = describe(Profile.load(config.energy.profile), Hardware.here())
     usable = {True: "yes", False: "no"}
     return [(f"meter {status.source.value}", f"{usable[status.available]}: {status.detail}") for status in found]
 

@@ -1,19 +1,17 @@
 """Device energy: what a question takes from this device, measured where the hardware counts it, modelled elsewhere."""
 
-from edge_agent.energy.battery import BatteryState, battery_state
-from edge_agent.energy.meters import MeterStatus, best_meter, describe, meter_for
+from edge_agent.energy.meters import Choice, Hardware, MeterStatus, describe, meter_for
 from edge_agent.energy.modelled import ModelledMeter
+from edge_agent.energy.power_supply import SystemBattery
 from edge_agent.energy.profile import Profile
-from edge_agent.energy.rapl import RaplMeter
 
 __all__ = [
-    "BatteryState",
+    "Choice",
+    "Hardware",
     "MeterStatus",
     "ModelledMeter",
     "Profile",
-    "RaplMeter",
-    "battery_state",
-    "best_meter",
+    "SystemBattery",
     "describe",
     "meter_for",
 ]

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from edge_agent.energy import rapl
+from edge_agent.energy import battery, nvml, rapl
+from edge_agent.energy.battery import BatteryCounter
+from edge_agent.energy.combined import CombinedMeter
+from edge_agent.energy.counted import PROC, CountedMeter, JouleCounter
 from edge_agent.energy.modelled import ModelledMeter
+from edge_agent.energy.nvml import Nvml, NvmlMeter
+from edge_agent.energy.power_supply import SYSFS, batteries
 from edge_agent.energy.profile import Profile
-from edge_agent.energy.rapl import SYSFS, RaplMeter
+from edge_agent.energy.rapl import RaplCounter
 from orchestrator.errors import ConfigError
 from orchestrator.ports import EnergyMeter
 from orchestrator.units import EnergySource
+
+Choice = Literal["auto", "rapl", "battery", "nvml", "modelled"]
+_REMEDY: Final = "set it to auto or modelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,42 +35,101 @@ class MeterStatus:
     """What it counts, or why it cannot be used and what would help."""
 
 
-def best_meter(profile: Profile, *, sysfs_root: Path = SYSFS) -> EnergyMeter:
-    """RAPL where its counters can be read, and the model elsewhere."""
-    if not rapl.unavailable(sysfs_root):
-        return RaplMeter(profile, sysfs_root=sysfs_root)
-    return ModelledMeter(profile)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """Where the counters of a machine are, and the clocks beside them."""
+
+    sysfs_root: Path = SYSFS
+    proc_root: Path = PROC
+    nvml: Nvml | None = None
+    """`nvidia-ml-py`, where it is installed."""
+    cpu_seconds: Callable[[], float] = time.process_time
+    monotonic: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def here(cls) -> Hardware:
+        """This machine."""
+        return cls(nvml=nvml.library())
 
 
-def meter_for(
-    choice: Literal["auto", "rapl", "modelled"], profile: Profile, *, sysfs_root: Path = SYSFS
-) -> EnergyMeter:
+def meter_for(choice: Choice, profile: Profile, hardware: Hardware, *, on_gpu: bool = False) -> EnergyMeter:
     """The meter of the configuration.
 
+    `auto` is RAPL where its counters can be read, the battery where there is one, and the model elsewhere. A GPU's
+    joules are added to RAPL's and the model's; what is drawn from a battery has them in it.
+
+    Args:
+        choice: `energy.meter`.
+        profile: of this device.
+        hardware: of this device.
+        on_gpu: whether the model runs on an NVIDIA GPU.
+
     Raises:
-        ConfigError: RAPL was asked for and cannot be used; says why.
+        ConfigError: a meter was asked for and cannot be used; says why.
     """
-    if choice == "modelled":
-        return ModelledMeter(profile)
-    if choice == "rapl" and (why := rapl.unavailable(sysfs_root)):
-        raise ConfigError(f"energy.meter is rapl, but {why}", remedy="set it to auto or modelled")
-    return best_meter(profile, sysfs_root=sysfs_root)
+    why_not = {"rapl": rapl.unavailable(hardware.sysfs_root), "battery": battery.unavailable(hardware.sysfs_root)}
+    if choice == "nvml":
+        why_not["nvml"] = nvml.unavailable(hardware.nvml)
+    if why := why_not.get(choice):
+        raise ConfigError(f"energy.meter is {choice}, but {why}", remedy=_REMEDY)
+    gpus = _gpus(hardware) if choice == "nvml" or (on_gpu and choice != "modelled") else None
+    model: EnergyMeter = ModelledMeter(profile, cpu_seconds=hardware.cpu_seconds)
+    if choice == "battery" or (choice == "auto" and why_not["rapl"] and not why_not["battery"]):
+        beside = CombinedMeter(model, gpus) if gpus else model
+        drain = BatteryCounter(profile, sysfs_root=hardware.sysfs_root, monotonic=hardware.monotonic)
+        return _counted(drain, beside, profile, hardware)
+    if choice != "modelled" and not why_not["rapl"]:
+        model = _counted(RaplCounter(profile, sysfs_root=hardware.sysfs_root), model, profile, hardware)
+    return CombinedMeter(model, gpus) if gpus else model
 
 
-def describe(profile: Profile, *, sysfs_root: Path = SYSFS) -> list[MeterStatus]:
+def describe(profile: Profile, hardware: Hardware) -> list[MeterStatus]:
     """Every meter, best first, for `edgewise doctor`."""
-    why_not = rapl.unavailable(sysfs_root)
-    counted = "" if why_not else _counted(RaplMeter(profile, sysfs_root=sysfs_root))
+    why_not_rapl, why_not_battery = rapl.unavailable(hardware.sysfs_root), battery.unavailable(hardware.sysfs_root)
+    why_not_nvml = nvml.unavailable(hardware.nvml)
     model = (
-        f"{profile.name}: {profile.core_watts:g} W a busy core, {profile.dram_joules_per_gb:g} J a GB moved, "
+        f"{profile.name}: {profile.core_watts:.3g} W a busy core, {profile.dram_joules_per_gb:.3g} J a GB moved, "
         f"± {profile.uncertainty_share:.0%}"
     )
     return [
-        MeterStatus(EnergySource.RAPL, not why_not, why_not or counted),
+        MeterStatus(EnergySource.RAPL, not why_not_rapl, why_not_rapl or _packages(profile, hardware)),
+        MeterStatus(EnergySource.BATTERY, not why_not_battery, why_not_battery or _drain(hardware)),
+        MeterStatus(EnergySource.NVML, not why_not_nvml, why_not_nvml or _boards(hardware)),
         MeterStatus(EnergySource.MODELLED, True, model),
     ]
 
 
-def _counted(meter: RaplMeter) -> str:
-    names = ", ".join(meter.domains)
-    return f"counts {names}" if "dram" in meter.domains else f"counts {names}, but not the memory"
+def _counted(counter: JouleCounter, fallback: EnergyMeter, profile: Profile, hardware: Hardware) -> CountedMeter:
+    return CountedMeter(
+        counter,
+        fallback,
+        idle_uncertainty_share=profile.uncertainty_share,
+        proc_root=hardware.proc_root,
+        cpu_seconds=hardware.cpu_seconds,
+        monotonic=hardware.monotonic,
+    )
+
+
+def _gpus(hardware: Hardware) -> NvmlMeter | None:
+    """None where no GPU can be read: `edgewise doctor` says why."""
+    if hardware.nvml is None or nvml.unavailable(hardware.nvml):
+        return None
+    return NvmlMeter(hardware.nvml, monotonic=hardware.monotonic)
+
+
+def _packages(profile: Profile, hardware: Hardware) -> str:
+    domains = RaplCounter(profile, sysfs_root=hardware.sysfs_root).domains
+    names = ", ".join(domains)
+    return f"counts {names}" if "dram" in domains else f"counts {names}, but not the memory"
+
+
+def _drain(hardware: Hardware) -> str:
+    if any(cell.drained for cell in batteries(hardware.sysfs_root)):
+        return "counts the whole machine, for answers of 10 s and more"
+    return "counts the whole machine once it is unplugged; until then the model tells"
+
+
+def _boards(hardware: Hardware) -> str:
+    assert hardware.nvml is not None, "a meter without a library is not available"
+    gpus = NvmlMeter(hardware.nvml).gpus
+    return "; ".join(f"{gpu.name}, {'counts energy' if gpu.counts else 'tells power'}" for gpu in gpus)

@@ -28,6 +28,8 @@ class Profile(BaseModel):
     """What 10^9 bytes cost on their way from memory, in joules."""
     idle_package_watts: Watts
     """What the processor package takes when nothing runs, in watts."""
+    idle_machine_watts: Watts = 6.0
+    """What the whole device takes when nothing runs, its display on, in watts."""
     uncertainty_share: Share
     """One standard uncertainty of the figures above, as a share of them."""
 

@@ -10,8 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_agent.energy import powercap, rapl
+from edge_agent.energy.rapl import RaplCounter
 from orchestrator.units import EnergySource
 
 if TYPE_CHECKING:
@@ -88,7 +91,7 @@ def test_only_packages_and_memory_are_counted(machine: Machine) -> None:
         joules(zone, 10)
     machine.cpu_s += 1
     machine.busy(201)
-    assert meter.domains == ("package-0", "dram")
+    assert RaplCounter(machine.profile, sysfs_root=machine.sysfs).domains == ("package-0", "dram")
     assert span.read().joules == pytest.approx(20)
 
 
@@ -103,6 +106,24 @@ def test_a_counter_that_wraps_around_counts_on(machine: Machine) -> None:
     assert span.read().joules == pytest.approx(99)
     joules(package, 1)
     assert span.read().joules == pytest.approx(102)
+
+
+@given(
+    st.integers(1_000, 10**12).flatmap(
+        lambda range_uj: st.tuples(
+            st.just(range_uj), st.integers(0, range_uj - 1), st.lists(st.integers(0, range_uj - 1), max_size=20)
+        )
+    )
+)
+def test_however_often_it_wraps_around_what_rose_is_what_is_counted(case: tuple[int, int, list[int]]) -> None:
+    range_uj, first_uj, steps = case
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "energy_uj"
+        file.write_text(f"{first_uj}\n")
+        domain = powercap.Domain("package-0", file, range_uj)
+        for n, step in enumerate(steps, 1):
+            file.write_text(f"{(first_uj + sum(steps[:n])) % range_uj}\n")
+            assert domain.joules() == sum(steps[:n]) / 1e6, step
 
 
 def test_less_than_idle_is_nothing(machine: Machine) -> None:
@@ -161,7 +182,7 @@ def test_without_counters_it_says_why(machine: Machine) -> None:
     machine.zone("intel-rapl:0", "psys")
     assert "no powercap counters" in rapl.unavailable(machine.sysfs)
     with pytest.raises(OSError, match="no powercap counters"):
-        machine.meter()
+        RaplCounter(machine.profile, sysfs_root=machine.sysfs)
 
 
 def test_without_permission_it_says_so_and_what_helps() -> None:
