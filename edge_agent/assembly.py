@@ -35,6 +35,8 @@ from orchestrator.ports import Clock, Embedder, EnergyMeter
 from orchestrator.prompt import Composer
 from orchestrator.routing.confidence import ConfidenceRule
 from orchestrator.routing.costs import CostHistory
+from orchestrator.routing.drift import WINDOW
+from orchestrator.routing.keeper import PromiseKeeper
 from orchestrator.routing.policy import Prices
 from orchestrator.token_counts import TokenCounts
 from orchestrator.types import Recollection, Sensitivity
@@ -108,6 +110,7 @@ async def assemble(
         cloud_system=CLOUD_SYSTEM,
         costs=costs,
         prices=Prices(**config.prices.model_dump()),
+        keeper=_keeper(config, journal),
         clock=clock,
     )
     engine = Engine(
@@ -133,6 +136,12 @@ def _cloud(config: Config) -> GatewayModel | None:
     from edge_agent.cloud import GatewayModel
 
     return GatewayModel.of(config.cloud)
+
+
+def _keeper(config: Config, journal: Journal) -> PromiseKeeper | None:
+    """Who keeps the configured promise, going on from what the journal saw of it."""
+    promise = config.routing.promised
+    return PromiseKeeper(promise, None, journal.pledges(WINDOW)) if promise else None
 
 
 class _NoRecords:

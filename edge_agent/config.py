@@ -18,11 +18,13 @@ from edge_agent.driver import Encryption
 from edge_agent.home import home
 from edge_agent.keys import key_source
 from orchestrator.budget import Resource, Window
+from orchestrator.routing.promise import Promise
 from orchestrator.settings import Section, Settings
 from orchestrator.types import Budget, RoutePreference, Sampling, Sensitivity
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+ShareOfOne = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _a_key_source(words: str) -> str:
@@ -143,6 +145,35 @@ class PricesSection(Section):
     second_usd: NotNegative = 0.0003
     device_joule_usd: NotNegative = 0.000005
     leave_usd: NotNegative = 0.001
+
+
+class PromiseSection(Section):
+    """What is promised about the routes, if anything: one of the two. docs/promise.md tells of them."""
+
+    at_most_worse: ShareOfOne | None = None
+    """How much smaller the share of right answers may be than the cloud's alone: 0.02."""
+    at_most_leaving: ShareOfOne | None = None
+    """The share of questions that may leave the device: 0.3."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if self.at_most_worse is not None and self.at_most_leaving is not None:
+            raise ValueError("a promise has one limit: at_most_worse or at_most_leaving")
+        return self
+
+
+class RoutingSection(Section):
+    """How routes are chosen."""
+
+    promise: PromiseSection = PromiseSection()
+    confidence: ShareOfOne = 0.9
+    """The chance that the promise holds, over as many fresh questions as it was calibrated on."""
+
+    @property
+    def promised(self) -> Promise | None:
+        """The promise, if there is one."""
+        limits = self.promise.model_dump(exclude_none=True)
+        return Promise(**limits, confidence=self.confidence) if limits else None
 
 
 class EncryptionSection(Section):
@@ -268,6 +299,7 @@ class Config(Settings):
     answer: AnswerSection = AnswerSection()
     confidence: ConfidenceSection = ConfidenceSection()
     prices: PricesSection = PricesSection()
+    routing: RoutingSection = RoutingSection()
     context: ContextSection = ContextSection()
     conversations: ConversationsSection = ConversationsSection()
     energy: EnergySection = EnergySection()

@@ -20,6 +20,7 @@ from edge_agent.database import Database, Schema
 from orchestrator.clock import SystemClock
 from orchestrator.errors import RecordNotFound
 from orchestrator.ports import Clock
+from orchestrator.routing.promise import Pledge
 from orchestrator.types import Answer, Decision, Request
 
 if TYPE_CHECKING:
@@ -199,6 +200,13 @@ class Journal:
                 "SELECT answer FROM journal WHERE answer IS NOT NULL ORDER BY sequence DESC LIMIT ?", [n]
             ).fetchall()
         return [_load(Answer, receipt) for (receipt,) in reversed(rows)]
+
+    def pledges(self, n: int) -> list[Pledge]:
+        """What the latest `n` decisions under a promise saw of it, oldest first, to go on watching from there."""
+        sql = "SELECT situation FROM journal WHERE instr(situation, ?) ORDER BY sequence DESC LIMIT ?"
+        with self._database.lend() as db:
+            rows = db.execute(sql, ['"pledge":{', n]).fetchall()
+        return [msgspec.convert(json.loads(situation)["pledge"], Pledge) for (situation,) in reversed(rows)]
 
     def close(self) -> None:
         """Close the file."""

@@ -19,7 +19,9 @@ from orchestrator.prompt import Composer, Prompt
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.features import Features
+from orchestrator.routing.keeper import PromiseKeeper
 from orchestrator.routing.policy import Headroom, Prices, Situation, decide
+from orchestrator.routing.promise import Pledge
 from orchestrator.routing.quality import Evidence, predict_quality
 from orchestrator.types import Budget, Decision, Recalled, Request, Route, Sensitivity, Spend, Terms
 
@@ -68,6 +70,7 @@ class Planner:
         cloud_system: str | None = None,
         costs: CostHistory,
         prices: Prices,
+        keeper: PromiseKeeper | None = None,
         clock: Clock,
     ) -> None:
         self._local = local
@@ -79,6 +82,7 @@ class Planner:
         self._cloud_prompts = composer if cloud_system is None else replace(composer, system=cloud_system)
         self._costs = costs
         self._prices = prices
+        self._keeper = keeper
         self._clock = clock
 
     async def plan(self, request: Request, decision_id: str, deadline: Deadline) -> Plan:
@@ -198,7 +202,14 @@ class Planner:
             prices=self._prices,
             local=own,
             cloud=other,
+            pledge=self._pledge(own, other, evidence),
         )
+
+    def _pledge(self, own: RouteEstimate, other: RouteEstimate | None, evidence: Sequence[Evidence]) -> Pledge | None:
+        if self._keeper is None or other is None:
+            return None
+        uplift = other.quality.expected - own.quality.expected
+        return self._keeper.pledge(uplift, watched=all(may_leave(item.sensitivity) for item in evidence))
 
     def _reserve(
         self, situation: Situation, request: Request, decision_id: str, deadline: Deadline

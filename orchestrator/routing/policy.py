@@ -16,6 +16,7 @@ import msgspec
 from orchestrator.errors import BudgetExhausted, ContextWindowExceeded, EdgewiseError
 from orchestrator.privacy.egress import may_leave
 from orchestrator.routing.estimate import RouteEstimate
+from orchestrator.routing.promise import Pledge
 from orchestrator.routing.quality import Evidence
 from orchestrator.types import (
     Budget,
@@ -80,6 +81,8 @@ class Situation:
     """Whether the answer has a form, or tools are in play."""
     unknown: bool = False
     """Whether it asks for a fact of the user's own life that the records do not hold."""
+    pledge: Pledge | None = None
+    """The promise that is to be kept, if there is one and there is a choice."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -117,6 +120,7 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
     excluded = _exclusions(situation, estimates)
     candidates = [_candidate(situation, e) for e in estimates if e.route not in excluded]
     candidates = _preferred(situation, candidates, excluded) or _hopeful(situation, estimates, excluded)
+    candidates = _promised(situation, candidates, excluded)
     if not candidates:
         raise _refusal(situation, excluded)
     best = max(candidates, key=lambda candidate: candidate.value_usd)
@@ -249,6 +253,21 @@ def _preferred(situation: Situation, candidates: list[Candidate], excluded: dict
         excluded.setdefault(Route.LOCAL, ("asked", "asked for the cloud"))
         return [c for c in candidates if c.estimate.route is Route.CLOUD]
     return candidates
+
+
+def _promised(situation: Situation, candidates: list[Candidate], excluded: dict[Route, Exclusion]) -> list[Candidate]:
+    """Leave out the route that would break a promise, where there is a choice: an answer is worth more than a promise.
+
+    A promise to be hardly worse than the cloud alone says nothing of questions about records that stay at home: the
+    cloud alone could not answer them.
+    """
+    pledge = situation.pledge
+    if pledge is None or pledge.forbidden is None or len(candidates) < 2:
+        return candidates
+    if pledge.promise.about_quality and not all(may_leave(item.sensitivity) for item in situation.evidence):
+        return candidates
+    excluded[pledge.forbidden] = ("promise", pledge.reason)
+    return [candidate for candidate in candidates if candidate.estimate.route is not pledge.forbidden]
 
 
 def _hopeful(situation: Situation, estimates: list[RouteEstimate], excluded: dict[Route, Exclusion]) -> list[Candidate]:

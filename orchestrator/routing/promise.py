@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from orchestrator.errors import InvalidRequest
+from orchestrator.types import Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Promise:
 
     def __str__(self) -> str:
         words = "worse than the cloud alone" if self.about_quality else "of questions leave"
-        return f"at most {self.limit:.3g} {words}"
+        return f"at most {100 * self.limit:.3g} % {words}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,10 @@ class Pledge:
     """The fingerprint of the questions that the threshold was chosen on."""
     uplift: float | None
     """Of this question, −1 to 1; None where it has no score."""
+    watched: bool = True
+    """Whether its score was compared with the calibration's, to notice a drift."""
+    seen: int = 0
+    """How many scores were, up to this one."""
     drifted: bool = False
     """Whether the questions no longer look like those that the threshold was chosen on."""
 
@@ -76,7 +81,7 @@ class Pledge:
     def caution(self) -> str:
         """Why the cautious setting holds, in plain words; empty where the threshold decides."""
         if self.threshold is None:
-            return "the calibration data are too few, or too far off, to promise any threshold"
+            return "no threshold can be promised from the calibration data"
         if self.drifted:
             return "questions no longer look like the calibration data"
         if self.uplift is None or not math.isfinite(self.uplift):
@@ -84,10 +89,22 @@ class Pledge:
         return ""
 
     @property
-    def leaves(self) -> bool:
-        """Whether the question goes to the cloud."""
+    def forbidden(self) -> Route | None:
+        """The route that would break the promise. Whatever else weighs in chooses among the rest."""
+        if self.promise.about_quality:
+            return Route.LOCAL if self.caution or self._reached else None
+        return None if not self.caution and self._reached else Route.CLOUD
+
+    @property
+    def reason(self) -> str:
+        """Why a route is forbidden, in plain words."""
+        kept = f"promised: {self.promise}"
         if self.caution:
-            return self.promise.about_quality
-        assert self.uplift is not None
-        assert self.threshold is not None
-        return self.uplift >= self.threshold
+            place = "the cloud" if self.promise.about_quality else "the device"
+            return f"{kept}; {self.caution}, so {place} answers, to be safe"
+        side = "reaches" if self._reached else "stays below"
+        return f"{kept}; the uplift of {self.uplift:.3f} {side} the threshold of {self.threshold:.3f}"
+
+    @property
+    def _reached(self) -> bool:
+        return self.uplift is not None and self.threshold is not None and self.uplift >= self.threshold

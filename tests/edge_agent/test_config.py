@@ -13,6 +13,7 @@ from edge_agent.keys import Variable
 from edge_agent.slm.providers import Provider
 from orchestrator.budget import Resource
 from orchestrator.errors import ConfigError
+from orchestrator.routing.promise import Promise
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +106,13 @@ def test_where_the_key_comes_from_is_checked_at_once(tmp_path: Path) -> None:
     assert "hunter2" not in str(refused.value)
     file.write_text("context: {encryption: {required: true, key_from: 'env:STORE_KEY'}}")
     assert Config.load(file).context_encryption == Encryption(Variable("STORE_KEY"), required=True)
+
+
+def test_a_promise_is_one_of_two(tmp_path: Path) -> None:
+    assert Config.load().routing.promised is None
+    text = "routing: {promise: {at_most_worse: 0.02}, confidence: 0.95}"
+    assert Config.load(write(tmp_path, text)).routing.promised == Promise(at_most_worse=0.02, confidence=0.95)
+    with pytest.raises(ConfigError, match=r"routing\.promise.*one limit"):
+        Config.load(write(tmp_path, "routing: {promise: {at_most_worse: 0.02, at_most_leaving: 0.3}}"))
+    with pytest.raises(ConfigError, match=r"routing\.promise\.at_most_leaving"):
+        Config.load(write(tmp_path, "routing: {promise: {at_most_leaving: 30}}"))

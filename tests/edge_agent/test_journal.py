@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge_agent.journal import Journal
@@ -20,6 +21,7 @@ from orchestrator.planner import Planner
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Prices, Situation, decide
+from orchestrator.routing.promise import Pledge, Promise
 from orchestrator.testing import FakeMeter, ManualClock, Script, ScriptedCloudModel, ScriptedModel
 from orchestrator.types import (
     Answer,
@@ -159,6 +161,15 @@ def test_recent_is_newest_first_and_outcomes_oldest_first(journal: Journal) -> N
             journal.answered(decision, replace(ANSWER, decision_id=decision.id))
     assert [stored.id for stored in journal.recent(3)] == ["d4", "d3", "d2"]
     assert [answer.decision_id for answer in journal.outcomes(3)] == ["d1", "d3", "d4"]
+
+
+def test_the_pledges_of_late_come_back_oldest_first(journal: Journal) -> None:
+    promise = Promise(at_most_worse=0.02)
+    kept = [Pledge(promise=promise, threshold=0.1, calibration="c", uplift=n / 10, seen=n) for n in range(4)]
+    for n, pledge in enumerate([kept[0], None, *kept[1:]]):
+        plain = None if pledge is None else msgspec.to_builtins(pledge)
+        journal.decided(REQUEST, replace(DECISION, id=f"d{n}"), {**SITUATION, "pledge": plain})
+    assert journal.pledges(3) == kept[1:]
 
 
 def test_it_outlives_its_process(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from orchestrator.link import Link
 from orchestrator.planner import Plan, Planner
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
+from orchestrator.routing.keeper import PromiseKeeper
 from orchestrator.routing.policy import Prices
+from orchestrator.routing.promise import Promise
 from orchestrator.testing import UNSURE, ManualClock, Script, ScriptedCloudModel, ScriptedModel, ShelfStore
 from orchestrator.types import Message, Recalled, Recollection, Record, Request, Route, RoutePreference, Sensitivity
 from tests.orchestrator.test_engine import EASY, HARD, World, hit
@@ -32,7 +34,7 @@ class Shelf(ShelfStore):
         return super().recall(question, limit=limit, now=now, conversation=conversation)
 
 
-def plan(request: Request, shelf: Shelf) -> Plan:
+def plan(request: Request, shelf: Shelf, keeper: PromiseKeeper | None = None) -> Plan:
     clock = ManualClock()
     local = ScriptedModel(clock, Script(pieces=["yes"]))
     link = Link(ScriptedCloudModel(clock, Script(pieces=["yes"])), clock)
@@ -44,6 +46,7 @@ def plan(request: Request, shelf: Shelf) -> Plan:
         composer=Composer(wording=lambda record, now: record.body, count_tokens=local.count_tokens, system="Be brief."),
         costs=CostHistory(),
         prices=Prices(),
+        keeper=keeper,
         clock=clock,
     )
     return asyncio.run(planner.plan(request, "d1", Deadline.after(clock, None)))
@@ -107,3 +110,24 @@ def test_a_record_that_is_withdrawn_after_the_decision_stays_home(
     assert (answer.route, answer.egress.sent, world.cloud.asked) == (Route.LOCAL, False, [])
     assert "a record may not leave any more" in answer.reason
     assert all(state.reserved == 0 for state in world.ledger.state())
+
+
+def test_a_promise_that_little_leaves_keeps_a_question_at_home_also_when_its_answer_falters() -> None:
+    question = asked(question=HARD)
+    assert plan(question, Shelf()).decision.route is Route.CLOUD
+    kept = plan(question, Shelf(), PromiseKeeper(Promise(at_most_leaving=0.3), None))
+    assert (kept.decision.route, kept.decision.rule) == (Route.LOCAL, "promise")
+    assert not kept.may_escalate
+
+
+def test_a_promise_about_quality_sends_what_the_device_would_answer_and_leaves_its_records_alone() -> None:
+    keeper = PromiseKeeper(Promise(at_most_worse=0.02), None)
+    sent = plan(asked(question=EASY), Shelf(), keeper)
+    assert (sent.decision.route, sent.decision.rule) == (Route.CLOUD, "promise")
+    assert sent.situation.pledge is not None
+    assert sent.situation.pledge.uplift == sent.situation.cloud.quality.expected - sent.situation.local.quality.expected  # type: ignore[union-attr]
+    told = Record(id=3, kind="said", body="My sister moved.", sensitivity=PERSONAL)
+    own = plan(asked(question="Where did my sister move?"), Shelf(Recalled(told, 0.9)), keeper)
+    assert own.decision.route is Route.LOCAL
+    assert own.situation.pledge is not None
+    assert not own.situation.pledge.watched

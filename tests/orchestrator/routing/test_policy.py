@@ -13,6 +13,7 @@ from orchestrator.errors import BudgetExhausted, ContextWindowExceeded, Edgewise
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.policy import Headroom, Prices, Situation, decide
+from orchestrator.routing.promise import Pledge, Promise
 from orchestrator.routing.quality import Evidence
 from orchestrator.types import (
     Budget,
@@ -141,6 +142,53 @@ def test_a_budget_shortens_the_answer_before_it_refuses() -> None:
     assert short.worst_case.device_joules <= whole.worst_case.device_joules / 2
 
 
+def pledge(promise: Promise, *, uplift: float, drifted: bool = False) -> Pledge:
+    return Pledge(promise=promise, threshold=0.1, calibration="c", uplift=uplift, drifted=drifted)
+
+
+WORSE, LEAVING = Promise(at_most_worse=0.02), Promise(at_most_leaving=0.3)
+EVEN = replace(SITUATION, local=estimate(Route.LOCAL, quality=0.9))
+"""Here the device has the better value, as the cloud has in `SITUATION`."""
+
+
+@pytest.mark.parametrize(
+    ("situation", "kept", "route"),
+    [
+        (EVEN, pledge(WORSE, uplift=0.2), Route.CLOUD),
+        (EVEN, pledge(WORSE, uplift=0.0, drifted=True), Route.CLOUD),
+        (SITUATION, pledge(LEAVING, uplift=0.0), Route.LOCAL),
+        (SITUATION, pledge(LEAVING, uplift=0.2, drifted=True), Route.LOCAL),
+    ],
+)
+def test_a_promise_comes_before_value(situation: Situation, kept: Pledge, route: Route) -> None:
+    decision = decide(replace(situation, pledge=kept), REQUEST, "d")
+    assert (decision.route, decision.rule, decision.reason) == (route, "promise", kept.reason)
+
+
+@pytest.mark.parametrize("kept", [pledge(WORSE, uplift=0.0), pledge(LEAVING, uplift=0.2)])
+def test_where_a_promise_holds_either_way_value_decides(kept: Pledge) -> None:
+    for situation, route in ((SITUATION, Route.CLOUD), (EVEN, Route.LOCAL)):
+        decision = decide(replace(situation, pledge=kept), REQUEST, "d")
+        assert (decision.route, decision.rule) == (route, "best_value")
+
+
+def test_hard_rules_wishes_and_budgets_come_before_a_promise() -> None:
+    kept = replace(EVEN, pledge=pledge(WORSE, uplift=0.9))
+    assert decide(replace(kept, local_only=True), REQUEST, "d").rule == "local_only"
+    assert decide(replace(kept, preference=RoutePreference.LOCAL), REQUEST, "d").rule == "asked"
+    assert decide(replace(kept, headroom=replace(FREE, cloud_requests=0.0)), REQUEST, "d").rule == "window"
+    stay = replace(SITUATION, pledge=pledge(LEAVING, uplift=0.0), local=estimate(Route.LOCAL, prompt_tokens=2040))
+    assert decide(stay, REQUEST, "d").route is Route.CLOUD, "an answer is worth more than a promise"
+
+
+def test_a_promise_about_the_cloud_alone_says_nothing_of_records_that_stay_at_home() -> None:
+    evidence = (Evidence(7, Sensitivity.PERSONAL, 0.9),)
+    worse = replace(EVEN, evidence=evidence, pledge=pledge(WORSE, uplift=0.9))
+    assert decide(worse, REQUEST, "d").rule == "best_value"
+    leaving = replace(SITUATION, evidence=evidence, pledge=pledge(LEAVING, uplift=0.0))
+    assert decide(leaving, REQUEST, "d").rule == "promise"
+
+
 limits = st.none() | st.floats(0, 1000)
 situations = st.builds(
     Situation,
@@ -160,6 +208,8 @@ situations = st.builds(
     local=st.builds(estimate, st.just(Route.LOCAL), quality=st.floats(0, 1), prompt_tokens=st.integers(1, 2100)),
     cloud=st.none()
     | st.builds(estimate, st.just(Route.CLOUD), quality=st.floats(0, 1), prompt_tokens=st.integers(1, 2100)),
+    pledge=st.none()
+    | st.builds(pledge, st.sampled_from([WORSE, LEAVING]), uplift=st.floats(-1, 1), drifted=st.booleans()),
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.errors import InvalidRequest
 from orchestrator.routing.promise import Pledge, Promise
+from orchestrator.types import Route
 
 WORSE = Promise(at_most_worse=0.02)
 LEAVING = Promise(at_most_leaving=0.3)
@@ -19,31 +20,33 @@ def pledge(
     return Pledge(promise=promise, threshold=threshold, calibration="0123456789ab", uplift=uplift, drifted=drifted)
 
 
-@pytest.mark.parametrize("promise", [WORSE, LEAVING])
-def test_the_threshold_decides(promise: Promise) -> None:
-    assert not pledge(promise, uplift=0.09).leaves
-    assert pledge(promise, uplift=0.1).leaves
-    assert pledge(promise, uplift=0.1).caution == ""
+def test_the_threshold_forbids_the_route_that_would_break_the_promise() -> None:
+    below, reached = 0.09, 0.1
+    assert pledge(WORSE, uplift=below).forbidden is None
+    assert pledge(WORSE, uplift=reached).forbidden is Route.LOCAL
+    assert pledge(LEAVING, uplift=below).forbidden is Route.CLOUD
+    assert pledge(LEAVING, uplift=reached).forbidden is None
+    assert "0.100 reaches the threshold of 0.100" in pledge(WORSE, uplift=reached).reason
 
 
 @pytest.mark.parametrize("uplift", [-1.0, 1.0])
-@pytest.mark.parametrize(("promise", "leaves"), [(WORSE, True), (LEAVING, False)])
+@pytest.mark.parametrize(("promise", "forbidden"), [(WORSE, Route.LOCAL), (LEAVING, Route.CLOUD)])
 def test_without_a_threshold_or_after_a_drift_the_cautious_setting_holds(
-    promise: Promise, leaves: bool, uplift: float
+    promise: Promise, forbidden: Route, uplift: float
 ) -> None:
     none, drifted = pledge(promise, threshold=None, uplift=uplift), pledge(promise, uplift=uplift, drifted=True)
-    assert none.leaves is drifted.leaves is leaves
-    assert "too few" in none.caution
-    assert "no longer look like" in drifted.caution
+    assert none.forbidden is drifted.forbidden is forbidden
+    assert "no threshold can be promised" in none.reason
+    assert "no longer look like" in drifted.reason
 
 
 @pytest.mark.parametrize("uplift", [None, math.nan, math.inf])
-@pytest.mark.parametrize(("promise", "leaves"), [(WORSE, True), (LEAVING, False)])
+@pytest.mark.parametrize(("promise", "forbidden"), [(WORSE, Route.LOCAL), (LEAVING, Route.CLOUD)])
 def test_a_question_without_a_score_is_treated_with_caution(
-    promise: Promise, leaves: bool, uplift: float | None
+    promise: Promise, forbidden: Route, uplift: float | None
 ) -> None:
-    assert pledge(promise, uplift=uplift).leaves is leaves
-    assert pledge(promise, uplift=uplift).caution == "the question has no score"
+    assert pledge(promise, uplift=uplift).forbidden is forbidden
+    assert "the question has no score" in pledge(promise, uplift=uplift).reason
 
 
 @pytest.mark.parametrize(
@@ -63,5 +66,5 @@ def test_a_promise_has_one_limit_between_0_and_1(values: dict[str, float]) -> No
 
 
 def test_a_promise_reads_as_a_sentence() -> None:
-    assert str(WORSE) == "at most 0.02 worse than the cloud alone"
-    assert str(LEAVING) == "at most 0.3 of questions leave"
+    assert str(WORSE) == "at most 2 % worse than the cloud alone"
+    assert str(LEAVING) == "at most 30 % of questions leave"
