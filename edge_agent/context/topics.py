@@ -11,7 +11,7 @@ import tomllib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Final
 
@@ -21,12 +21,14 @@ _BETWEEN_WORDS: Final = {code: " " for code in range(128) if not chr(code).isaln
 _TERM: Final = re.compile(r"[^\W_]+|#")
 _NUMBER: Final = "[0-9]{3,8}"
 _DIGITS: Final = re.compile("[0-9]+")
-_LONG_NUMBER: Final = re.compile(r"[0-9]{3}[ -]?[0-9]{2}")
-"""Whatever has a shape has this in it, and most texts have not."""
+_LONG_NUMBER: Final = re.compile("[0-9]{3}")
+"""Whatever has a shape has a word with this in it, and most texts have none."""
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 """Combining diacritical marks."""
 _STEM_LETTERS: Final = 4
 """Words are looked up by so many letters, and then by the whole stem."""
+_KNOWN_WORDS: Final = 2**14
+"""Words that are remembered to tell something or nothing: a few megabytes, and most words of most texts."""
 
 
 class Topics:
@@ -43,6 +45,7 @@ class Topics:
         self._phrases: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
         """By their first word: pattern and topic."""
         self._shapes: list[tuple[re.Pattern[str], str]] = []
+        self._is_telling = lru_cache(_KNOWN_WORDS)(self._may_tell)
         for topic, section in sections.items():
             for terms in section.values():
                 self._take(topic, terms)
@@ -55,21 +58,30 @@ class Topics:
         return found
 
     def _seen(self, text: str) -> Iterator[tuple[str, str]]:
-        # Sorted, so that the same text always gives the same terms.
         words = _words(folded(text))
-        distinct = set(words)
-        for word in sorted(self._words.keys() & distinct):
-            yield self._words[word], word
-        if firsts := self._phrases.keys() & distinct:
+        # Sorted, so that the same text always gives the same terms.
+        telling = sorted(filter(self._is_telling, set(words)))
+        if not telling:
+            return
+        yield from ((self._words[word], word) for word in telling if word in self._words)
+        if phrases := [phrase for word in telling for phrase in self._phrases.get(word, ())]:
             line = f" {' '.join(words)} "
-            phrases = [phrase for first in sorted(firsts) for phrase in self._phrases[first]]
             yield from ((topic, found) for pattern, topic in phrases if (found := _phrase(pattern, line)))
-        if begun := self._stems.keys() & {word[:_STEM_LETTERS] for word in distinct}:
-            for word in sorted(word for word in distinct if word[:_STEM_LETTERS] in begun):
-                stems = self._stems[word[:_STEM_LETTERS]]
-                yield from ((topic, word) for stem, topic in stems if word.startswith(stem))
-        if _LONG_NUMBER.search(text):
+        for word in telling:
+            stems = self._stems.get(word[:_STEM_LETTERS], ())
+            yield from ((topic, word) for stem, topic in stems if word.startswith(stem))
+        if any(map(_LONG_NUMBER.search, telling)):
             yield from ((topic, "a number of its kind") for shape, topic in self._shapes if shape.search(text))
+
+    def _may_tell(self, word: str) -> bool:
+        """Whether a topic could be told by a text with this word, but not by one without such words."""
+        stems = self._stems.get(word[:_STEM_LETTERS], ())
+        return (
+            word in self._words
+            or word in self._phrases
+            or any(word.startswith(stem) for stem, _ in stems)
+            or _LONG_NUMBER.search(word) is not None
+        )
 
     def _take(self, topic: str, terms: str | list[str]) -> None:
         if isinstance(terms, list):
