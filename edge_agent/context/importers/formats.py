@@ -21,7 +21,7 @@ from edge_agent.context.importers import (
     telegram,
     vcf,
 )
-from edge_agent.context.importers.reading import Entry, Reader
+from edge_agent.context.importers.reading import Entry, Reader, Skipped
 from edge_agent.context.importers.text import decoded
 
 _HEAD_BYTES: Final = 4096
@@ -85,6 +85,20 @@ READERS_VERSION: Final = 4
 def reader_of(path: Path) -> Reader | None:
     """The reader of a file; None where there is none for its kind."""
     return _NAMED.get(path.name) or READERS.get(path.suffix.lower())
+
+
+def entries(path: Path) -> Iterator[Entry]:
+    """The entries of one file; a file that cannot be read at all is one that is skipped."""
+    reader = reader_of(path)
+    if reader is None:
+        yield Skipped(str(path), f"files that end in {path.suffix or 'nothing'} cannot be imported")
+        return
+    try:
+        yield from reader(path)
+    except OSError as error:
+        yield Skipped(str(path), error.strerror or "it cannot be read")
+    except ValueError as error:
+        yield Skipped(str(path), str(error))
 
 
 def _head(path: Path) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
+from edge_agent.context.importers.ahead import batches
 from edge_agent.context.importers.formats import READERS_VERSION, reader_of
-from edge_agent.context.importers.reading import Entry, Skipped
+from edge_agent.context.importers.reading import Skipped
 from edge_agent.context.importers.rehearsal import Rehearsal
 from edge_agent.context.items import Item
 from edge_agent.context.store import PutCounts, SqliteContextStore
@@ -145,12 +146,13 @@ class _Import:
     def _read_anew(self, path: Path, state: str) -> None:
         reading = self._store.begin_reading(path)
         before = len(self.skipped)
-        for batch in _batches(_read(path)):
-            self.skipped += [entry for entry in batch if isinstance(entry, Skipped)]
-            items = (entry for entry in batch if isinstance(entry, Item))
-            self.counts += self._store.put(items, reading=reading, again=self._again)
-            self._items += len(batch)
-            self._on_progress(ImportProgress(path, self._files_done, self._files, self._items))
+        with closing(batches(path, _BATCH)) as read:
+            for batch in read:
+                self.skipped += [entry for entry in batch if isinstance(entry, Skipped)]
+                items = (entry for entry in batch if isinstance(entry, Item))
+                self.counts += self._store.put(items, reading=reading, again=self._again)
+                self._items += len(batch)
+                self._on_progress(ImportProgress(path, self._files_done, self._files, self._items))
         whole = len(self.skipped) == before  # a broken item may be one that was there before: nothing is removed
         self.removed += self._store.end_reading(reading, state if whole else "", prune=whole)
 
@@ -190,22 +192,3 @@ def _walk(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
-
-
-def _read(path: Path) -> Iterator[Entry]:
-    """The entries of one file; a file that cannot be read at all is one that is skipped."""
-    reader = reader_of(path)
-    if reader is None:
-        yield Skipped(str(path), f"files that end in {path.suffix or 'nothing'} cannot be imported")
-        return
-    try:
-        yield from reader(path)
-    except OSError as error:
-        yield Skipped(str(path), error.strerror or "it cannot be read")
-    except ValueError as error:
-        yield Skipped(str(path), str(error))
-
-
-def _batches(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
-    while batch := list(islice(entries, _BATCH)):
-        yield batch
