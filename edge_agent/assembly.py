@@ -37,7 +37,7 @@ from orchestrator.routing.confidence import ConfidenceRule
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.drift import WINDOW
 from orchestrator.routing.keeper import PromiseKeeper
-from orchestrator.routing.policy import Prices
+from orchestrator.routing.value import Prices
 from orchestrator.token_counts import TokenCounts
 from orchestrator.types import Recollection, Sensitivity
 
@@ -82,7 +82,8 @@ async def assemble(
     context = resources.enter_context(open_context(config, embedder))
     if config.context.enabled:
         await resources.enter_async_context(Backfill(context, clock))
-    ledger = Ledger(resources.enter_context(SqliteLedgerStore.open(config.ledger_path)), config.budget_windows, clock)
+    store = resources.enter_context(SqliteLedgerStore.open(config.ledger_path))
+    ledger = Ledger(store, config.budget_windows, clock, pacing=config.pacing)
     journal = resources.enter_context(Journal.open(config.journal_path))
     meter = open_meter(config, Profile.load(config.energy.profile))
     model = resources.enter_context(await asyncio.to_thread(open_model, config, progress) if local is None else local)

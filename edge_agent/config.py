@@ -17,7 +17,7 @@ from edge_agent.context.labels import Labels, Rule
 from edge_agent.driver import Encryption
 from edge_agent.home import home
 from edge_agent.keys import key_source
-from orchestrator.budget import Resource, Window
+from orchestrator.budget import Resource, Window, seconds_in
 from orchestrator.routing.promise import Promise
 from orchestrator.settings import Section, Settings
 from orchestrator.types import Budget, RoutePreference, Sampling, Sensitivity
@@ -105,13 +105,30 @@ class BudgetSection(Section):
     usd: NotNegative | None = 0.01
 
 
+def _a_stretch(words: str) -> str:
+    seconds_in(words)
+    return words
+
+
 class WindowSection(Section):
-    """A limit over a stretch of time, aligned to the hour or day in UTC."""
+    """A limit over a stretch of time; stretches begin at midnight on a Monday, in UTC, and follow each other."""
 
     name: str
-    resource: Literal["device_joules", "usd", "cloud_requests"]
+    resource: Literal["device_joules", "usd", "cloud_requests", "cloud_share"]
     limit: NotNegative
-    per: Literal["minute", "hour", "day", "week"] = "day"
+    """In the resource's unit; of `cloud_share`, the share of questions that may leave, 0 to 1."""
+    per: Annotated[str, AfterValidator(_a_stretch)] = "day"
+    """`minute`, `hour`, `day`, `week`, or a number of them: `90 minutes`, `2 days`."""
+
+    @model_validator(mode="after")
+    def _is_a_window(self) -> Self:
+        """A limit that cannot be is refused with the file."""
+        self.window()
+        return self
+
+    def window(self) -> Window:
+        """As the ledger takes it."""
+        return Window(self.name, Resource(self.resource), self.limit, seconds_in(self.per))
 
 
 class AnswerSection(Section):
@@ -263,9 +280,6 @@ class McpSection(Section):
     """The most sensitive label that other programs see. Personal only where none of them sends on what it reads."""
 
 
-_PERIODS_S = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
-
-
 def _default_windows() -> tuple[WindowSection, ...]:
     return (
         WindowSection(name="device energy", resource="device_joules", limit=20_000, per="hour"),
@@ -296,6 +310,8 @@ class Config(Settings):
     """A lock: with it no command-line flag can reach the cloud."""
     budget: BudgetSection = BudgetSection()
     windows: tuple[WindowSection, ...] = Field(default_factory=_default_windows)
+    pacing: bool = True
+    """Let the prices of joules and dollars rise while a window is spent faster than planned."""
     answer: AnswerSection = AnswerSection()
     confidence: ConfidenceSection = ConfidenceSection()
     prices: PricesSection = PricesSection()
@@ -324,7 +340,7 @@ class Config(Settings):
     @property
     def budget_windows(self) -> tuple[Window, ...]:
         """The windows as the ledger knows them."""
-        return tuple(Window(w.name, Resource(w.resource), w.limit, _PERIODS_S[w.per]) for w in self.windows)
+        return tuple(section.window() for section in self.windows)
 
     @property
     def labels(self) -> Labels:

@@ -6,13 +6,15 @@ it any more, and it would only expire.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from edge_agent.database import Database, Schema
-from orchestrator.budget import Period, Resource, Window
+from orchestrator.budget import Account, Pace, Period, Resource, Window
+from orchestrator.budget.pacing import Demand
 from orchestrator.types import Spend
 
 if TYPE_CHECKING:
@@ -57,7 +59,35 @@ def create_ledger(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX holding_period ON holding (window, resource, period_s, start_s)")
 
 
-SCHEMA: Final = Schema("ledger", (create_ledger,))
+def pace_windows(db: sqlite_utils.Database) -> None:
+    """What was bid in a period, and what the period began with; kept for the present one and the one before."""
+    db.execute("""
+        CREATE TABLE demand (
+            window TEXT NOT NULL,
+            resource TEXT NOT NULL,
+            period_s INTEGER NOT NULL,
+            start_s INTEGER NOT NULL,
+            slice INTEGER NOT NULL,
+            level INTEGER NOT NULL,
+            amount REAL NOT NULL,
+            PRIMARY KEY (window, resource, period_s, start_s, slice, level)
+        ) STRICT, WITHOUT ROWID
+    """)
+    db.execute("""
+        CREATE TABLE pace (
+            window TEXT NOT NULL,
+            resource TEXT NOT NULL,
+            period_s INTEGER NOT NULL,
+            start_s INTEGER NOT NULL,
+            price REAL NOT NULL,
+            plan TEXT NOT NULL,
+            learnt INTEGER NOT NULL,
+            PRIMARY KEY (window, resource, period_s, start_s)
+        ) STRICT, WITHOUT ROWID
+    """)
+
+
+SCHEMA: Final = Schema("ledger", (create_ledger, pace_windows))
 
 _TOTALS: Final = """
     SELECT
@@ -75,6 +105,11 @@ _SPEND: Final = """
     INSERT INTO spending (window, resource, period_s, start_s, spent) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET spent = spent + excluded.spent
 """
+_DEMAND: Final = """
+    INSERT INTO demand (window, resource, period_s, start_s, slice, level, amount) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET amount = amount + excluded.amount
+"""
+_SAME_WINDOW: Final = "window = :window AND resource = :resource AND period_s = :period_s"
 
 
 class SqliteLedgerStore:
@@ -93,22 +128,31 @@ class SqliteLedgerStore:
         return cls(Database(path, SCHEMA))
 
     def reserve(
-        self, reservation_id: str, amount: Spend, periods: Sequence[Period], *, expires_at: datetime
+        self,
+        reservation_id: str,
+        worst: Spend,
+        periods: Sequence[Period],
+        *,
+        expires_at: datetime,
+        demand: Sequence[Demand] = (),
     ) -> Window | None:
-        """Hold `amount` in every period or in none; see `LedgerStore`."""
+        """Hold `worst` in every period or in none; see `LedgerStore`."""
         with self._database.write(durable=False) as db:
             for period in periods:
-                wanted = period.window.resource.of(amount)
-                if wanted > 0 and sum(_totals(db, period)) + wanted > period.window.limit:
+                taken = {account.resource: sum(_totals(db, account)) for account in period.accounts}
+                if not period.window.has_room(worst, taken):
                     return period.window
             db.execute(
                 "INSERT INTO reservation (id, expires_at) VALUES (?, ?)", [reservation_id, expires_at.timestamp()]
             )
             for period in periods:
-                db.execute(
-                    "INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?)",
-                    [reservation_id, *period.key, period.window.resource.of(amount)],
-                )
+                for account in period.accounts:
+                    amount = period.window.held(account.resource, worst)
+                    db.execute(
+                        "INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?)", [reservation_id, *_key(account), amount]
+                    )
+            for wanted in demand:
+                db.execute(_DEMAND, [*_key(wanted.account), wanted.slice, wanted.level, wanted.amount])
         return None
 
     def settle(self, reservation_id: str, actual: Spend) -> None:
@@ -118,9 +162,10 @@ class SqliteLedgerStore:
                 "SELECT window, resource, period_s, start_s FROM holding WHERE reservation_id = ?", [reservation_id]
             ).fetchall()
             for window, resource, period_s, start_s in held:
-                spent = Resource(resource).of(actual)
+                account = Account(window, Resource(resource), period_s, start_s)
+                spent = account.resource.of(actual)
                 if spent > 0:
-                    db.execute(_SPEND, [window, resource, period_s, start_s, spent])
+                    db.execute(_SPEND, [*_key(account), spent])
             db.execute("DELETE FROM reservation WHERE id = ?", [reservation_id])
 
     def expire(self, now: datetime) -> None:
@@ -132,10 +177,40 @@ class SqliteLedgerStore:
             with self._database.write(durable=False) as db:
                 db.execute(f"UPDATE reservation SET expired = 1 WHERE {overdue}", [now.timestamp()])
 
-    def totals(self, period: Period) -> tuple[float, float]:
-        """Spent and reserved in `period`, in the window's own unit."""
+    def totals(self, account: Account) -> tuple[float, float]:
+        """Spent and reserved."""
         with self._database.lend() as db:
-            return _totals(db, period)
+            return _totals(db, account)
+
+    def demand(self, account: Account) -> Mapping[tuple[int, int], float]:
+        """What was bid in the account's period, by slice and level."""
+        with self._database.lend() as db:
+            rows = db.execute(
+                f"SELECT slice, level, amount FROM demand WHERE {_SAME_WINDOW} AND start_s = :start_s", _named(account)
+            ).fetchall()
+        return {(part, level): amount for part, level, amount in rows}
+
+    def pace(self, account: Account) -> tuple[int, Pace] | None:
+        """The pace of the account's period or of the latest one before, and when that began; see `LedgerStore`."""
+        with self._database.lend() as db:
+            row = db.execute(
+                f"SELECT start_s, price, plan, learnt FROM pace WHERE {_SAME_WINDOW} AND start_s <= :start_s"
+                " ORDER BY start_s DESC LIMIT 1",
+                _named(account),
+            ).fetchone()
+        return None if row is None else (row[0], Pace(row[1], tuple(json.loads(row[2])), bool(row[3])))
+
+    def begin(self, account: Account, pace: Pace) -> None:
+        """Keep what a period starts with, unless it has begun, and drop what is older than the one before."""
+        with self._database.write(durable=False) as db:
+            before = f"SELECT max(start_s) FROM pace WHERE {_SAME_WINDOW} AND start_s < :start_s"
+            for table in ("demand", "pace"):
+                db.execute(f"DELETE FROM {table} WHERE {_SAME_WINDOW} AND start_s < ({before})", _named(account))
+            db.execute(
+                "INSERT OR IGNORE INTO pace (window, resource, period_s, start_s, price, plan, learnt)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [*_key(account), pace.price, json.dumps(pace.plan), pace.learnt],
+            )
 
     def close(self) -> None:
         """Close the file."""
@@ -148,8 +223,14 @@ class SqliteLedgerStore:
         self.close()
 
 
-def _totals(db: sqlite_utils.Database, period: Period) -> tuple[float, float]:
-    window, resource, period_s, start_s = period.key
-    key = {"window": window, "resource": resource, "period_s": period_s, "start_s": start_s}
-    spent, reserved = db.execute(_TOTALS, key).fetchone()
+def _key(account: Account) -> tuple[str, str, int, int]:
+    return (account.window, account.resource.value, account.period_s, account.start_s)
+
+
+def _named(account: Account) -> dict[str, object]:
+    return dict(zip(("window", "resource", "period_s", "start_s"), _key(account), strict=True))
+
+
+def _totals(db: sqlite_utils.Database, account: Account) -> tuple[float, float]:
+    spent, reserved = db.execute(_TOTALS, _named(account)).fetchone()
     return spent, reserved

@@ -182,7 +182,9 @@ class Engine:
             return route, reservation
         self._ledger.refund(reservation)
         journey.tally.notes.append("a record may not leave any more: the device goes on")
-        return Route.LOCAL, self._planner.reserve(plan, Route.LOCAL, journey.deadline, plan.decision.max_tokens)
+        questions = reservation.amount.questions
+        limit = plan.decision.max_tokens
+        return Route.LOCAL, self._planner.reserve(plan, Route.LOCAL, journey.deadline, limit, questions=questions)
 
     def _next(self, journey: _Journey, plan: Plan, leg: Leg) -> tuple[Route, Reservation]:
         """Where an unfinished answer goes on: a faltering one to the cloud, if affordable, any other to the device.

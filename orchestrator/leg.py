@@ -106,7 +106,12 @@ class Leg:
             return
         self.energy = self._span.stop()
         first, *further = self._reservations
-        spent = Spend(device_joules=self.energy.joules, usd=self.usd, cloud_requests=int(self.route is Route.CLOUD))
+        spent = Spend(
+            device_joules=self.energy.joules,
+            usd=self.usd,
+            cloud_requests=int(self.route is Route.CLOUD),
+            questions=first.amount.questions,
+        )
         self._ledger.settle(first, spent)
         for reservation in further:
             self._ledger.refund(reservation)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from orchestrator.budget import Deadline, Ledger, Reservation, Resource, WindowState
+from orchestrator.budget import Deadline, Headroom, Ledger, Reservation, Resource, WindowState
 from orchestrator.candour import Candour
 from orchestrator.errors import BudgetExhausted
 from orchestrator.focus import in_focus
@@ -16,13 +16,15 @@ from orchestrator.link import Link
 from orchestrator.ports import Clock, ContextStore, LocalModel
 from orchestrator.privacy.egress import may_leave, sendable
 from orchestrator.prompt import Composer, Prompt
+from orchestrator.routing.bids import bids
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.features import Features
 from orchestrator.routing.keeper import PromiseKeeper
-from orchestrator.routing.policy import Headroom, Prices, Situation, decide
+from orchestrator.routing.policy import Situation, contenders, decide
 from orchestrator.routing.promise import Pledge
 from orchestrator.routing.quality import Evidence, predict_quality
+from orchestrator.routing.value import Prices
 from orchestrator.types import Budget, Decision, Recalled, Request, Route, Sensitivity, Spend, Terms
 
 _TRIES = 5
@@ -109,7 +111,7 @@ class Planner:
         terms = None if local.answer or _stays(request, recalled) else await self._link.contact()
         cloud = self._cloud_prompt(request, recalled, terms, behind, now)
         situation = self._situation(request, recalled, local, cloud, terms, behind)
-        decision, reservation = self._reserve(situation, request, decision_id, deadline)
+        situation, decision, reservation = self._reserve(situation, request, decision_id, deadline)
         return Plan(decision, reservation, situation, local, cloud)
 
     async def is_withdrawn(self, plan: Plan) -> bool:
@@ -120,13 +122,23 @@ class Planner:
         labels = await asyncio.to_thread(self._context.sensitivities, ids)
         return not all(record_id in labels and may_leave(labels[record_id]) for record_id in ids)
 
-    def reserve(self, plan: Plan, route: Route, deadline: Deadline, max_tokens: int) -> Reservation:
-        """Reserve for a further leg of a running request, on another route than the decision chose.
+    def reserve(
+        self, plan: Plan, route: Route, deadline: Deadline, max_tokens: int, *, questions: int = 0
+    ) -> Reservation:
+        """Reserve for a leg of a running request, on another route than the decision chose.
+
+        Args:
+            plan: of the request.
+            route: that the leg takes.
+            deadline: of the request.
+            max_tokens: of the answer.
+            questions: 1 for the first leg, and 0 for a further one: the question counts already.
 
         Raises:
             BudgetExhausted: a window has no room for it.
         """
-        return self._ledger.reserve(plan.estimate(route).worst_case(max_tokens), ttl_s=_ttl_s(deadline))
+        worst = replace(plan.estimate(route).worst_case(max_tokens), questions=questions)
+        return self._ledger.reserve(worst, ttl_s=_ttl_s(deadline))
 
     def reserve_more(self, held: Spend, budget: Budget, deadline: Deadline) -> Reservation:
         """Reserve a quarter more device joules for a leg that takes more than was foreseen.
@@ -188,6 +200,7 @@ class Planner:
                 prompt_tokens=cloud.tokens + behind,
                 quality=predict_quality(Route.CLOUD, features, read=_evidence(cloud.recalled), withheld=evidence),
             )
+        states = self._ledger.state()
         return Situation(
             preference=request.route,
             local_only=request.local_only,
@@ -198,8 +211,8 @@ class Planner:
             conversation_label=Sensitivity.highest([message.sensitivity for message in request.messages]),
             evidence=evidence,
             link=self._link.state,
-            headroom=_headroom(self._ledger.state()),
-            prices=self._prices,
+            headroom=Headroom.of(states),
+            prices=_paced(self._prices, states),
             local=own,
             cloud=other,
             pledge=self._pledge(own, other, evidence),
@@ -213,15 +226,22 @@ class Planner:
 
     def _reserve(
         self, situation: Situation, request: Request, decision_id: str, deadline: Deadline
-    ) -> tuple[Decision, Reservation]:
-        """Decide and reserve as one: where another request was quicker, decide again on what it left."""
+    ) -> tuple[Situation, Decision, Reservation]:
+        """Decide and reserve as one: where another request was quicker, decide again on what it left.
+
+        The situation that comes back is the one that was decided on, so that it replays (law 7).
+        """
         for _ in range(_TRIES):
             decision = decide(situation, request, decision_id)
+            wanted = bids(contenders(situation), situation.prices, self._prices)
             try:
-                return decision, self._ledger.reserve(decision.worst_case, ttl_s=_ttl_s(deadline))
+                held = self._ledger.reserve(decision.worst_case, ttl_s=_ttl_s(deadline), bids=wanted)
             except BudgetExhausted as refusal:
                 last = refusal
-                situation = replace(situation, headroom=_headroom(self._ledger.state()))
+                states = self._ledger.state()
+                situation = replace(situation, headroom=Headroom.of(states), prices=_paced(self._prices, states))
+            else:
+                return situation, decision, held
         raise last
 
 
@@ -242,19 +262,12 @@ def _evidence(recalled: Sequence[Recalled]) -> tuple[Evidence, ...]:
     )
 
 
-def _headroom(states: Sequence[WindowState]) -> Headroom:
-    """What the tightest window of each resource leaves."""
-    left = {
-        resource: min((s.left for s in states if s.window.resource is resource), default=None) for resource in Resource
-    }
-    joules = [s for s in states if s.window.resource is Resource.DEVICE_JOULES]
-    tightest = min(joules, key=lambda s: s.left, default=None)
-    return Headroom(
-        device_joules=left[Resource.DEVICE_JOULES],
-        usd=left[Resource.USD],
-        cloud_requests=left[Resource.CLOUD_REQUESTS],
-        reopens_at=tightest.reopens_at if tightest else None,
-    )
+def _paced(prices: Prices, states: Sequence[WindowState]) -> Prices:
+    """The prices while windows run short: of each resource, the window that is shortest says how much."""
+    factors: dict[Resource, float] = {}
+    for state in states:
+        factors[state.window.resource] = max(state.price, factors.get(state.window.resource, 1.0))
+    return prices.times(factors)
 
 
 def _ttl_s(deadline: Deadline) -> float:

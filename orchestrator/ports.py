@@ -23,7 +23,8 @@ from orchestrator.units import Energy
 
 if TYPE_CHECKING:
     from orchestrator.budget.deadline import Deadline
-    from orchestrator.budget.window import Period, Window
+    from orchestrator.budget.pacing import Demand, Pace
+    from orchestrator.budget.window import Account, Period, Window
     from orchestrator.privacy.egress import Outbound
 
 
@@ -144,11 +145,20 @@ class LedgerStore(Protocol):
     """Where the ledger's rows are kept. Every method is atomic, also between processes."""
 
     def reserve(
-        self, reservation_id: str, amount: Spend, periods: Sequence[Period], *, expires_at: datetime
+        self,
+        reservation_id: str,
+        worst: Spend,
+        periods: Sequence[Period],
+        *,
+        expires_at: datetime,
+        demand: Sequence[Demand] = (),
     ) -> Window | None:
-        """Hold `amount` in every period, or in none: the window that has no room, or None when it is held.
+        """Hold `worst` in every period, or in none: the window that has no room, or None when it is held.
 
-        A window whose resource `amount` does not touch always has room, also where the truth went beyond its limit.
+        What is held adds its `demand` to the books, for `pacing`.
+
+        `Window.has_room` decides on what its accounts hold. A window whose resource `worst` does not touch always has
+        room, also where the truth went beyond its limit.
         """
         ...
 
@@ -163,8 +173,20 @@ class LedgerStore(Protocol):
         """Free what a dead process left behind: reservations past their expiry hold nothing any more."""
         ...
 
-    def totals(self, period: Period) -> tuple[float, float]:
-        """Spent and reserved in `period`, in the window's own unit."""
+    def totals(self, account: Account) -> tuple[float, float]:
+        """Spent and reserved."""
+        ...
+
+    def demand(self, account: Account) -> Mapping[tuple[int, int], float]:
+        """What was bid in its period, added up by slice and level."""
+        ...
+
+    def pace(self, account: Account) -> tuple[int, Pace] | None:
+        """What its period began with, or the latest before it that has begun; and that one's `start_s`."""
+        ...
+
+    def begin(self, account: Account, pace: Pace) -> None:
+        """Keep what a period begins with. The first call counts; books older than the period before may go."""
         ...
 
 

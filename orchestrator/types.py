@@ -243,12 +243,15 @@ class Spend:
     device_joules: float = 0.0
     usd: float = 0.0
     cloud_requests: int = 0
+    questions: int = 0
+    """1 for a question, however many models share its answer."""
 
     def __add__(self, other: Spend) -> Spend:
         return Spend(
             device_joules=self.device_joules + other.device_joules,
             usd=self.usd + other.usd,
             cloud_requests=self.cloud_requests + other.cloud_requests,
+            questions=self.questions + other.questions,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,7 +61,8 @@ def _window(state: WindowState) -> dict[str, Any]:
         "limit": state.window.limit,
         "spent": state.spent,
         "reserved": state.reserved,
-        "left": state.left,
+        "left": state.left if math.isfinite(state.left) else None,
+        "price": state.price,
         "reopens_at": state.reopens_at.isoformat(),
     }
 

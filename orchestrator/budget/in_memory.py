@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.budget.window import Period, Window
+from orchestrator.budget.pacing import Demand, Pace
+from orchestrator.budget.window import Account, Period, Window
 from orchestrator.types import Spend
 
 
 @dataclass(slots=True)
 class _Held:
-    amount: Spend
-    periods: tuple[Period, ...]
+    amounts: dict[Account, float]
     expires_at: datetime
     expired: bool = False
 
@@ -26,27 +26,37 @@ class MemoryLedgerStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: dict[str, _Held] = {}
-        self._spent: dict[tuple[str, str, int, int], float] = defaultdict(float)
+        self._spent: dict[Account, float] = defaultdict(float)
+        self._demand: dict[Account, dict[tuple[int, int], float]] = defaultdict(lambda: defaultdict(float))
+        self._paces: dict[Account, Pace] = {}
 
     def reserve(
-        self, reservation_id: str, amount: Spend, periods: Sequence[Period], *, expires_at: datetime
+        self,
+        reservation_id: str,
+        worst: Spend,
+        periods: Sequence[Period],
+        *,
+        expires_at: datetime,
+        demand: Sequence[Demand] = (),
     ) -> Window | None:
-        """Hold `amount` in every period or in none; see `LedgerStore`."""
+        """Hold `worst` in every period or in none; see `LedgerStore`."""
         with self._lock:
             for period in periods:
-                wanted = period.window.resource.of(amount)
-                taken = self._spent[period.key] + self._reserved(period)
-                if wanted > 0 and taken + wanted > period.window.limit:
+                taken = {account.resource: sum(self._totals(account)) for account in period.accounts}
+                if not period.window.has_room(worst, taken):
                     return period.window
-            self._held[reservation_id] = _Held(amount, tuple(periods), expires_at)
+            amounts = {a: p.window.held(a.resource, worst) for p in periods for a in p.accounts}
+            self._held[reservation_id] = _Held(amounts, expires_at)
+            for wanted in demand:
+                self._demand[wanted.account][wanted.slice, wanted.level] += wanted.amount
             return None
 
     def settle(self, reservation_id: str, actual: Spend) -> None:
         """Replace a reservation by what was spent, once; see `LedgerStore`."""
         with self._lock:
             held = self._held.pop(reservation_id, None)
-            for period in held.periods if held else ():
-                self._spent[period.key] += period.window.resource.of(actual)
+            for account in held.amounts if held else ():
+                self._spent[account] += account.resource.of(actual)
 
     def expire(self, now: datetime) -> None:
         """Free what dead holders left; a late settlement of one still counts."""
@@ -54,15 +64,33 @@ class MemoryLedgerStore:
             for held in self._held.values():
                 held.expired = held.expired or held.expires_at <= now
 
-    def totals(self, period: Period) -> tuple[float, float]:
-        """Spent and reserved in `period`, in the window's own unit."""
+    def totals(self, account: Account) -> tuple[float, float]:
+        """Spent and reserved."""
         with self._lock:
-            return self._spent[period.key], self._reserved(period)
+            return self._totals(account)
 
-    def _reserved(self, period: Period) -> float:
-        """The sum of live reservations. Few are ever open at once, and a sum leaves no rounding behind."""
-        return sum(
-            period.window.resource.of(held.amount)
-            for held in self._held.values()
-            if not held.expired and any(its.key == period.key for its in held.periods)
-        )
+    def demand(self, account: Account) -> Mapping[tuple[int, int], float]:
+        """What was bid in the account's period, by slice and level."""
+        with self._lock:
+            return dict(self._demand[account])
+
+    def pace(self, account: Account) -> tuple[int, Pace] | None:
+        """The pace of the account's period or of the latest one before, and when that began; see `LedgerStore`."""
+        with self._lock:
+            begun = [own for own in self._paces if _same_window(own, account) and own.start_s <= account.start_s]
+            latest = max(begun, key=lambda own: own.start_s, default=None)
+            return None if latest is None else (latest.start_s, self._paces[latest])
+
+    def begin(self, account: Account, pace: Pace) -> None:
+        """Keep what a period starts with, unless it has begun."""
+        with self._lock:
+            self._paces.setdefault(account, pace)
+
+    def _totals(self, account: Account) -> tuple[float, float]:
+        """Few reservations are ever open at once, and their sum leaves no rounding behind."""
+        held = (held.amounts.get(account, 0.0) for held in self._held.values() if not held.expired)
+        return self._spent[account], sum(held)
+
+
+def _same_window(one: Account, other: Account) -> bool:
+    return (one.window, one.resource, one.period_s) == (other.window, other.resource, other.period_s)

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
+from orchestrator.budget.pacing import PACED, Bid, Demand, Pace
 from orchestrator.budget.window import Period, Resource, Window
 from orchestrator.errors import BudgetExhausted, ConfigError, InvalidRequest
 from orchestrator.ports import Clock, LedgerStore
 from orchestrator.types import Spend
 
 _LONGEST_TTL_S: Final = 366 * 86_400.0
+_NO_BIDS: Final[Mapping[Resource, Sequence[Bid]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,19 @@ class WindowState:
     window: Window
     spent: float
     reserved: float
+    questions: int = 0
+    """Of a share: the questions that it is a share of, so far."""
     reopens_at: datetime
     """The end of the present period, timezone-aware."""
+    price: float = 1.0
+    """How many times its configured price spending costs now: see `pacing`."""
 
     @property
     def left(self) -> float:
-        """What can still be reserved; zero where the truth went beyond the limit."""
-        return max(0.0, self.window.limit - self.spent - self.reserved)
+        """What can still be reserved; zero where the truth went beyond the limit. Of a share: the questions that could
+        leave from now on if all did."""
+        taken = {self.window.resource: self.spent + self.reserved, Resource.QUESTIONS: float(self.questions)}
+        return self.window.left(taken)
 
 
 class Ledger:
@@ -57,8 +66,14 @@ class Ledger:
     The rows are in `store`, which other threads and processes may share; the ledger itself keeps no state.
     """
 
-    def __init__(self, store: LedgerStore, windows: Sequence[Window], clock: Clock) -> None:
+    def __init__(self, store: LedgerStore, windows: Sequence[Window], clock: Clock, *, pacing: bool = True) -> None:
         """A ledger over `windows`, which need names of their own.
+
+        Args:
+            store: of the rows.
+            windows: what limits spending.
+            clock: its wall clock says which period it is.
+            pacing: whether a window's price rises while it is spent faster than planned.
 
         Raises:
             ConfigError: two windows have the same name.
@@ -70,8 +85,9 @@ class Ledger:
         self._store = store
         self._windows = tuple(windows)
         self._clock = clock
+        self._pacing = pacing
 
-    def reserve(self, amount: Spend, *, ttl_s: float) -> Reservation:
+    def reserve(self, amount: Spend, *, ttl_s: float, bids: Mapping[Resource, Sequence[Bid]] = _NO_BIDS) -> Reservation:
         """Hold `amount` in every window, or in none.
 
         A window whose resource `amount` does not touch never refuses: money that has run out stops no local answer.
@@ -80,6 +96,7 @@ class Ledger:
             amount: the worst case.
             ttl_s: seconds after which the holder counts as dead and its reservation expires. Longer than any run; a
                 year at most.
+            bids: what the question would spend at which price, for the pace of later periods.
 
         Raises:
             BudgetExhausted: a window has no room; names it, what is left, and when it opens again.
@@ -92,9 +109,16 @@ class Ledger:
         reservation = Reservation(
             uuid.uuid4().hex, amount, periods, now + timedelta(seconds=min(ttl_s, _LONGEST_TTL_S))
         )
-        full = self._store.reserve(reservation.id, amount, periods, expires_at=reservation.expires_at)
+        demand = [
+            Demand.of(bid, period.account, now)
+            for period in filter(self._is_paced, periods)
+            for bid in bids.get(period.window.resource, ())
+        ]
+        full = self._store.reserve(reservation.id, amount, periods, expires_at=reservation.expires_at, demand=demand)
         if full is not None:
             raise self._refusal(full, amount, now)
+        for period in filter(self._is_paced, periods):
+            self._begin(period)
         return reservation
 
     def settle(self, reservation: Reservation, actual: Spend) -> None:
@@ -121,22 +145,54 @@ class Ledger:
 
     def _state(self, window: Window, now: datetime) -> WindowState:
         period = window.at(now)
-        spent, reserved = self._store.totals(period)
-        return WindowState(window=window, spent=spent, reserved=reserved, reopens_at=period.ends)
+        spent, reserved = self._store.totals(period.account)
+        state = WindowState(window=window, spent=spent, reserved=reserved, reopens_at=period.ends)
+        for account in period.accounts[1:]:
+            state = replace(state, questions=int(sum(self._store.totals(account))))
+        return replace(state, price=self._price(state, period, now)) if self._is_paced(period) else state
+
+    def _is_paced(self, period: Period) -> bool:
+        return self._pacing and period.window.resource in PACED
+
+    def _price(self, state: WindowState, period: Period, now: datetime) -> float:
+        limit, taken = period.window.limit, state.spent + state.reserved
+        elapsed = (now.timestamp() - period.start_s) / period.window.period_s
+        return self._pace(period).price_at(elapsed, taken / limit if limit > 0 else 1.0)
+
+    def _pace(self, period: Period) -> Pace:
+        """What the period began with; of one that has not begun, what it would begin with now."""
+        known = self._store.pace(period.account)
+        if known is None:
+            return Pace()
+        start_s, pace = known
+        limit = period.window.limit
+        if start_s == period.start_s or not limit > 0:
+            return pace
+        demand = self._store.demand(replace(period.account, start_s=start_s))
+        return pace.after({key: amount / limit for key, amount in demand.items()})
+
+    def _begin(self, period: Period) -> None:
+        """Keep what the period starts with: the first reservation in it does so, the first process wins."""
+        known = self._store.pace(period.account)
+        if known is None or known[0] != period.start_s:
+            self._store.begin(period.account, self._pace(period))
 
     def _refusal(self, window: Window, amount: Spend, now: datetime) -> BudgetExhausted:
         state = self._state(window, now)
         wanted = window.resource.of(amount)
         say = window.resource.in_words
-        if wanted > window.limit:
-            remedy = f"a whole period of it holds only {say(window.limit)}: ask for a shorter answer or raise the limit"
+        opens = f"it opens again at {state.reopens_at:%Y-%m-%d %H:%M:%S} UTC"
+        if window.resource is Resource.CLOUD_SHARE:
+            asked = say(state.spent + state.reserved)
+            message = f"lets {window.limit_in_words} leave, and has {asked} among {state.questions} questions"
+            remedy = f"it has room again when more questions were answered on the device; {opens} with new counts"
         else:
-            remedy = f"it opens again at {state.reopens_at:%Y-%m-%d %H:%M:%S} UTC"
+            message = f"has {say(state.left)} left of {say(window.limit)}, and this question may need {say(wanted)}"
+            remedy = opens
+        if wanted > window.limit and window.resource is not Resource.CLOUD_SHARE:
+            remedy = f"a whole period of it holds only {say(window.limit)}: ask for a shorter answer or raise the limit"
         return BudgetExhausted(
-            f"the budget window {window.name!r} has {say(state.left)} left of {say(window.limit)}, "
-            f"and this question may need {say(wanted)}",
-            remedy=remedy,
-            reopens_at=state.reopens_at,
+            f"the budget window {window.name!r} {message}", remedy=remedy, reopens_at=state.reopens_at
         )
 
 

@@ -56,6 +56,14 @@ class RouteEstimate:
         )
 
     @property
+    def is_known(self) -> bool:
+        """Whether every figure is a number. A gateway may name prices that are none, and such a route is not taken."""
+        intervals = (self.quality, self.first_token_ms, self.decode_ms, self.prompt_joules, self.decode_joules)
+        highs = [interval.high for interval in (*intervals, self.cloud_joules, self.answer_tokens)]
+        prices = (self.terms.prompt_usd, self.terms.completion_usd)
+        return all(map(math.isfinite, highs)) and all(0 <= price < math.inf for price in prices)
+
+    @property
     def room_tokens(self) -> int:
         """Tokens of answer that the model's window has room for; a rolling one, for any number behind its prompt."""
         room = self.terms.context_tokens - self.prompt_tokens
@@ -83,6 +91,7 @@ class RouteEstimate:
             device_joules=self.prompt_joules.high + self.decode_joules.high * max_tokens,
             usd=self.terms.prompt_usd * self.prompt_tokens + self.terms.completion_usd * max_tokens,
             cloud_requests=int(self.route is Route.CLOUD),
+            questions=1,
         )
 
     def affordable_tokens(self, *, device_joules: float, usd: float, total_ms: float) -> int:

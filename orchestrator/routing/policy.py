@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
 
-from orchestrator.errors import BudgetExhausted, ContextWindowExceeded, EdgewiseError
+from orchestrator.budget import Headroom
+from orchestrator.errors import EdgewiseError
 from orchestrator.privacy.egress import may_leave
 from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.promise import Pledge
 from orchestrator.routing.quality import Evidence
+from orchestrator.routing.refusal import Exclusion, refusal
+from orchestrator.routing.value import Prices, value_usd
 from orchestrator.types import (
     Budget,
     Decision,
@@ -33,31 +35,6 @@ MIN_ANSWER_TOKENS: Final = 16
 """An answer that has to be shorter than this is not worth starting."""
 _HOPE: Final = 2.0
 """A first token expected within this many times what is allowed may still come in time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """What a good answer, a second of waiting, a joule of battery and staying at home are worth, in USD.
-
-    They turn quality, time and energy into one currency; only their ratios matter.
-    """
-
-    good_answer_usd: float = 0.01
-    second_usd: float = 0.0003
-    device_joule_usd: float = 0.000005
-    leave_usd: float = 0.001
-    """What it is worth that a question does not leave the device at all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Headroom:
-    """What the tightest windows leave. None where no window limits a resource."""
-
-    device_joules: float | None
-    usd: float | None
-    cloud_requests: float | None
-    reopens_at: datetime | None = None
-    """When the tightest joule window opens again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +82,6 @@ class Candidate:
     value_usd: float
 
 
-Exclusion = tuple[str, str]
-"""The rule that excluded a route, and its reason in plain words."""
-
-
 def decide(situation: Situation, request: Request, decision_id: str) -> Decision:
     """Choose the route.
 
@@ -122,7 +95,7 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
     candidates = _preferred(situation, candidates, excluded) or _hopeful(situation, estimates, excluded)
     candidates = _promised(situation, candidates, excluded)
     if not candidates:
-        raise _refusal(situation, excluded)
+        raise _refusal(situation, estimates, excluded)
     best = max(candidates, key=lambda candidate: candidate.value_usd)
     rule, reason = _why(situation, best, candidates, excluded)
     return Decision(
@@ -133,9 +106,19 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
         rule=rule,
         max_tokens=best.max_tokens,
         worst_case=best.estimate.worst_case(best.max_tokens),
-        predictions=tuple(e.predict(situation.max_tokens) for e in estimates),
+        predictions=tuple(e.predict(situation.max_tokens) for e in estimates if e.is_known),
         excluded={route.value: text for route, (_, text) in excluded.items()},
     )
+
+
+def contenders(situation: Situation) -> tuple[Prediction, ...]:
+    """What the routes would do that rules and wishes allow, whatever budgets leave: for pacing."""
+    estimates = [e for e in (situation.local, situation.cloud) if e is not None and _capability_rule(e) is None]
+    if _kept_at_home(situation) or situation.preference is RoutePreference.LOCAL:
+        estimates = [e for e in estimates if e.route is Route.LOCAL]
+    elif situation.preference is RoutePreference.CLOUD and situation.cloud in estimates:
+        estimates = [e for e in estimates if e.route is Route.CLOUD]
+    return tuple(e.predict(min(situation.max_tokens, e.room_tokens)) for e in estimates)
 
 
 def private_record(evidence: Iterable[Evidence]) -> Evidence | None:
@@ -178,7 +161,9 @@ def _kept_at_home(situation: Situation) -> Exclusion | None:
 
 
 def _capability_rule(estimate: RouteEstimate) -> Exclusion | None:
-    """What the model cannot do at any price."""
+    """What the model cannot do at any price, or at a price that nobody knows."""
+    if not estimate.is_known:
+        return "no_estimate", f"what {_place(estimate.route)} takes is not known: a figure of it is not a number"
     if estimate.room_tokens >= MIN_ANSWER_TOKENS:
         return None
     return (
@@ -229,15 +214,7 @@ def _unaffordable(situation: Situation, estimate: RouteEstimate) -> str:
 def _candidate(situation: Situation, estimate: RouteEstimate) -> Candidate:
     max_tokens = min(situation.max_tokens, estimate.room_tokens, _affordable(situation, estimate))
     prediction = estimate.predict(max_tokens)
-    prices = situation.prices
-    value = (
-        prediction.quality.expected * prices.good_answer_usd
-        - prediction.usd.expected
-        - prediction.device_joules.expected * prices.device_joule_usd
-        - prediction.total_ms.expected / 1000 * prices.second_usd
-        - (prices.leave_usd if estimate.route is Route.CLOUD else 0.0)
-    )
-    return Candidate(estimate, max_tokens, prediction, value)
+    return Candidate(estimate, max_tokens, prediction, value_usd(prediction, situation.prices))
 
 
 def _preferred(situation: Situation, candidates: list[Candidate], excluded: dict[Route, Exclusion]) -> list[Candidate]:
@@ -311,18 +288,15 @@ def _compare(situation: Situation, best: Candidate, other: Candidate) -> str:
     return f"easy enough for the device: the chance of a good answer is {chances}"
 
 
-def _refusal(situation: Situation, excluded: dict[Route, Exclusion]) -> EdgewiseError:
+def _refusal(situation: Situation, estimates: list[RouteEstimate], excluded: dict[Route, Exclusion]) -> EdgewiseError:
     """The one typed error that a request ends in when no route is left."""
     wanted = {Route.LOCAL} if situation.preference is RoutePreference.LOCAL else set(excluded)
-    reasons = [excluded[route] for route in (Route.LOCAL, Route.CLOUD) if route in wanted and route in excluded]
-    message = "; ".join(dict.fromkeys(text for _, text in reasons))
-    rules = {rule for rule, _ in reasons}
-    if "context_length" in rules and not rules & {"budget", "window", "first_token_budget"}:
-        return ContextWindowExceeded(message, remedy="shorten the question or the conversation")
-    by_window = _or_infinity(situation.headroom.device_joules) < _or_infinity(situation.budget.device_joules)
-    reopens_at = situation.headroom.reopens_at if by_window and "budget" in rules else None
-    remedy = f"the window opens again at {reopens_at:%H:%M} UTC" if reopens_at else "allow a larger budget"
-    return BudgetExhausted(f"no route fits the budget: {message}", remedy=remedy, reopens_at=reopens_at)
+    return refusal(
+        {route: exclusion for route, exclusion in excluded.items() if route in wanted},
+        {e.route: e.worst_case(MIN_ANSWER_TOKENS) for e in estimates if e.is_known},
+        situation.budget,
+        situation.headroom,
+    )
 
 
 def _place(route: Route) -> Literal["the device", "the cloud"]:

@@ -20,8 +20,9 @@ from orchestrator.link import Link
 from orchestrator.planner import Planner
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
-from orchestrator.routing.policy import Prices, Situation, decide
+from orchestrator.routing.policy import Situation, decide
 from orchestrator.routing.promise import Pledge, Promise
+from orchestrator.routing.value import Prices
 from orchestrator.testing import FakeMeter, ManualClock, Script, ScriptedCloudModel, ScriptedModel
 from orchestrator.types import (
     Answer,

@@ -13,8 +13,8 @@ from orchestrator.planner import Plan, Planner
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.keeper import PromiseKeeper
-from orchestrator.routing.policy import Prices
 from orchestrator.routing.promise import Promise
+from orchestrator.routing.value import Prices
 from orchestrator.testing import UNSURE, ManualClock, Script, ScriptedCloudModel, ScriptedModel, ShelfStore
 from orchestrator.types import Message, Recalled, Recollection, Record, Request, Route, RoutePreference, Sensitivity
 from tests.orchestrator.test_engine import EASY, HARD, World, hit

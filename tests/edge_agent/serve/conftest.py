@@ -27,7 +27,7 @@ from orchestrator.planner import Planner
 from orchestrator.ports import LocalModel
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
-from orchestrator.routing.policy import Prices
+from orchestrator.routing.value import Prices
 from orchestrator.testing import FakeMeter, Script, ScriptedCloudModel, ScriptedModel, ShelfStore
 from orchestrator.types import Recalled, Recollection, Terms
 

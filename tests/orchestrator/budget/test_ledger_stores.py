@@ -28,6 +28,7 @@ MINUTE = Window("energy a minute", Resource.DEVICE_JOULES, 20, 60)
 HOUR = Window("energy an hour", Resource.DEVICE_JOULES, 50, 3600)
 MONEY = Window("money an hour", Resource.USD, 4, 3600)
 REQUESTS = Window("requests an hour", Resource.CLOUD_REQUESTS, 5, 3600)
+SHARE = Window("share an hour", Resource.CLOUD_SHARE, 0.3, 3600)
 
 QUARTERS = st.integers(0, 48).map(lambda quarters: quarters / 4)
 SPENDS = st.builds(Spend, device_joules=QUARTERS, usd=QUARTERS.map(lambda x: x / 8), cloud_requests=st.integers(0, 2))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.budget import Headroom
 from orchestrator.errors import BudgetExhausted, ContextWindowExceeded, EdgewiseError
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.estimate import RouteEstimate
-from orchestrator.routing.policy import Headroom, Prices, Situation, decide
+from orchestrator.routing.policy import Situation, contenders, decide
 from orchestrator.routing.promise import Pledge, Promise
 from orchestrator.routing.quality import Evidence
+from orchestrator.routing.value import Prices
 from orchestrator.types import (
     Budget,
     LinkState,
@@ -115,12 +118,29 @@ def test_a_rolling_model_has_room_for_any_answer_behind_a_prompt_that_fits() -> 
         decide(replace(asked, local=replace(rolling, prompt_tokens=2048)), REQUEST, "d")
 
 
-def test_a_refusal_says_when_the_window_opens_again() -> None:
-    opens = datetime(2026, 1, 5, 10, tzinfo=UTC)
-    headroom = Headroom(device_joules=0.1, usd=None, cloud_requests=None, reopens_at=opens)
-    with pytest.raises(BudgetExhausted, match="10:00") as caught:
-        decide(replace(SITUATION, headroom=headroom), REQUEST, "d")
-    assert caught.value.reopens_at == opens
+def test_a_route_with_a_price_that_is_no_number_is_not_taken() -> None:
+    assert SITUATION.cloud is not None
+    nonsense = replace(SITUATION.cloud, terms=Terms(2048, math.nan, 1e-6))
+    decision = decide(replace(SITUATION, cloud=nonsense), REQUEST, "d")
+    assert (decision.route, decision.rule) == (Route.LOCAL, "no_estimate")
+    assert [prediction.route for prediction in decision.predictions] == [Route.LOCAL]
+    with pytest.raises(BudgetExhausted, match="a figure of it is not a number"):
+        decide(replace(SITUATION, cloud=nonsense, headroom=replace(FREE, device_joules=0.0)), REQUEST, "d")
+
+
+def test_a_dollar_that_runs_short_keeps_at_home_what_gains_little() -> None:
+    dear = replace(SITUATION, prices=Prices(dollar_usd=1000))
+    assert decide(dear, REQUEST, "d").route is Route.LOCAL
+
+
+def test_contenders_are_the_routes_that_rules_and_wishes_allow() -> None:
+    def routes(**change: Any) -> list[Route]:
+        return [prediction.route for prediction in contenders(replace(SITUATION, **change))]
+
+    assert routes(headroom=replace(FREE, usd=0.0)) == [Route.LOCAL, Route.CLOUD]
+    assert routes(local_only=True) == routes(preference=RoutePreference.LOCAL) == [Route.LOCAL]
+    assert routes(preference=RoutePreference.CLOUD) == [Route.CLOUD]
+    assert routes(preference=RoutePreference.CLOUD, link=LinkState.DOWN) == [Route.LOCAL]
 
 
 def test_a_first_token_that_may_come_in_time_is_tried_and_one_that_cannot_is_refused() -> None:
