@@ -42,7 +42,7 @@ _LEAST: Final = 1e-3
 """What is left counts as no less than this share of the limit."""
 _COLD: Final = 4.0
 """Steepness where nothing is known: the price has to be found by overspending."""
-_WARM: Final = 1.0
+_WARM: Final = 0.7
 """Steepness around a price that was right for the last period: only errors of the sample are corrected."""
 _TRUST: Final = 0.5
 """How far price and plan move from the last period's to those of its sample."""

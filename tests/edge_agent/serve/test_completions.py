@@ -15,7 +15,7 @@ import pytest
 from orchestrator.budget import Resource, Window
 from orchestrator.errors import CloudTruncated, InferenceFailed
 from orchestrator.testing import UNSURE, Script
-from orchestrator.types import Recalled, Record, Sensitivity
+from orchestrator.types import Recalled, Record, Sensitivity, Spend
 
 ASK: list[Any] = [{"role": "user", "content": "What do bees make?"}]
 HARD = "Explain why and how a compiler works, compare two algorithms, and prove the complexity of each in detail"
@@ -152,7 +152,8 @@ def test_an_error_behind_the_first_piece_ends_the_stream_as_an_error(house: Buil
 
 
 def test_a_full_window_says_when_it_opens_again(house: Build) -> None:
-    home = house(windows=[Window("energy", Resource.DEVICE_JOULES, 0.01, 3600)])
+    home = house(windows=[Window("energy", Resource.DEVICE_JOULES, 100, 3600)])
+    home.ledger.reserve(Spend(device_joules=99.9), ttl_s=60)
     response = home.post()
     assert response.status_code == 429
     assert 1 <= int(response.headers["retry-after"]) <= 3600
