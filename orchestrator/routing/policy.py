@@ -118,6 +118,8 @@ def contenders(situation: Situation) -> tuple[Prediction, ...]:
         estimates = [e for e in estimates if e.route is Route.LOCAL]
     elif situation.preference is RoutePreference.CLOUD and situation.cloud in estimates:
         estimates = [e for e in estimates if e.route is Route.CLOUD]
+    elif len(estimates) > 1:
+        estimates = [e for e in estimates if e.route is not _forbidden(situation)]
     return tuple(e.predict(min(situation.max_tokens, e.room_tokens)) for e in estimates)
 
 
@@ -238,13 +240,20 @@ def _promised(situation: Situation, candidates: list[Candidate], excluded: dict[
     A promise to be hardly worse than the cloud alone says nothing of questions about records that stay at home: the
     cloud alone could not answer them.
     """
+    if situation.pledge is None or (forbidden := _forbidden(situation)) is None or len(candidates) < 2:
+        return candidates
+    excluded[forbidden] = ("promise", situation.pledge.reason)
+    return [candidate for candidate in candidates if candidate.estimate.route is not forbidden]
+
+
+def _forbidden(situation: Situation) -> Route | None:
+    """The route that would break the promise, if there is one."""
     pledge = situation.pledge
-    if pledge is None or pledge.forbidden is None or len(candidates) < 2:
-        return candidates
+    if pledge is None:
+        return None
     if pledge.promise.about_quality and not all(may_leave(item.sensitivity) for item in situation.evidence):
-        return candidates
-    excluded[pledge.forbidden] = ("promise", pledge.reason)
-    return [candidate for candidate in candidates if candidate.estimate.route is not pledge.forbidden]
+        return None
+    return pledge.forbidden
 
 
 def _hopeful(situation: Situation, estimates: list[RouteEstimate], excluded: dict[Route, Exclusion]) -> list[Candidate]:
