@@ -15,7 +15,7 @@ from edge_agent.context.backfill import Backfill
 from edge_agent.context.opening import open_context
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.context.wording import sentence
-from edge_agent.energy import Hardware, Profile, meter_for
+from edge_agent.energy import Hardware, Profile, SystemBattery, meter_for
 from edge_agent.journal import Journal
 from edge_agent.ledger import SqliteLedgerStore
 from edge_agent.removals import RemovalWatch
@@ -113,6 +113,8 @@ async def assemble(
         prices=Prices(**config.prices.model_dump()),
         keeper=_keeper(config, journal),
         clock=clock,
+        battery=SystemBattery(),
+        floor=config.battery_floor,
     )
     engine = Engine(
         planner=planner,

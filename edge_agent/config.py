@@ -17,7 +17,7 @@ from edge_agent.context.labels import Labels, Rule
 from edge_agent.driver import Encryption
 from edge_agent.home import home
 from edge_agent.keys import key_source
-from orchestrator.budget import Resource, Window, seconds_in
+from orchestrator.budget import BatteryFloor, Below, Resource, Window, seconds_in
 from orchestrator.routing.promise import Promise
 from orchestrator.settings import Section, Settings
 from orchestrator.types import Budget, RoutePreference, Sampling, Sensitivity
@@ -280,6 +280,15 @@ class McpSection(Section):
     """The most sensitive label that other programs see. Personal only where none of them sends on what it reads."""
 
 
+class BatterySection(Section):
+    """What is left of the battery for other things."""
+
+    floor: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """The charge below which the device saves, unless it is plugged in; 0 for none."""
+    below: Below = Below.ESSENTIAL
+    """`essential`: the route that takes the fewest joules answers, in few words; `nothing`: questions are refused."""
+
+
 def _default_windows() -> tuple[WindowSection, ...]:
     return (
         WindowSection(name="device energy", resource="device_joules", limit=20_000, per="hour"),
@@ -312,6 +321,7 @@ class Config(Settings):
     windows: tuple[WindowSection, ...] = Field(default_factory=_default_windows)
     pacing: bool = True
     """Let the prices of joules and dollars rise while a window is spent faster than planned."""
+    battery: BatterySection = BatterySection()
     answer: AnswerSection = AnswerSection()
     confidence: ConfidenceSection = ConfidenceSection()
     prices: PricesSection = PricesSection()
@@ -341,6 +351,11 @@ class Config(Settings):
     def budget_windows(self) -> tuple[Window, ...]:
         """The windows as the ledger knows them."""
         return tuple(section.window() for section in self.windows)
+
+    @property
+    def battery_floor(self) -> BatteryFloor:
+        """The battery's floor as decisions know it."""
+        return BatteryFloor(self.battery.floor, self.battery.below)
 
     @property
     def labels(self) -> Labels:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from orchestrator.budget import Deadline, Headroom, Ledger, Reservation, Resource, WindowState
+from orchestrator.budget import BatteryFloor, Deadline, Headroom, Ledger, Reservation, Resource, WindowState
+from orchestrator.budget.floor import NO_FLOOR
 from orchestrator.candour import Candour
 from orchestrator.errors import BudgetExhausted
 from orchestrator.focus import in_focus
 from orchestrator.link import Link
-from orchestrator.ports import Clock, ContextStore, LocalModel
+from orchestrator.ports import Battery, Clock, ContextStore, LocalModel
 from orchestrator.privacy.egress import may_leave, sendable
 from orchestrator.prompt import Composer, Prompt
 from orchestrator.routing.bids import bids
@@ -74,6 +75,8 @@ class Planner:
         prices: Prices,
         keeper: PromiseKeeper | None = None,
         clock: Clock,
+        battery: Battery | None = None,
+        floor: BatteryFloor = NO_FLOOR,
     ) -> None:
         self._local = local
         self._link = link
@@ -86,6 +89,8 @@ class Planner:
         self._prices = prices
         self._keeper = keeper
         self._clock = clock
+        self._battery = battery
+        self._floor = floor
 
     async def plan(self, request: Request, decision_id: str, deadline: Deadline) -> Plan:
         """Decide and reserve.
@@ -216,6 +221,8 @@ class Planner:
             local=own,
             cloud=other,
             pledge=self._pledge(own, other, evidence),
+            power=self._battery.power() if self._battery else None,
+            floor=self._floor,
         )
 
     def _pledge(self, own: RouteEstimate, other: RouteEstimate | None, evidence: Sequence[Evidence]) -> Pledge | None:

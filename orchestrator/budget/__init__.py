@@ -1,6 +1,7 @@
 """Budgets: deadlines for one question, windows over time, and the ledger that enforces them before spending."""
 
 from orchestrator.budget.deadline import Deadline
+from orchestrator.budget.floor import BatteryFloor, Below
 from orchestrator.budget.headroom import Headroom, Room
 from orchestrator.budget.in_memory import MemoryLedgerStore
 from orchestrator.budget.ledger import Ledger, Reservation, WindowState
@@ -10,6 +11,8 @@ from orchestrator.types import Budget, Spend
 
 __all__ = [
     "Account",
+    "BatteryFloor",
+    "Below",
     "Budget",
     "Deadline",
     "Headroom",

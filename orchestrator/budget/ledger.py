@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -125,13 +125,10 @@ class Ledger:
         """Replace the reservation by what was spent, even where that is more than was reserved.
 
         The first settlement counts: again, or after a refund, nothing changes. A reservation that has expired
-        meanwhile is settled all the same, because the truth was spent.
-
-        Raises:
-            InvalidRequest: an amount is negative or not a number.
+        meanwhile is settled all the same, because the truth was spent. Where a meter or a bill gives no number, what
+        was reserved counts: nothing is free because nobody knows it.
         """
-        _check(actual)
-        self._store.settle(reservation.id, actual)
+        self._store.settle(reservation.id, _believable(actual, reservation.amount))
 
     def refund(self, reservation: Reservation) -> None:
         """Give the reservation back: nothing was spent."""
@@ -201,3 +198,13 @@ def _check(amount: Spend) -> None:
         value = resource.of(amount)
         if math.isnan(value) or value < 0:
             raise InvalidRequest(f"{resource} of a spend must be zero or more, not {value}")
+
+
+def _believable(actual: Spend, worst: Spend) -> Spend:
+    """`actual`, with the worst case in place of what is no amount."""
+    doubtful = {
+        field.name: getattr(worst, field.name)
+        for field in fields(Spend)
+        if not 0 <= getattr(actual, field.name) < math.inf
+    }
+    return replace(actual, **doubtful)

@@ -48,9 +48,9 @@ class Resource(StrEnum):
             case Resource.USD:
                 return f"{value:,.4f} USD"
             case Resource.CLOUD_REQUESTS | Resource.CLOUD_SHARE:
-                return f"{value:,.0f} cloud requests"
+                return f"{value:,.0f} cloud request{'' if value == 1 else 's'}"
             case Resource.QUESTIONS:
-                return f"{value:,.0f} questions"
+                return f"{value:,.0f} question{'' if value == 1 else 's'}"
 
 
 def seconds_in(stretch: str) -> int:

@@ -12,7 +12,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from orchestrator.budget import Headroom
+from orchestrator.budget import BatteryFloor, Below, Headroom
+from orchestrator.budget.floor import ESSENTIAL_TOKENS, NO_FLOOR
 from orchestrator.errors import EdgewiseError
 from orchestrator.privacy.egress import may_leave
 from orchestrator.routing.estimate import RouteEstimate
@@ -24,6 +25,7 @@ from orchestrator.types import (
     Budget,
     Decision,
     LinkState,
+    PowerState,
     Prediction,
     Request,
     Route,
@@ -60,6 +62,9 @@ class Situation:
     """Whether it asks for a fact of the user's own life that the records do not hold."""
     pledge: Pledge | None = None
     """The promise that is to be kept, if there is one and there is a choice."""
+    power: PowerState | None = None
+    """What feeds the device; None where it has no battery."""
+    floor: BatteryFloor = NO_FLOOR
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -94,6 +99,7 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
     candidates = [_candidate(situation, e) for e in estimates if e.route not in excluded]
     candidates = _preferred(situation, candidates, excluded) or _hopeful(situation, estimates, excluded)
     candidates = _promised(situation, candidates, excluded)
+    candidates = _thrifty(situation, candidates, excluded)
     if not candidates:
         raise _refusal(situation, estimates, excluded)
     best = max(candidates, key=lambda candidate: candidate.value_usd)
@@ -176,7 +182,9 @@ def _capability_rule(estimate: RouteEstimate) -> Exclusion | None:
 
 
 def _budget_rule(situation: Situation, estimate: RouteEstimate) -> Exclusion | None:
-    """What the question's own budget and the windows leave for this route."""
+    """What the battery, the question's own budget and the windows leave for this route."""
+    if situation.floor.below is Below.NOTHING and _is_low(situation) and not situation.unknown:
+        return "battery", f"{_low(situation)}, and nothing is to be spent from it"
     limit = situation.budget.first_token_ms
     if limit is not None and estimate.first_token_ms.expected > limit:
         return (
@@ -215,6 +223,8 @@ def _unaffordable(situation: Situation, estimate: RouteEstimate) -> str:
 
 def _candidate(situation: Situation, estimate: RouteEstimate) -> Candidate:
     max_tokens = min(situation.max_tokens, estimate.room_tokens, _affordable(situation, estimate))
+    if _is_low(situation) and not situation.structured:
+        max_tokens = min(max_tokens, ESSENTIAL_TOKENS)
     prediction = estimate.predict(max_tokens)
     return Candidate(estimate, max_tokens, prediction, value_usd(prediction, situation.prices))
 
@@ -254,6 +264,28 @@ def _forbidden(situation: Situation) -> Route | None:
     if pledge.promise.about_quality and not all(may_leave(item.sensitivity) for item in situation.evidence):
         return None
     return pledge.forbidden
+
+
+def _thrifty(situation: Situation, candidates: list[Candidate], excluded: dict[Route, Exclusion]) -> list[Candidate]:
+    """Below the battery's floor, only the route that takes the fewest joules of it."""
+    if len(candidates) < 2 or not _is_low(situation):
+        return candidates
+    by_joules = sorted(candidates, key=lambda candidate: candidate.prediction.device_joules.expected)
+    takes = " and ".join(
+        f"{_place(c.estimate.route)} takes {c.prediction.device_joules.expected:.1f} J" for c in by_joules
+    )
+    for candidate in by_joules[1:]:
+        excluded[candidate.estimate.route] = ("battery", f"{_low(situation)}: {takes} of it")
+    return by_joules[:1]
+
+
+def _is_low(situation: Situation) -> bool:
+    return situation.floor.holds(situation.power)
+
+
+def _low(situation: Situation) -> str:
+    charge = situation.power.charge if situation.power else 0.0
+    return f"the battery is at {charge:.0%}, below its floor of {situation.floor.charge:.0%}"
 
 
 def _hopeful(situation: Situation, estimates: list[RouteEstimate], excluded: dict[Route, Exclusion]) -> list[Candidate]:

@@ -31,6 +31,8 @@ def refusal(
     rules = {rule for rule, _ in reasons}
     if "context_length" in rules and not rules & _OF_BUDGETS:
         return ContextWindowExceeded(message, remedy="shorten the question or the conversation")
+    if "battery" in rules:
+        return BudgetExhausted(message, remedy="plug the device in, or lower the battery's floor")
     waits = [
         _shut(least[route], headroom)
         for route, (rule, _) in excluded.items()

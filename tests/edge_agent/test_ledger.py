@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,7 +31,8 @@ from orchestrator.clock import SystemClock
 from orchestrator.errors import BudgetExhausted
 from orchestrator.types import Spend
 AGE = Window("energy of an age", Resource.DEVICE_JOULES, 100, 10**10)
-ledger = Ledger(SqliteLedgerStore.open(Path(sys.argv[1])), [AGE], SystemClock())
+SHARE = Window("share of an age", Resource.CLOUD_SHARE, 0.3, 10**10)
+ledger = Ledger(SqliteLedgerStore.open(Path(sys.argv[1])), [AGE, SHARE], SystemClock())
 print("ready", flush=True)
 sys.stdin.readline()
 """
@@ -40,7 +41,7 @@ BURST = """
 counts = []
 def burst():
     spent = held = 0
-    for turn in range(20):
+    for turn in range(int(sys.argv[2])):
         try:
             reservation = ledger.reserve(Spend(device_joules=1.5), ttl_s=3600)
         except BudgetExhausted:
@@ -57,6 +58,31 @@ for thread in threads: thread.join()
 print(sum(spent for spent, _ in counts), sum(held for _, held in counts), flush=True)
 """
 
+LEAVE = """
+counts = []
+def burst(turns):
+    left = asked = 0
+    for turn in range(turns):
+        wants = turn % 2
+        try:
+            reservation = ledger.reserve(Spend(cloud_requests=wants, questions=1), ttl_s=3600)
+        except BudgetExhausted:
+            wants = 0
+            reservation = ledger.reserve(Spend(questions=1), ttl_s=3600)
+        state = ledger.state()[1]
+        assert state.spent * 10 <= 3 * state.questions, state
+        if turn % 5 == 0:
+            ledger.refund(reservation)
+        else:
+            ledger.settle(reservation, Spend(cloud_requests=wants, questions=1))
+            left, asked = left + wants, asked + 1
+    counts.append((left, asked))
+threads = [threading.Thread(target=burst, args=(int(sys.argv[2]),)) for _ in range(16)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(sum(left for left, _ in counts), sum(asked for _, asked in counts), flush=True)
+"""
+
 HOLD = """
 ledger.reserve(Spend(device_joules=60), ttl_s=60)
 print("held", flush=True)
@@ -71,10 +97,10 @@ while True:
 
 
 @contextmanager
-def process(script: str, path: Path) -> Iterator[subprocess.Popen[str]]:
+def process(script: str, path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A process that has opened the ledger at `path`, and begins once it is sent a line."""
-    arguments = [sys.executable, "-c", PREAMBLE + script, str(path)]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+    command = [sys.executable, "-c", PREAMBLE + script, str(path), *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         try:
             assert line_of(child) == "ready"
             yield child
@@ -98,12 +124,21 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-def test_two_processes_of_sixteen_threads_never_exceed_a_window(path: Path) -> None:
-    with process(BURST, path) as one, process(BURST, path) as other:
-        go(one)
-        go(other)
-        counts = [tuple(float(word) for word in line_of(child).split()) for child in (one, other)]
-    spent, held = (sum(column) for column in zip(*counts, strict=True))
+def totals(script: str, path: Path, *arguments: str) -> tuple[float, float]:
+    """What four processes of sixteen threads say that they did, all at once."""
+    with ExitStack() as stack:
+        children = [stack.enter_context(process(script, path, *arguments)) for _ in range(4)]
+        for child in children:
+            go(child)
+        counts = [[float(word) for word in line_of(child).split()] for child in children]
+    assert all(len(words) == 2 for words in counts), "a process failed"
+    first, second = (sum(column) for column in zip(*counts, strict=True))
+    return first, second
+
+
+@pytest.mark.parametrize("turns", ["4", pytest.param("40", marks=pytest.mark.slow)])
+def test_four_processes_of_sixteen_threads_never_exceed_a_window(path: Path, turns: str) -> None:
+    spent, held = totals(BURST, path, turns)
     with SqliteLedgerStore.open(path) as store:
         ledger = Ledger(store, [AGE], SystemClock())
         state = ledger.state()[0]
@@ -113,6 +148,16 @@ def test_two_processes_of_sixteen_threads_never_exceed_a_window(path: Path) -> N
             ledger.reserve(Spend(device_joules=1.5), ttl_s=60)
         with pytest.raises(BudgetExhausted):
             ledger.reserve(Spend(device_joules=1.5), ttl_s=60)
+
+
+@pytest.mark.parametrize("turns", ["3", pytest.param("40", marks=pytest.mark.slow)])
+def test_of_four_processes_of_sixteen_threads_no_more_than_the_share_leaves(path: Path, turns: str) -> None:
+    left, asked = totals(LEAVE, path, turns)
+    share = Window("share of an age", Resource.CLOUD_SHARE, 0.3, 10**10)
+    with SqliteLedgerStore.open(path) as store:
+        state = Ledger(store, [share], SystemClock()).state()[0]
+    assert (state.spent, state.questions, state.reserved) == (left, asked, 0)
+    assert 0 < left <= 0.3 * asked
 
 
 def test_a_killed_process_gives_its_reservation_back_in_time(path: Path) -> None:

@@ -110,9 +110,32 @@ def test_an_endless_time_to_live_is_a_year(ledger: Ledger, clock: ManualClock) -
 def test_an_amount_that_is_none_is_refused(ledger: Ledger, joules: float) -> None:
     with pytest.raises(InvalidRequest, match="device_joules"):
         ledger.reserve(Spend(device_joules=joules), ttl_s=60)
-    reservation = ledger.reserve(Spend(device_joules=1), ttl_s=60)
-    with pytest.raises(InvalidRequest, match="device_joules"):
-        ledger.settle(reservation, Spend(device_joules=joules))
+
+
+@pytest.mark.parametrize("joules", [-1.0, float("nan"), float("inf")])
+def test_of_what_a_meter_cannot_tell_the_worst_case_counts(ledger: Ledger, joules: float) -> None:
+    reservation = ledger.reserve(Spend(device_joules=100, usd=0.2), ttl_s=60)
+    ledger.settle(reservation, Spend(device_joules=joules, usd=0.125))
+    hour, day = ledger.state()
+    assert (hour.spent, day.spent) == (100, 0.125)
+
+
+def test_a_share_says_what_it_is_a_share_of(clock: ManualClock) -> None:
+    ledger = Ledger(MemoryLedgerStore(), [Window("leaving", Resource.CLOUD_SHARE, 0.3, 86_400)], clock)
+    for _ in range(3):
+        ledger.settle(ledger.reserve(Spend(questions=1), ttl_s=60), Spend(questions=1))
+    leaving = Spend(cloud_requests=1, questions=1)
+    called_off = ledger.reserve(leaving, ttl_s=60)
+    with pytest.raises(BudgetExhausted) as refused:
+        ledger.reserve(leaving, ttl_s=60)
+    assert refused.value.message == (
+        "the budget window 'leaving' lets 30 % of the questions leave, and has 1 cloud request among 4 questions"
+    )
+    assert refused.value.reopens_at == datetime(2026, 1, 6, tzinfo=UTC)
+    ledger.refund(called_off)
+    ledger.settle(ledger.reserve(leaving, ttl_s=60), leaving)
+    state = ledger.state()[0]
+    assert (state.spent, state.questions, state.left) == (1, 4, 0)
 
 
 def test_an_unbounded_worst_case_fits_no_window(ledger: Ledger) -> None:

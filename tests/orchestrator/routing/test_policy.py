@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.budget import Headroom
-from orchestrator.errors import BudgetExhausted, ContextWindowExceeded, EdgewiseError
+from orchestrator.budget import BatteryFloor, Below, Headroom
+from orchestrator.errors import BudgetExhausted, ConfigError, ContextWindowExceeded, EdgewiseError
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.policy import Situation, contenders, decide
@@ -22,6 +22,7 @@ from orchestrator.types import (
     Budget,
     LinkState,
     Message,
+    PowerState,
     Request,
     Route,
     RoutePreference,
@@ -209,6 +210,42 @@ def test_a_promise_about_the_cloud_alone_says_nothing_of_records_that_stay_at_ho
     assert decide(leaving, REQUEST, "d").rule == "promise"
 
 
+LOW = {"power": PowerState(charge=0.14, plugged_in=False), "floor": BatteryFloor(0.2)}
+
+
+def test_below_the_floor_the_thriftiest_route_answers_in_few_words() -> None:
+    easy: dict[str, Any] = {"local": estimate(Route.LOCAL, quality=0.95)}
+    low = decide(replace(SITUATION, **easy, **LOW), REQUEST, "d")  # type: ignore[arg-type]
+    assert (low.route, low.rule, low.max_tokens) == (Route.CLOUD, "battery", 64)
+    assert low.reason.startswith("the battery is at 14%, below its floor of 20%: the cloud takes")
+    home = decide(replace(SITUATION, **LOW, local_only=True), REQUEST, "d")  # type: ignore[arg-type]
+    assert (home.route, home.rule, home.max_tokens) == (Route.LOCAL, "local_only", 64)
+    formed = decide(replace(SITUATION, **LOW, structured=True), REQUEST, "d")  # type: ignore[arg-type]
+    assert formed.max_tokens == SITUATION.max_tokens
+
+
+def test_below_a_floor_for_nothing_every_route_is_refused() -> None:
+    shut = replace(SITUATION, power=LOW["power"], floor=BatteryFloor(0.2, Below.NOTHING))  # type: ignore[arg-type]
+    with pytest.raises(BudgetExhausted, match="nothing is to be spent") as caught:
+        decide(shut, REQUEST, "d")
+    assert caught.value.remedy == "plug the device in, or lower the battery's floor"
+    assert decide(replace(shut, unknown=True), REQUEST, "d").rule == "unknown", "no model is asked for that"
+
+
+@pytest.mark.parametrize(
+    "power", [None, PowerState(charge=0.05, plugged_in=True), PowerState(charge=0.2, plugged_in=False)]
+)
+def test_above_the_floor_plugged_in_or_without_a_battery_nothing_changes(power: PowerState | None) -> None:
+    assert decide(replace(SITUATION, power=power, floor=BatteryFloor(0.2)), REQUEST, "d") == decide(
+        SITUATION, REQUEST, "d"
+    )
+
+
+def test_a_floor_is_a_share() -> None:
+    with pytest.raises(ConfigError, match="share of 0 to 1"):
+        BatteryFloor(20)
+
+
 limits = st.none() | st.floats(0, 1000)
 situations = st.builds(
     Situation,
@@ -228,6 +265,8 @@ situations = st.builds(
     local=st.builds(estimate, st.just(Route.LOCAL), quality=st.floats(0, 1), prompt_tokens=st.integers(1, 2100)),
     cloud=st.none()
     | st.builds(estimate, st.just(Route.CLOUD), quality=st.floats(0, 1), prompt_tokens=st.integers(1, 2100)),
+    power=st.none() | st.builds(PowerState, charge=st.floats(0, 1), plugged_in=st.booleans()),
+    floor=st.builds(BatteryFloor, st.floats(0, 1), st.sampled_from(Below)),
     pledge=st.none()
     | st.builds(pledge, st.sampled_from([WORSE, LEAVING]), uplift=st.floats(-1, 1), drifted=st.booleans()),
 )
