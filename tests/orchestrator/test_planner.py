@@ -7,16 +7,28 @@ from datetime import datetime
 
 import pytest
 
-from orchestrator.budget import Deadline, Ledger, MemoryLedgerStore
+from orchestrator.budget import Deadline, Ledger, MemoryLedgerStore, Resource, Window
+from orchestrator.errors import BudgetExhausted, CloudUnavailable
 from orchestrator.link import Link
 from orchestrator.planner import Plan, Planner
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.keeper import PromiseKeeper
+from orchestrator.routing.policy import Situation, decide
 from orchestrator.routing.promise import Promise
 from orchestrator.routing.value import Prices
 from orchestrator.testing import UNSURE, ManualClock, Script, ScriptedCloudModel, ScriptedModel, ShelfStore
-from orchestrator.types import Message, Recalled, Recollection, Record, Request, Route, RoutePreference, Sensitivity
+from orchestrator.types import (
+    Message,
+    Recalled,
+    Recollection,
+    Record,
+    Request,
+    Route,
+    RoutePreference,
+    Sampling,
+    Sensitivity,
+)
 from tests.orchestrator.test_engine import EASY, HARD, World, hit
 
 PUBLIC, PERSONAL, PRIVATE = Sensitivity
@@ -131,3 +143,51 @@ def test_a_promise_about_quality_sends_what_the_device_would_answer_and_leaves_i
     assert own.decision.route is Route.LOCAL
     assert own.situation.pledge is not None
     assert not own.situation.pledge.watched
+
+
+def test_of_a_shares_questions_one_in_two_may_leave_whatever_is_called_off_or_escalates() -> None:
+    world = World(windows=[Window("leaving", Resource.CLOUD_SHARE, 0.5, 86_400)])
+    assert [world.ask(HARD).route for _ in range(4)] == [Route.LOCAL, Route.CLOUD, Route.LOCAL, Route.CLOUD]
+    unsure = World(
+        local=Script(pieces=["maybe "] * 20, scores=[UNSURE] * 20),
+        windows=[Window("leaving", Resource.CLOUD_SHARE, 0.5, 86_400)],
+    )
+    answers = [unsure.ask(EASY) for _ in range(4)]
+    assert [answer.egress.sent for answer in answers] == [False, True, False, True]
+    state = unsure.ledger.state()[0]
+    assert (state.spent, state.questions, state.reserved) == (2, 4, 0)
+
+
+def test_a_dollar_gets_dearer_while_it_runs_short_and_the_stored_situation_says_so() -> None:
+    world = World(
+        cloud=Script(pieces=["from ", "the ", "cloud"], usd=0.009),
+        windows=[Window("money", Resource.USD, 0.01, 86_400)],
+    )
+    first, second = world.ask(HARD), world.ask(HARD)
+    assert (first.route, second.route) == (Route.CLOUD, Route.LOCAL)
+    situations = [Situation.from_dict(plain) for plain in world.witness.situations]
+    dear = [situation.prices.dollar_usd for situation in situations]
+    assert dear[0] == 1.0
+    assert dear[1] > 1000
+    assert world.ledger.state()[0].left > world.witness.decisions[0].worst_case.usd, "it could have been afforded"
+    for situation, decision in zip(situations, world.witness.decisions, strict=True):
+        assert decide(situation, asked(question=HARD), decision.id).route is decision.route
+
+
+def test_when_little_is_left_the_answer_is_shorter_and_then_refused_until_the_window_opens() -> None:
+    world = World(
+        terms=CloudUnavailable("no link"),
+        local=Script(pieces=["word "] * 300),
+        joules_per_step=0.5,
+        windows=[Window("energy", Resource.DEVICE_JOULES, 60, 3600)],
+    )
+    tokens: list[int] = []
+    with pytest.raises(BudgetExhausted) as refused:
+        tokens.extend(world.ask(EASY, sampling=Sampling(max_tokens=40)).usage.completion_tokens for _ in range(9))
+    assert len(tokens) > 1
+    assert tokens == sorted(tokens, reverse=True)
+    assert refused.value.reopens_at == world.clock.now().replace(hour=10, minute=0)
+    assert "'energy' opens again at 2026-01-05 10:00:00 UTC" in refused.value.remedy
+    state = world.ledger.state()[0]
+    assert state.spent <= state.window.limit
+    assert state.reserved == 0
