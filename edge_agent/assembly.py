@@ -111,7 +111,7 @@ async def assemble(
         cloud_system=CLOUD_SYSTEM,
         costs=costs,
         prices=Prices(**config.prices.model_dump()),
-        keeper=_keeper(config, journal),
+        keeper=await asyncio.to_thread(_keeper, config, journal),
         clock=clock,
         battery=SystemBattery(),
         floor=config.battery_floor,

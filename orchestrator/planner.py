@@ -23,7 +23,6 @@ from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.features import Features
 from orchestrator.routing.keeper import PromiseKeeper
 from orchestrator.routing.policy import Situation, contenders, decide
-from orchestrator.routing.promise import Pledge
 from orchestrator.routing.quality import Evidence, predict_quality
 from orchestrator.routing.value import Prices
 from orchestrator.types import Budget, Decision, Recalled, Request, Route, Sensitivity, Spend, Terms
@@ -115,7 +114,7 @@ class Planner:
         )
         terms = None if local.answer or _stays(request, recalled) else await self._link.contact()
         cloud = self._cloud_prompt(request, recalled, terms, behind, now)
-        situation = self._situation(request, recalled, local, cloud, terms, behind)
+        situation = await self._pledged(self._situation(request, recalled, local, cloud, terms, behind))
         situation, decision, reservation = self._reserve(situation, request, decision_id, deadline)
         return Plan(decision, reservation, situation, local, cloud)
 
@@ -220,16 +219,17 @@ class Planner:
             prices=_paced(self._prices, states),
             local=own,
             cloud=other,
-            pledge=self._pledge(own, other, evidence),
             power=self._battery.power() if self._battery else None,
             floor=self._floor,
         )
 
-    def _pledge(self, own: RouteEstimate, other: RouteEstimate | None, evidence: Sequence[Evidence]) -> Pledge | None:
-        if self._keeper is None or other is None:
-            return None
-        uplift = other.quality.expected - own.quality.expected
-        return self._keeper.pledge(uplift, watched=all(may_leave(item.sensitivity) for item in evidence))
+    async def _pledged(self, situation: Situation) -> Situation:
+        """With its promise, where there is one and a choice. In a thread, since now and then it compares samples."""
+        if self._keeper is None or situation.cloud is None:
+            return situation
+        uplift = situation.cloud.quality.expected - situation.local.quality.expected
+        watched = all(may_leave(item.sensitivity) for item in situation.evidence)
+        return replace(situation, pledge=await asyncio.to_thread(self._keeper.pledge, uplift, watched=watched))
 
     def _reserve(
         self, situation: Situation, request: Request, decision_id: str, deadline: Deadline

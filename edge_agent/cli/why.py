@@ -55,12 +55,24 @@ def _print(stored: StoredDecision, out: Console) -> None:
     out.print(f"[bold]decision {stored.id}[/bold]  {stored.at.astimezone():%Y-%m-%d %H:%M:%S}")
     if stored.decision is not None:
         _print_decision(stored.decision, out)
+        _print_pledge(stored, out)
     if stored.answer is not None:
         _print_outcome(stored.answer, out)
     elif stored.error_type:
         out.print(f"it ended in {stored.error_type}: {stored.error_message}", markup=False)
     else:
         out.print("it has not ended: it still runs, or its process died")
+
+
+def _print_pledge(stored: StoredDecision, out: Console) -> None:
+    """A promise that left the choice to the value of the routes; where it did not, it is the reason told above."""
+    import msgspec
+
+    from orchestrator.routing.promise import Pledge
+
+    plain = stored.situation.get("pledge")
+    if plain and stored.decision is not None and stored.decision.rule != "promise":
+        out.print(msgspec.convert(plain, Pledge).reason, markup=False)
 
 
 def _print_decision(decision: Decision, out: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from orchestrator.routing.drift import WINDOW, DriftWatch
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PromiseKeeper:
-    """Gives each decision its pledge.
+    """Gives each decision its pledge. Any number of threads may ask.
 
     Args:
         promise: to be kept.
@@ -27,6 +28,7 @@ class PromiseKeeper:
     """
 
     def __init__(self, promise: Promise, calibration: Calibration | None, earlier: Sequence[Pledge] = ()) -> None:
+        self._one_at_a_time = Lock()
         self._promise = promise
         self._threshold: float | None = None
         self._fingerprint = ""
@@ -52,14 +54,15 @@ class PromiseKeeper:
             watched: whether it is of the kind that the calibration holds: one without records that stay at home.
         """
         watched = watched and math.isfinite(uplift)
-        if watched and self._watch is not None:
-            self._watch.observe(uplift)
-        return Pledge(
-            promise=self._promise,
-            threshold=self._threshold,
-            calibration=self._fingerprint,
-            uplift=uplift if math.isfinite(uplift) else None,
-            watched=watched,
-            seen=self._watch.seen if self._watch else 0,
-            drifted=self._watch.drifted if self._watch else False,
-        )
+        with self._one_at_a_time:
+            if watched and self._watch is not None:
+                self._watch.observe(uplift)
+            return Pledge(
+                promise=self._promise,
+                threshold=self._threshold,
+                calibration=self._fingerprint,
+                uplift=uplift if math.isfinite(uplift) else None,
+                watched=watched,
+                seen=self._watch.seen if self._watch else 0,
+                drifted=self._watch.drifted if self._watch else False,
+            )

@@ -97,13 +97,12 @@ class Pledge:
 
     @property
     def reason(self) -> str:
-        """Why a route is forbidden, in plain words."""
-        kept = f"promised: {self.promise}"
+        """What the promise asks of this question, in plain words."""
         if self.caution:
             place = "the cloud" if self.promise.about_quality else "the device"
-            return f"{kept}; {self.caution}, so {place} answers, to be safe"
+            return f"promised: {self.promise}; {self.caution}, so {place} answers, to be safe"
         side = "reaches" if self._reached else "stays below"
-        return f"{kept}; the uplift of {self.uplift:.3f} {side} the threshold of {self.threshold:.3f}"
+        return f"promised: {self.promise}; the uplift of {self.uplift:.3f} {side} the threshold of {self.threshold:.3f}"
 
     @property
     def _reached(self) -> bool:
