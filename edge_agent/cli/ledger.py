@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edge_agent.cli.terminal import ConfigOption, JsonOption, console
 
 if TYPE_CHECKING:
+    from edge_agent.config import Config
     from orchestrator.budget import WindowState
 
 
@@ -29,8 +30,9 @@ def ledger(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         states = Ledger(store, chosen.budget_windows, SystemClock(), pacing=chosen.pacing).state()
     if as_json:
         sys.stdout.write(json.dumps([_plain(state) for state in states]) + "\n")
-    else:
-        _print(states)
+        return
+    _print(states)
+    console().print(_question(chosen), _battery(chosen), sep="\n", highlight=False)
 
 
 def _plain(state: WindowState) -> dict[str, object]:
@@ -57,14 +59,36 @@ def _print(states: list[WindowState]) -> None:
         console().print("No budget window is configured: nothing is limited.")
         return
     table = Table(pad_edge=False, box=None)
-    for name in ("window", "spent", "reserved", "left", "limit", "price", "opens again"):
+    for name in ("window", "spent", "reserved", "left", "limit", "price", "opens"):
         table.add_column(name, justify="left" if name == "window" else "right", no_wrap=True)
     for state in states:
-        say = state.window.resource.in_words
-        amounts = [say(amount) for amount in (state.spent, state.reserved, state.left)]
+        amounts = (state.spent, state.reserved, state.left, state.window.limit)
+        cells = [state.window.resource.in_words(amount) for amount in amounts]
         if state.window.resource is Resource.CLOUD_SHARE:
-            amounts[0] = f"{state.spent:.0f} of {state.questions} questions"
-        limit = state.window.limit_in_words
+            cells = [f"{state.spent:.0f} of {state.questions}", f"{state.reserved:.0f}", f"{state.left:.0f}"]
+            cells.append(f"{state.window.limit:.0%} leave")
         opens = f"{state.reopens_at.astimezone():%a %H:%M}"
-        table.add_row(state.window.name, *amounts, limit, f"× {state.price:.2f}", opens)
+        table.add_row(state.window.name, *cells, f"×{state.price:.3g}", opens)
     console().print(table)
+
+
+def _question(config: Config) -> str:
+    """What one question may take where it does not say itself."""
+    budget = config.default_budget
+    units = {"first_token_ms": "ms to the first token", "total_ms": "ms", "device_joules": "J", "usd": "USD"}
+    limits = [f"{getattr(budget, name):g} {unit}" for name, unit in units.items() if getattr(budget, name) is not None]
+    return "a question: " + (f"at most {', '.join(limits)}" if limits else "no limits of its own")
+
+
+def _battery(config: Config) -> str:
+    """The battery's floor, and where the battery is."""
+    from edge_agent.energy import SystemBattery
+    from orchestrator.budget import Below
+
+    floor, power = config.battery_floor, SystemBattery().power()
+    if not floor.charge:
+        return "battery: no floor"
+    feeding = "" if power is None else ", plugged in" if power.plugged_in else ", draining"
+    here = "none here" if power is None else f"at {power.charge:.0%}{feeding}"
+    spent = "nothing" if floor.below is Below.NOTHING else "only what is essential"
+    return f"battery: {here}; below {floor.charge:.0%}, {spent} is spent from it"
