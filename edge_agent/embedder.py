@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,8 +21,8 @@ Vectors = NDArray[np.float32]
 
 _MOST_TOKENS: Final = 256
 """What MiniLM was trained for; what stands behind does not count."""
-_BATCH: Final = 16
-"""Texts in a pass. They are sorted by length first, so that little of a pass is padding."""
+_PASS_TOKENS: Final = 512
+"""Of a pass, padding included: what a layer makes of them stays in a core's cache."""
 _INPUTS: Final = frozenset({"input_ids", "attention_mask", "token_type_ids"})
 
 
@@ -105,8 +105,7 @@ class SentenceEmbedder:
         """
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         vectors = np.empty((len(encoded), self.dimensions), np.float32)
-        by_length = sorted(range(len(encoded)), key=lambda index: len(encoded[index]))
-        batches = [by_length[start : start + _BATCH] for start in range(0, len(by_length), _BATCH)]
+        batches = list(_batches([len(ids) for ids in encoded]))
         passes = ([encoded[index] for index in batch] for batch in batches)
         if self._threads == 1 or len(batches) < 2:
             made = [self._pass(texts) for texts in passes]
@@ -134,3 +133,18 @@ class SentenceEmbedder:
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         scaled: Vectors = (means / np.maximum(lengths, 1e-12)).astype(np.float32)
         return scaled
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Which texts share a pass: those of about the same length, so that little of it is padding.
+
+    The longest come first, so that threads which share the passes end together.
+    """
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > _PASS_TOKENS:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch

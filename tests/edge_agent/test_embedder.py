@@ -21,7 +21,7 @@ def test_like_meanings_are_close_and_a_batch_changes_little(minilm: Path) -> Non
     assert together[0] @ together[1] > together[2] @ together[1] + 0.1
     alone = np.concatenate([embedder.embed([text]) for text in texts])
     assert np.allclose(together, alone, atol=1e-5), "a vector does not depend on what is embedded beside it"
-    many = [f"{text} {number}" for number in range(20) for text in texts]
+    many = [f"{text * (1 + number)} {number}" for number in range(20) for text in texts]  # one fills a pass, or many do
     assert np.allclose(embedder.embed(many), SentenceEmbedder.open(minilm, threads=2).embed(many), atol=1e-5)
 
 
