@@ -68,7 +68,7 @@ def speaks(candidate: Candidate, vocabulary: Vocabulary) -> bool:
 
     Everybody has a birthday and a telephone: a note or a contact that is about others says nothing for or against them.
     """
-    if not vocabulary.names or candidate.is_message or vocabulary.names_owner(candidate):
+    if not vocabulary.names or candidate.is_message or candidate.of_named:
         return True
     return not vocabulary.named.isdisjoint(candidate.match.places)
 
@@ -90,7 +90,7 @@ def _share(candidate: Candidate, vocabulary: Vocabulary, circles: Mapping[str, s
     """How much of a record is about those whom the question names; None where it has no say."""
     if not candidate.is_message:
         return 1.0 if speaks(candidate, vocabulary) else None
-    written = vocabulary.names_owner(candidate)
+    written = candidate.of_named
     first, second = len(_FIRST.findall(body)), len(_SECOND.findall(body))
     of_writer = (first + 1) / (first + second + 1)  # without either word it is the writer's
     circle = {*candidate.people[1:], *circles.get(candidate.thread, ())}.difference(candidate.people[:1])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -18,12 +19,15 @@ from edge_agent.context.relevance import PEOPLE, Match
 from edge_agent.context.schema import RANK
 from edge_agent.context.turns import UNASKED, UNASKED_IDS
 from edge_agent.context.vocabulary import Vocabulary, Word, quoted
-from edge_agent.context.when import Window
 
 _CANDIDATES: Final = 100
-"""Proposed by the index at most, and as many by meaning and by the calendar."""
-_LEADING: Final = 25
-"""Of each hundred: a message may bring the one before and the one behind it."""
+"""Proposed by the index at most, and as many by the calendar."""
+NEAREST: Final = 50
+"""Proposed by meaning at most."""
+_LEADING: Final = 12
+"""Of each sort: a message may bring the one before and the one behind it."""
+_PEOPLE: Final = 1024
+"""Lists of people that are remembered as read: the same few are in most records."""
 _SCORED: Final = 4000
 """Records whose BM25 is computed at most, about: a microsecond each. The rarest words go first."""
 _LONGEST_EVENT = timedelta(days=62)
@@ -77,15 +81,17 @@ class Candidate:
     position: int = 0
     words: float = 0.0
     """BM25, larger is better."""
+    of_named: bool = False
+    """Somebody whom the question names wrote it or, where nobody did, is part of it."""
     repeats: bool = False
     """It starts and ends as the one occurrence that the question is nearest to."""
 
-    def within(self, window: Window) -> bool:
-        """Whether it happens, in part at least, in the window."""
+    def within(self, bounds: tuple[int, int]) -> bool:
+        """Whether it happens, in part at least, between the first of these Unix seconds and the second."""
         if self.starts_at is None:
             return False
         last = self.starts_at if self.ends_at is None else max(self.starts_at, self.ends_at - 1)
-        return int(window.start.timestamp()) <= last and self.starts_at < int(window.end.timestamp())
+        return bounds[0] <= last and self.starts_at < bounds[1]
 
     @property
     def is_message(self) -> bool:
@@ -126,12 +132,12 @@ def propose(
         if kind in UNASKED and not question.of_conversation and (thread != conversation or not thread):
             continue
         match = Match(body_characters=characters)
-        names = tuple(json.loads(people))
         score = scores.get(record_id, 0.0)
-        found[record_id] = Candidate(record_id, kind, starts_at, ends_at, match, names, thread, position, score)
+        found[record_id] = Candidate(record_id, kind, starts_at, ends_at, match, _read(people), thread, position, score)
     _note_occurrences(connection, question, found, now)
     _note_words(connection, question, vocabulary.words, found)
     _note_people(question, vocabulary.people, found)
+    _note_owners(vocabulary, found.values())
     _note_nature(question, found)
     return found
 
@@ -184,10 +190,11 @@ def _note_occurrences(
     A contact has its birthday only in a window: asked who somebody is, when they were born is no matter.
     """
     moment = question.window.start if question.window else now
+    bounds = question.window.bounds if question.window else None
     for record_id, times in occurrences.nearest(connection, json.dumps(list(candidates)), moment).items():
         candidate = candidates[record_id]
         taken = replace(candidate, starts_at=times[0], ends_at=times[1], repeats=True)
-        if candidate.kind == "event" or (question.window is not None and taken.within(question.window)):
+        if candidate.kind == "event" or (bounds is not None and taken.within(bounds)):
             candidates[record_id] = taken
 
 
@@ -215,14 +222,35 @@ def _note_people(question: Question, people: Sequence[Person], candidates: Mappi
                     candidate.match.places.setdefault(number, []).append((PEOPLE, 0))
 
 
+def _note_owners(vocabulary: Vocabulary, candidates: Collection[Candidate]) -> None:
+    """Note which candidates are of somebody whom the question names; each person is compared once."""
+    if not vocabulary.names and not vocabulary.people:
+        return
+    owners = {person for candidate in candidates for person in candidate.owners}
+    named = {person for person in owners if vocabulary.names_person(person)}
+    for candidate in candidates:
+        candidate.of_named = not named.isdisjoint(candidate.owners)
+
+
 def _note_nature(question: Question, candidates: dict[int, Candidate]) -> None:
     """Note what each candidate covers by its kind and by its time, and whether it is what the question expects."""
+    bounds = question.window.bounds if question.window else None
+    kinds = {kind: {n for n, term in enumerate(question.terms) if kind in term.kinds} for kind in _kinds(candidates)}
     for candidate in candidates.values():
         candidate.match.expected = candidate.kind in question.expects
-        by_nature = candidate.match.by_nature
-        by_nature.update(n for n, term in enumerate(question.terms) if candidate.kind in term.kinds)
-        if question.window is not None and candidate.within(question.window):
-            by_nature.add(len(question.terms))
+        candidate.match.by_nature |= kinds[candidate.kind]
+        if bounds is not None and candidate.within(bounds):
+            candidate.match.by_nature.add(len(question.terms))
+
+
+def _kinds(candidates: Mapping[int, Candidate]) -> set[str]:
+    return {candidate.kind for candidate in candidates.values()}
+
+
+@lru_cache(_PEOPLE)
+def _read(people: str) -> tuple[str, ...]:
+    """A record's people, from the JSON in which they are kept."""
+    return tuple(json.loads(people))
 
 
 def _by_holding(word: Word) -> int:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.context.attribution import certainty, speaks
-from edge_agent.context.candidates import Candidate, propose, scalar
+from edge_agent.context.candidates import NEAREST, Candidate, propose, scalar
 from edge_agent.context.fusion import TOLD_TIME, Signs, fuse, own_scores
 from edge_agent.context.question import Question, asks_about, read
 from edge_agent.context.relevance import coverage, names_somebody, rarity, relevance
@@ -31,7 +31,6 @@ PERSONAL_FLOOR = 0.4
 """The same where only the records can tell: what fits less is still worth showing then, but nothing to be sure of."""
 _BEST_SHARE = 0.6
 """Nor are those below this share of the best one."""
-_NEAREST: Final = 100
 _MOST_TURNS: Final = 1000
 """Turns that may be nearer to a question than its records: it may have been asked before, and often."""
 _EXPECTED_BONUS, _AHEAD_BONUS = 0.06, 0.02
@@ -105,9 +104,9 @@ def rank(
     if not vocabulary.total or (not question.terms and question.window is None):
         return Found(personal=question.own)
     asked = None if meaning is None else meaning.of_question(connection, _from_their_mouth(text, vocabulary.names))
-    near = {} if asked is None else asked.nearest(connection, limit=_NEAREST + min(vocabulary.turns, _MOST_TURNS))
+    near = {} if asked is None else asked.nearest(connection, limit=NEAREST + min(vocabulary.turns, _MOST_TURNS))
     if vocabulary.turns:
-        near = but_turns(connection, near, limit=_NEAREST, conversation=conversation)
+        near = but_turns(connection, near, limit=NEAREST, conversation=conversation)
     candidates = propose(connection, question, vocabulary, near, now, conversation=conversation)
     cosines = {number: cosine for number, cosine in near.items() if number in candidates}
     if asked is not None:
@@ -115,7 +114,7 @@ def rank(
     weights = _weights(connection, question, vocabulary)
     hits = _judged(question, weights, candidates)
     fits = {hit.record_id: hit.relevance for hit in hits}
-    signs = {number: _signs(question, c, vocabulary, cosines, fits[number]) for number, c in candidates.items()}
+    signs = {number: _signs(question, c, cosines.get(number, 0.0), fits[number]) for number, c in candidates.items()}
     # "What do I have on Friday?": only the calendar can say
     scores = _scores(connection, question, candidates, signs) if question.has_content else fits
     order = {
@@ -145,14 +144,12 @@ def _bare(word: str) -> str:
     return re.sub(r"['’]s$", "", word.lower())
 
 
-def _signs(
-    question: Question, candidate: Candidate, vocabulary: Vocabulary, cosines: Mapping[int, float], fit: float
-) -> Signs:
+def _signs(question: Question, candidate: Candidate, cosine: float, fit: float) -> Signs:
     return Signs(
         fit=fit,
         words=candidate.words,
-        cosine=cosines.get(candidate.record_id, 0.0),
-        by_named=vocabulary.names_owner(candidate),
+        cosine=cosine,
+        by_named=candidate.of_named,
         in_time=len(question.terms) in candidate.match.by_nature,  # the window comes behind the terms
         thread=candidate.thread,
         position=candidate.position,
@@ -205,8 +202,8 @@ def _weights(connection: sqlite3.Connection, question: Question, vocabulary: Voc
     words = vocabulary.words[: len(question.terms)]
     weights = [rarity(vocabulary.total, word.holding) for word in words]
     if question.window is not None:
-        bounds = (int(question.window.start.timestamp()), int(question.window.end.timestamp()))
-        inside = scalar(connection, "SELECT count(*) FROM records WHERE starts_at >= ? AND starts_at < ?", *bounds)
+        counting = "SELECT count(*) FROM records WHERE starts_at >= ? AND starts_at < ?"
+        inside = scalar(connection, counting, *question.window.bounds)
         weights.append(rarity(vocabulary.total, inside))
     return weights
 

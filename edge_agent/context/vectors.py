@@ -24,7 +24,7 @@ _Words = NDArray[np.uint64]
 
 _RESCORED: Final = 5
 """For each vector that is wanted, so many are compared exactly."""
-_LEAST_RESCORED: Final = 256
+_LEAST_RESCORED: Final = 500
 _SLICE: Final = 16_384
 """Vectors whose bits are compared at once: they stay in the processor's cache."""
 _WORDS_A_BYTE: Final = 3

@@ -5,15 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from edge_agent.context.people import Person, asked
 from edge_agent.context.question import Question
 from edge_agent.context.relevance import PEOPLE
 from edge_agent.context.turns import UNASKED_IDS
-
-if TYPE_CHECKING:
-    from edge_agent.context.candidates import Candidate
 
 _COMMON_SHARE: Final = 0.1
 _LEAST_COMMON, _MOST_COMMON = 1000, 3000
@@ -75,10 +72,6 @@ class Vocabulary:
         # Anna Maier, as the contacts know her, is not every Anna.
         whole = frozenset[str]().union(*(called.words for called in self.people if len(called.words) > 1))
         return not words.isdisjoint(self.names - whole) or (bool(words) and words <= whole)
-
-    def names_owner(self, candidate: Candidate) -> bool:
-        """Whether the question names somebody who wrote the record or, where nobody did, is part of it."""
-        return bool(self.names or self.people) and any(map(self.names_person, candidate.owners))
 
 
 def prepare(connection: sqlite3.Connection) -> None:

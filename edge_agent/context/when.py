@@ -32,6 +32,11 @@ class Window:
     phrase: str
     """The words of the question that name it, in lower case."""
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """`start` and `end` in Unix seconds."""
+        return int(self.start.timestamp()), int(self.end.timestamp())
+
 
 def window(question: str, now: datetime) -> Window | None:
     """The first stretch of time that `question` names, read in the zone of `now`; None where it names none.
