@@ -15,10 +15,12 @@ from edge_agent.context.backfill import Backfill
 from edge_agent.context.opening import open_context
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.context.wording import sentence
-from edge_agent.energy import Hardware, Profile, SystemBattery, meter_for
+from edge_agent.energy import Hardware, Profile, SystemBattery, meter_for, this_machine
+from edge_agent.energy.throttling import SystemProcessor
 from edge_agent.journal import Journal
 from edge_agent.ledger import SqliteLedgerStore
 from edge_agent.removals import RemovalWatch
+from edge_agent.slm.cores import usable_cores
 from edge_agent.slm.installed import installed
 from edge_agent.slm.model import OnnxModel
 from edge_agent.slm.prefixes import PrefixRoom
@@ -85,14 +87,15 @@ async def assemble(
     store = resources.enter_context(SqliteLedgerStore.open(config.ledger_path))
     ledger = Ledger(store, config.budget_windows, clock, pacing=config.pacing)
     journal = resources.enter_context(Journal.open(config.journal_path))
-    meter = open_meter(config, Profile.load(config.energy.profile))
+    profile = open_profile(config)
+    meter = open_meter(config, profile)
     model = resources.enter_context(await asyncio.to_thread(open_model, config, progress) if local is None else local)
     watch = await resources.enter_async_context(RemovalWatch(context, model.forget_soon, clock))
     cloud = _cloud(config)
     if cloud is not None:
         resources.push_async_callback(cloud.aclose)
     link = Link(cloud, clock)
-    costs = CostHistory()
+    costs = CostHistory(profile.local_costs(model=model.name, threads=threads_of(config.model)))
     for answer in journal.outcomes(_REMEMBERED_OUTCOMES):
         costs.observe(answer)
     planner = Planner(
@@ -115,6 +118,7 @@ async def assemble(
         clock=clock,
         battery=SystemBattery(),
         floor=config.battery_floor,
+        processor=SystemProcessor(),
     )
     engine = Engine(
         planner=planner,
@@ -228,6 +232,33 @@ def providers_of(section: ModelSection) -> list[Provider]:
         for entry in section.providers
     )
     return list(named)
+
+
+def open_profile(config: Config) -> Profile:
+    """What is known of this device: its calibration, or a profile by hand, or what is usual.
+
+    A calibration of another machine is no better than what is usual: it is passed over, and `edgewise doctor` says so.
+
+    Raises:
+        ConfigError: the file that is named is missing, or the one that is there is broken.
+    """
+    stored = stored_profile(config)
+    return stored if stored is not None and stored.of_machine(this_machine()) else Profile.load()
+
+
+def stored_profile(config: Config) -> Profile | None:
+    """The profile as it lies in its file, of whichever machine; None where none was made yet.
+
+    Raises:
+        ConfigError: the file that is named is missing, or the one that is there is broken.
+    """
+    path = config.profile_path
+    return Profile.load(path) if config.energy.profile or path.exists() else None
+
+
+def threads_of(section: ModelSection) -> int:
+    """What a forward pass of the model is computed with."""
+    return section.threads or usable_cores()
 
 
 def open_meter(config: Config, profile: Profile) -> EnergyMeter:

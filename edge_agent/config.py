@@ -259,7 +259,8 @@ class EnergySection(Section):
     meter: Literal["auto", "rapl", "battery", "nvml", "modelled"] = "auto"
     """`auto` takes RAPL, else the battery, else the model, and adds the GPU where the language model runs on one."""
     profile: Path | None = None
-    """A device profile; by default the one shipped for a typical x86 laptop."""
+    """A device profile; by default `profile.yaml` in the state folder, where `edgewise profile` writes it, and the one
+    of a typical x86 laptop until then."""
 
 
 class ServeSection(Section):
@@ -382,6 +383,11 @@ class Config(Settings):
     def journal_path(self) -> Path:
         """Where decisions and receipts live."""
         return self._state / "journal.db"
+
+    @property
+    def profile_path(self) -> Path:
+        """Where the profile of this device is, or will be."""
+        return self.energy.profile or self._state / "profile.yaml"
 
     @property
     def prefixes_path(self) -> Path:

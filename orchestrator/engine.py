@@ -146,7 +146,7 @@ class Engine:
             raise DeadlineExceeded("no token came before the deadline", remedy="allow more time")
         if not answer.text and answer.finish_reason is FinishReason.BUDGET:
             raise BudgetExhausted("reading the prompt used the whole budget", remedy="allow a larger budget")
-        self._costs.observe(answer)
+        self._costs.observe(answer, speed=plan.situation.device_speed)
         self._observer.answered(plan.decision, answer)
         return answer
 

@@ -14,7 +14,7 @@ from orchestrator.candour import Candour
 from orchestrator.errors import BudgetExhausted
 from orchestrator.focus import in_focus
 from orchestrator.link import Link
-from orchestrator.ports import Battery, Clock, ContextStore, LocalModel
+from orchestrator.ports import Battery, Clock, ContextStore, LocalModel, Processor
 from orchestrator.privacy.egress import may_leave, sendable
 from orchestrator.prompt import Composer, Prompt
 from orchestrator.routing.bids import bids
@@ -76,6 +76,7 @@ class Planner:
         clock: Clock,
         battery: Battery | None = None,
         floor: BatteryFloor = NO_FLOOR,
+        processor: Processor | None = None,
     ) -> None:
         self._local = local
         self._link = link
@@ -90,6 +91,7 @@ class Planner:
         self._clock = clock
         self._battery = battery
         self._floor = floor
+        self._processor = processor
 
     async def plan(self, request: Request, decision_id: str, deadline: Deadline) -> Plan:
         """Decide and reserve.
@@ -188,12 +190,14 @@ class Planner:
     ) -> Situation:
         features = Features.of(request.question)
         evidence = _evidence(recalled)
+        speed = self._processor.speed() if self._processor else 1.0
         own = RouteEstimate.of(
             Route.LOCAL,
             self._costs.of(Route.LOCAL),
             terms=Terms(self._local.context_tokens, rolling=self._local.rolling),
             prompt_tokens=local.tokens + behind,
             quality=predict_quality(Route.LOCAL, features, read=evidence, withheld=()),
+            speed=speed,
         )
         other = None
         if cloud is not None and terms is not None:
@@ -221,6 +225,7 @@ class Planner:
             cloud=other,
             power=self._battery.power() if self._battery else None,
             floor=self._floor,
+            device_speed=speed,
         )
 
     async def _pledged(self, situation: Situation) -> Situation:

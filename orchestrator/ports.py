@@ -222,6 +222,14 @@ class Battery(Protocol):
         ...
 
 
+class Processor(Protocol):
+    """What this device computes with. Asked once for each question, so a reading takes well under a millisecond."""
+
+    def speed(self) -> float:
+        """Share of its full clock that it is allowed at this moment, above 0 and at most 1."""
+        ...
+
+
 class Observer(Protocol):
     """Told what happens, in order. Where decisions, outcomes and traces are kept."""
 

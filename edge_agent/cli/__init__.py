@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from edge_agent.cli import ask, chat, context, demo, doctor, eval, ledger, mcp, models, serve, why
+from edge_agent.cli import ask, chat, context, demo, doctor, eval, ledger, mcp, models, profile, serve, why
 from edge_agent.cli.terminal import errors_to
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(models.app, name="models", help="Models on this device.")
 app.command("why")(why.why)
 app.command("ledger")(ledger.ledger)
 app.command("doctor")(doctor.doctor)
+app.command("profile")(profile.profile)
 app.add_typer(eval.app, name="eval", help="How good recall is, on data with known answers.")
 app.command("demo")(demo.demo)
 

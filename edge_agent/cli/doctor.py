@@ -127,11 +127,51 @@ def _placed(folder: Path, provider: Provider, config: Config) -> str:
 
 
 def _energy(config: Config) -> list[tuple[str, str]]:
-    from edge_agent.energy import Hardware, Profile, describe
+    from edge_agent.assembly import open_profile
+    from edge_agent.energy import Hardware, describe
+    from orchestrator.errors import EdgewiseError
 
-    found = describe(Profile.load(config.energy.profile), Hardware.here())
+    try:
+        found = describe(open_profile(config), Hardware.here())
+    except EdgewiseError as error:
+        return [("profile", str(error))]
     usable = {True: "yes", False: "no"}
-    return [(f"meter {status.source.value}", f"{usable[status.available]}: {status.detail}") for status in found]
+    meters = [(f"meter {status.source.value}", f"{usable[status.available]}: {status.detail}") for status in found]
+    return [*meters, ("profile", _profile(config)), *_power()]
+
+
+def _profile(config: Config) -> str:
+    """How old the profile is, and whether it is of this machine and this model."""
+    from datetime import UTC, datetime
+
+    from edge_agent.assembly import stored_profile, threads_of
+    from edge_agent.energy import this_machine
+
+    stored = stored_profile(config)
+    if stored is None:
+        return "none yet, estimates start from a usual laptop: edgewise profile takes a minute"
+    known = stored.calibration
+    if known is None:
+        return f"{stored.name}, written by hand: {config.profile_path}"
+    if not stored.of_machine(this_machine()):
+        return f"of another machine, {known.machine}, so it is not used: edgewise profile"
+    days = (datetime.now(UTC) - known.taken_at).days
+    told = f"{days} days old, of {known.model} with {known.threads} threads, {known.basis}"
+    if stored.local_costs(model=config.model.name, threads=threads_of(config.model)) is None:
+        wanted = f"{config.model.name} with {threads_of(config.model)}"
+        return f"{told}; of {wanted} nothing was measured: edgewise profile"
+    return told
+
+
+def _power() -> list[tuple[str, str]]:
+    """What feeds this device, and how fast heat and power savers let it run."""
+    from edge_agent.energy import SystemBattery
+    from edge_agent.energy.throttling import SystemProcessor, hot
+
+    power, speed, zones = SystemBattery().power(), SystemProcessor().speed(), hot()
+    fed = f"{power.charge:.0%}, {'plugged in' if power.plugged_in else 'being drained'}" if power else "none"
+    allowed = "full" if speed == 1 else f"{speed:.0%} of the full one; estimates count with it"
+    return [("battery", fed), ("clock", f"{allowed}{'; hot: ' + ', '.join(zones) if zones else ''}")]
 
 
 def _stores(config: Config) -> list[tuple[str, str]]:

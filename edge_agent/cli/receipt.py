@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edge_agent.receipts import energy_as_json
 from orchestrator.types import Answer
 from orchestrator.units import Energy
 
@@ -27,11 +28,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
             "first_token_ms": round(answer.latency.first_token_ms, 1),
             "total_ms": round(answer.latency.total_ms, 1),
         },
-        "energy": {
-            "device_joules": round(answer.device_energy.joules, 3),
-            "source": answer.device_energy.source.value,
-            "uncertainty_joules": round(answer.device_energy.uncertainty_joules, 3),
-        },
+        "energy": energy_as_json(answer),
         "cost_usd": answer.usd,
         "egress": {
             "sent": answer.egress.sent,
@@ -46,7 +43,7 @@ def as_line(answer: Answer) -> str:
     parts = [
         f"{answer.route.value} · {answer.model}",
         f"first token {answer.latency.first_token_ms:.0f} ms, all {answer.latency.total_ms / 1000:.1f} s",
-        joules(answer.device_energy),
+        _energy(answer),
         f"{answer.usd:.6f} USD",
         left_the_device(answer),
         *(
@@ -62,6 +59,14 @@ def as_line(answer: Answer) -> str:
 def joules(energy: Energy) -> str:
     """`12.3 ± 3.7 J modelled`."""
     return f"{energy.joules:.1f} ± {energy.uncertainty_joules:.1f} J {energy.source.value}"
+
+
+def _energy(answer: Answer) -> str:
+    """What the device took, a token's part of it, and what the cloud took where it was asked."""
+    told, written = joules(answer.device_energy), answer.usage.completion_tokens
+    if written:
+        told += f" ({answer.device_energy.joules / written:.2g} J a token)"
+    return f"{told}, the cloud {joules(answer.cloud_energy)}" if answer.egress.sent else told
 
 
 def left_the_device(answer: Answer) -> str:

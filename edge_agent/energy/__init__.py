@@ -3,9 +3,10 @@
 from edge_agent.energy.meters import Choice, Hardware, MeterStatus, describe, meter_for
 from edge_agent.energy.modelled import ModelledMeter
 from edge_agent.energy.power_supply import SystemBattery
-from edge_agent.energy.profile import Profile
+from edge_agent.energy.profile import Calibration, Profile, this_machine
 
 __all__ = [
+    "Calibration",
     "Choice",
     "Hardware",
     "MeterStatus",
@@ -14,4 +15,5 @@ __all__ = [
     "SystemBattery",
     "describe",
     "meter_for",
+    "this_machine",
 ]

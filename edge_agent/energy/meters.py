@@ -52,11 +52,29 @@ class Hardware:
         return cls(nvml=nvml.library())
 
 
-def meter_for(choice: Choice, profile: Profile, hardware: Hardware, *, on_gpu: bool = False) -> EnergyMeter:
-    """The meter of the configuration.
+def counter_for(choice: Choice, profile: Profile, hardware: Hardware) -> RaplCounter | BatteryCounter | None:
+    """The counter of the processor, or of the whole machine; None where the model has to do.
 
-    `auto` is RAPL where its counters can be read, the battery where there is one, and the model elsewhere. A GPU's
-    joules are added to RAPL's and the model's; what is drawn from a battery has them in it.
+    `auto` takes RAPL where it can be read, else the battery where there is one.
+
+    Raises:
+        ConfigError: a counter was asked for and cannot be used; says why.
+    """
+    rapl_fails, battery_fails = rapl.unavailable(hardware.sysfs_root), battery.unavailable(hardware.sysfs_root)
+    asked_fails = {"rapl": rapl_fails, "battery": battery_fails}.get(choice)
+    if asked_fails:
+        raise ConfigError(f"energy.meter is {choice}, but {asked_fails}", remedy=_REMEDY)
+    if choice not in ("modelled", "battery") and not rapl_fails:
+        return RaplCounter(profile, sysfs_root=hardware.sysfs_root)
+    if choice == "battery" or (choice == "auto" and not battery_fails):
+        return BatteryCounter(profile, sysfs_root=hardware.sysfs_root, monotonic=hardware.monotonic)
+    return None
+
+
+def meter_for(choice: Choice, profile: Profile, hardware: Hardware, *, on_gpu: bool = False) -> EnergyMeter:
+    """The meter of the configuration: the counter that `counter_for` finds, or the model.
+
+    A GPU's joules are added to RAPL's and the model's; what is drawn from a battery has them in it.
 
     Args:
         choice: `energy.meter`.
@@ -67,20 +85,15 @@ def meter_for(choice: Choice, profile: Profile, hardware: Hardware, *, on_gpu: b
     Raises:
         ConfigError: a meter was asked for and cannot be used; says why.
     """
-    why_not = {"rapl": rapl.unavailable(hardware.sysfs_root), "battery": battery.unavailable(hardware.sysfs_root)}
-    if choice == "nvml":
-        why_not["nvml"] = nvml.unavailable(hardware.nvml)
-    if why := why_not.get(choice):
-        raise ConfigError(f"energy.meter is {choice}, but {why}", remedy=_REMEDY)
+    if choice == "nvml" and (why := nvml.unavailable(hardware.nvml)):
+        raise ConfigError(f"energy.meter is nvml, but {why}", remedy=_REMEDY)
+    counter = counter_for(choice, profile, hardware)
     gpus = _gpus(hardware) if choice == "nvml" or (on_gpu and choice != "modelled") else None
     model: EnergyMeter = ModelledMeter(profile, cpu_seconds=hardware.cpu_seconds)
-    if choice == "battery" or (choice == "auto" and why_not["rapl"] and not why_not["battery"]):
-        beside = CombinedMeter(model, gpus) if gpus else model
-        drain = BatteryCounter(profile, sysfs_root=hardware.sysfs_root, monotonic=hardware.monotonic)
-        return _counted(drain, beside, profile, hardware)
-    if choice != "modelled" and not why_not["rapl"]:
-        model = _counted(RaplCounter(profile, sysfs_root=hardware.sysfs_root), model, profile, hardware)
-    return CombinedMeter(model, gpus) if gpus else model
+    if isinstance(counter, BatteryCounter):
+        return _counted(counter, CombinedMeter(model, gpus) if gpus else model, profile, hardware)
+    processor = _counted(counter, model, profile, hardware) if counter else model
+    return CombinedMeter(processor, gpus) if gpus else processor
 
 
 def describe(profile: Profile, hardware: Hardware) -> list[MeterStatus]:

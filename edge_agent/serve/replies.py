@@ -8,9 +8,9 @@ from functools import reduce
 from operator import add
 from typing import Any, Final
 
+from edge_agent.receipts import energy_as_json
 from edge_agent.serve.content import Content
 from orchestrator.types import Answer, FinishReason, Usage
-from orchestrator.units import Energy
 
 FINISH_REASONS: Final = {
     FinishReason.STOP: "stop",
@@ -71,7 +71,7 @@ class Reply:
 
 
 def receipt(answer: Answer) -> dict[str, Any]:
-    """The fields of `edgewise ask --json` without the text and the usage, and the cloud's joules."""
+    """The fields of `edgewise ask --json` without the text and the usage."""
     return {
         "route": answer.route.value,
         "reason": answer.reason,
@@ -82,24 +82,13 @@ def receipt(answer: Answer) -> dict[str, Any]:
             "first_token_ms": round(answer.latency.first_token_ms, 1),
             "total_ms": round(answer.latency.total_ms, 1),
         },
-        "energy": {
-            **_energy("device_", answer.device_energy),
-            "cloud": _energy("", answer.cloud_energy),
-        },
+        "energy": energy_as_json(answer),
         "cost_usd": answer.usd,
         "egress": {
             "sent": answer.egress.sent,
             "record_ids": list(answer.egress.record_ids),
             "redactions": answer.egress.redactions,
         },
-    }
-
-
-def _energy(prefix: str, energy: Energy) -> dict[str, Any]:
-    return {
-        f"{prefix}joules": round(energy.joules, 3),
-        "source": energy.source.value,
-        "uncertainty_joules": round(energy.uncertainty_joules, 3),
     }
 
 

@@ -39,18 +39,27 @@ class RouteEstimate:
         terms: Terms,
         prompt_tokens: int,
         quality: Interval,
+        speed: float = 1.0,
     ) -> RouteEstimate:
-        """Put a question's size and a route's statistics together."""
-        reading = _scaled(costs.prefill_ms.interval, prompt_tokens)
+        """Put a question's size and a route's statistics together.
+
+        Args:
+            route, costs, terms: of the model that would answer.
+            prompt_tokens: of the prompt that it would be shown.
+            quality: chance of a good answer.
+            speed: share of its full clock that the device is allowed now; what computes waits that much longer.
+        """
+        middle = prompt_tokens + costs.answer_tokens.mean / 2
+        reading = _scaled(costs.prefill_ms.after(prompt_tokens / 2), prompt_tokens)
         return cls(
             route=route,
             terms=terms,
             prompt_tokens=prompt_tokens,
             quality=quality,
-            first_token_ms=costs.overhead_ms.interval + reading,
-            decode_ms=costs.decode_ms.interval,
-            prompt_joules=_scaled(costs.prefill_joules.interval, prompt_tokens),
-            decode_joules=costs.decode_joules.interval,
+            first_token_ms=_scaled(costs.overhead_ms.interval + reading, 1 / speed),
+            decode_ms=_scaled(costs.decode_ms.after(middle), 1 / speed),
+            prompt_joules=_scaled(costs.prefill_joules.after(prompt_tokens / 2), prompt_tokens),
+            decode_joules=costs.decode_joules.after(middle),
             cloud_joules=costs.cloud_joules.interval,
             answer_tokens=costs.answer_tokens.interval,
         )

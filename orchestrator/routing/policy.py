@@ -65,6 +65,8 @@ class Situation:
     power: PowerState | None = None
     """What feeds the device; None where it has no battery."""
     floor: BatteryFloor = NO_FLOOR
+    device_speed: float = 1.0
+    """Share of its full clock that the device was allowed; the local estimate is made for it."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

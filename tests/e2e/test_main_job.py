@@ -37,7 +37,13 @@ FIELDS = {
     "model": str,
     "usage": {"prompt_tokens": int, "completion_tokens": int},
     "latency": {"first_token_ms": float, "total_ms": float},
-    "energy": {"device_joules": float, "source": str, "uncertainty_joules": float},
+    "energy": {
+        "device_joules": float,
+        "source": str,
+        "uncertainty_joules": float,
+        "joules_per_token": float,
+        "cloud": {"joules": float, "source": str, "uncertainty_joules": float},
+    },
     "cost_usd": float,
     "egress": {"sent": bool, "record_ids": list, "redactions": int},
 }

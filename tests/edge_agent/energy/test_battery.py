@@ -119,7 +119,7 @@ def test_what_cannot_be_measured_is_said(machine: Machine) -> None:
     assert battery.unavailable(machine.sysfs) == ""
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 90), st.integers(0, 600)), min_size=1, max_size=12))
 def test_it_only_rises_and_every_second_is_either_seen_or_not(
     machine: Machine, steps: list[tuple[bool, int, int]]

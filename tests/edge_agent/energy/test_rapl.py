@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.energy import powercap, rapl
@@ -108,6 +108,7 @@ def test_a_counter_that_wraps_around_counts_on(machine: Machine) -> None:
     assert span.read().joules == pytest.approx(102)
 
 
+@settings(max_examples=30)
 @given(
     st.integers(1_000, 10**12).flatmap(
         lambda range_uj: st.tuples(
