@@ -93,7 +93,7 @@ def _facts(found: Profile) -> list[tuple[str, str]]:
             f"{found.core_watts:.3g} W a busy core, {found.dram_joules_per_gb:.3g} J a GB moved, "
             f"± {found.uncertainty_share:.0%}",
         ),
-        ("idle", f"{found.idle_package_watts:.3g} W the processor, {found.idle_machine_watts:.3g} W the machine"),
+        ("idle", _idle(found)),
     ]
     if (known := found.calibration) is None:
         return facts
@@ -103,6 +103,13 @@ def _facts(found: Profile) -> list[tuple[str, str]]:
         ("basis", f"times measured, {known.basis}"),
         ("taken", f"{known.taken_at.astimezone():%Y-%m-%d %H:%M}, {known.runs} runs"),
     ]
+
+
+def _idle(found: Profile) -> str:
+    """Which of the two was measured depends on the meter."""
+    meter = found.calibration.meter.value if found.calibration else ""
+    told = ((found.idle_package_watts, "processor", "rapl"), (found.idle_machine_watts, "machine", "battery"))
+    return ", ".join(f"{watts:.3g} W the {what}{' (measured)' * (meter == by)}" for watts, what, by in told)
 
 
 def _rows(known: Calibration, share: float) -> list[tuple[str, ...]]:

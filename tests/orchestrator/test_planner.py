@@ -11,6 +11,7 @@ from orchestrator.budget import Deadline, Ledger, MemoryLedgerStore, Resource, W
 from orchestrator.errors import BudgetExhausted, CloudUnavailable
 from orchestrator.link import Link
 from orchestrator.planner import Plan, Planner
+from orchestrator.ports import Processor
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.keeper import PromiseKeeper
@@ -46,7 +47,9 @@ class Shelf(ShelfStore):
         return super().recall(question, limit=limit, now=now, conversation=conversation)
 
 
-def plan(request: Request, shelf: Shelf, keeper: PromiseKeeper | None = None) -> Plan:
+def plan(
+    request: Request, shelf: Shelf, keeper: PromiseKeeper | None = None, processor: Processor | None = None
+) -> Plan:
     clock = ManualClock()
     local = ScriptedModel(clock, Script(pieces=["yes"]))
     link = Link(ScriptedCloudModel(clock, Script(pieces=["yes"])), clock)
@@ -60,6 +63,7 @@ def plan(request: Request, shelf: Shelf, keeper: PromiseKeeper | None = None) ->
         prices=Prices(),
         keeper=keeper,
         clock=clock,
+        processor=processor,
     )
     return asyncio.run(planner.plan(request, "d1", Deadline.after(clock, None)))
 
@@ -191,3 +195,21 @@ def test_when_little_is_left_the_answer_is_shorter_and_then_refused_until_the_wi
     state = world.ledger.state()[0]
     assert state.spent <= state.window.limit
     assert state.reserved == 0
+
+
+class Slowed:
+    """A processor at half its clock."""
+
+    def speed(self) -> float:
+        return 0.5
+
+
+def test_a_device_that_is_slowed_down_takes_longer_and_the_cloud_does_not() -> None:
+    usual, slowed = plan(asked(), Shelf()), plan(asked(), Shelf(), processor=Slowed())
+    assert (usual.situation.device_speed, slowed.situation.device_speed) == (1.0, 0.5)
+    before, now = usual.situation.local, slowed.situation.local
+    assert now.decode_ms.expected == 2 * before.decode_ms.expected
+    assert now.first_token_ms.expected == 2 * before.first_token_ms.expected
+    assert now.decode_joules == before.decode_joules
+    assert slowed.situation.cloud == usual.situation.cloud
+    assert Situation.from_dict(slowed.situation.to_dict()) == slowed.situation
