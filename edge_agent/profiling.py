@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
-from edge_agent.assembly import open_model, stored_profile, threads_of
+from edge_agent.assembly import open_model, threads_of
 from edge_agent.config import Config
 from edge_agent.energy import Hardware, Profile, meter_for, this_machine
 from edge_agent.energy.calibration import calibrated
@@ -78,16 +77,21 @@ async def profile_device(
 
 
 def _check(config: Config) -> None:
-    """A profile that somebody wrote is not written over.
+    """A profile that somebody wrote is not written over. A broken one of ours is.
 
     Raises:
-        ConfigError: there is one.
+        ConfigError: there is one, or the file that is named is broken.
     """
     path = config.profile_path
-    if not Path(path).exists():
+    if not path.exists():
         return
-    stored = stored_profile(config)
-    if stored is not None and stored.calibration is None:
+    try:
+        by_hand = Profile.load(path).calibration is None
+    except ConfigError:
+        if config.energy.profile is not None:
+            raise
+        return
+    if by_hand:
         raise ConfigError(f"{path} was written by hand", remedy="name another file in energy.profile, or remove it")
 
 

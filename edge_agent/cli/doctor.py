@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from edge_agent.slm.providers import Provider
 
 
+_LATEST = 20
+"""Answers that tell of the pace now."""
+
+
 def doctor(local_only: LocalOnlyOption = False, config: ConfigOption = None) -> None:
     """Look at this device: runtime and providers, the model, meters, stores, and the way to the cloud."""
     from rich.table import Table
@@ -137,7 +141,7 @@ def _energy(config: Config) -> list[tuple[str, str]]:
         return [("profile", str(error))]
     usable = {True: "yes", False: "no"}
     meters = [(f"meter {status.source.value}", f"{usable[status.available]}: {status.detail}") for status in found]
-    return [*meters, ("profile", _profile(config)), *_power()]
+    return [*meters, ("profile", _profile(config)), *_pace(config), *_power()]
 
 
 def _profile(config: Config) -> str:
@@ -161,6 +165,25 @@ def _profile(config: Config) -> str:
         wanted = f"{config.model.name} with {threads_of(config.model)}"
         return f"{told}; of {wanted} nothing was measured: edgewise profile"
     return told
+
+
+def _pace(config: Config) -> list[tuple[str, str]]:
+    """How answers keep to the profile. Heat that nobody tells of, a busy machine and an old profile show here."""
+    from edge_agent.assembly import open_profile, threads_of
+    from edge_agent.journal import Journal
+    from orchestrator.routing.costs import CostHistory
+    from orchestrator.types import Route
+
+    costs = open_profile(config).local_costs(model=config.model.name, threads=threads_of(config.model))
+    if costs is None or not config.journal_path.exists():
+        return []
+    foretold, history = costs.decode_ms.first.mean, CostHistory(costs)
+    with Journal.open(config.journal_path) as journal:
+        for answer in journal.outcomes(_LATEST):
+            if answer.model == config.model.name:
+                history.observe(answer)
+    share = history.of(Route.LOCAL).decode_ms.first.mean / foretold
+    return [("pace", f"the latest answers took {share:.2g} times the profile's time a token")]
 
 
 def _power() -> list[tuple[str, str]]:

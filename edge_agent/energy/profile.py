@@ -162,7 +162,7 @@ class Profile(BaseModel):
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigError(
                 f"the device profile {path} cannot be read ({type(error).__name__})",
-                remedy="name another file, or leave energy.profile out for the shipped one",
+                remedy="run edgewise profile, which writes one anew, or name another file in energy.profile",
             ) from None
         except ValidationError as error:
             fault = error.errors()[0]

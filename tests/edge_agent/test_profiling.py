@@ -69,6 +69,14 @@ def test_a_profile_by_hand_is_not_written_over(config: Config, told: Told) -> No
     assert open_profile(config) == Profile.load()
 
 
+def test_a_broken_one_is_written_anew(config: Config, told: Told) -> None:
+    config.profile_path.write_text("name: [")
+    with pytest.raises(ConfigError, match=r"profile\.yaml cannot be read") as broken:
+        open_profile(config)
+    assert broken.value.remedy.startswith("run edgewise profile")
+    assert asyncio.run(profile_device(config, SystemClock(), told, seconds=0.1)) == open_profile(config)
+
+
 def test_show_and_doctor_tell_of_it(
     config: Config, profile: Profile, edgewise_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
