@@ -113,7 +113,7 @@ def imported_distributions(folder: str) -> Iterator[tuple[str, Set[str]]]:
 PACKAGE_EXTRAS = {
     "orchestrator": ("config", "promise"),
     "cloud_gateway": ("gateway",),
-    "edge_agent": ("models", "serve", "mcp", "encryption", "gpu", "plot"),
+    "edge_agent": ("models", "serve", "mcp", "encryption", "gpu", "plot", "train"),
 }
 
 

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from edge_agent.cli import ask, chat, context, demo, doctor, eval, ledger, mcp, models, profile, serve, why
+from edge_agent.cli import ask, chat, context, demo, doctor, eval, ledger, mcp, models, profile, routing, serve, why
 from edge_agent.cli.terminal import errors_to
 
 app = typer.Typer(
@@ -28,7 +28,8 @@ app.command("why")(why.why)
 app.command("ledger")(ledger.ledger)
 app.command("doctor")(doctor.doctor)
 app.command("profile")(profile.profile)
-app.add_typer(eval.app, name="eval", help="How good recall is, on data with known answers.")
+app.add_typer(eval.app, name="eval", help="How good recall and routing are, on data with known answers.")
+app.add_typer(routing.training, name="train", help="Fit deciding parts to labels of your own.")
 app.command("demo")(demo.demo)
 
 

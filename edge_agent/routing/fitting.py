@@ -1,0 +1,162 @@
+"""Fitting the members of a router. Needs scikit-learn, which asking a router does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.errors import InvalidRequest
+from orchestrator.routing.curve import Outcomes
+from orchestrator.routing.members import HEADS, Floats, Meaning, Trees, Words, halved, tf_idf
+from orchestrator.routing.router import Reading, Router, Scale
+
+Rows = NDArray[np.intp]
+
+_FEWEST: Final = 50
+"""Questions below which nothing is fitted."""
+_MET: Final = 2
+"""How many questions must hold a word or a pair before it counts."""
+_MOST_WORDS: Final = 100_000
+"""Of a file's vocabulary: the most frequent ones."""
+_DEPTH: Final = 4
+_TREES: Final = 150
+_GROWTH: Final = {"learning_rate": 0.06, "max_features": 0.1, "subsample": 0.7, "min_samples_leaf": 60}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Questions that were read once, to fit and to ask many routers on parts of them."""
+
+    readings: Sequence[Reading]
+    outcomes: Outcomes
+
+    @property
+    def targets(self) -> NDArray[np.bool_]:
+        """What happened, `[n, heads]`."""
+        device, cloud = self.outcomes.device, self.outcomes.cloud
+        return np.stack([cloud & ~device, device & ~cloud, device & cloud], axis=1)
+
+
+def fit_members(sample: Sample, rows: Rows, *, seed: int) -> Router:
+    """A router fitted on some of the questions, whose members are not on a common scale yet."""
+    with_vectors = all(reading.vector is not None for reading in sample.readings)
+    return Router(
+        words=_fit_words(sample, rows),
+        trees=_fit_trees(sample, rows, seed),
+        meaning=_fit_meaning(sample, rows) if with_vectors else None,
+        scale=Scale(np.ones(len(HEADS), np.float32), np.zeros(len(HEADS), np.float32)),
+    )
+
+
+def is_learnable(outcomes: Outcomes, rows: Rows) -> bool:
+    """Whether some of the questions are enough, and of more than one class."""
+    return len(rows) >= _FEWEST and len(np.unique(outcomes.uplift[rows])) > 1
+
+
+def require_learnable(outcomes: Outcomes) -> None:
+    """Refuse labels that hold nothing to learn.
+
+    Raises:
+        InvalidRequest: too few, or of one class only.
+    """
+    n = len(outcomes.device)
+    if n < _FEWEST:
+        raise InvalidRequest(f"{n} questions are too few to fit a router", remedy=f"give {_FEWEST} or more")
+    if not is_learnable(outcomes, np.arange(n)):
+        raise InvalidRequest(
+            "the labels are of one class only: for every question the cloud is worth the same",
+            remedy="give questions that only the cloud gets right, and others",
+        )
+
+
+def fit_scale(log_odds: Floats, targets: NDArray[np.bool_]) -> Scale:
+    """Platt's scaling of each head, from log-odds of questions that the members had not seen, `[n, heads]`."""
+    from sklearn.linear_model import LogisticRegression
+
+    slopes, offsets = np.ones(len(HEADS), np.float32), np.zeros(len(HEADS), np.float32)
+    for head, target in enumerate(targets.T):
+        if not _is_constant(target):
+            fit = LogisticRegression().fit(log_odds[:, head, None], target)
+            slopes[head], offsets[head] = fit.coef_[0, 0], fit.intercept_[0]
+    return Scale(slopes, offsets)
+
+
+def _fit_words(sample: Sample, rows: Rows) -> Words:
+    from scipy.sparse import csr_matrix
+
+    readings = [sample.readings[row] for row in rows]
+    hashes, met = np.unique(np.concatenate([reading.grams.hashes for reading in readings]), return_counts=True)
+    kept = np.flatnonzero(met >= _MET)
+    kept = np.sort(kept[np.argsort(-met[kept], kind="stable")[:_MOST_WORDS]])
+    hashes = hashes[kept]
+    rarity = halved(np.log((1 + len(rows)) / (1 + met[kept])) + 1)
+    filled = [tf_idf(reading.grams, hashes, rarity) for reading in readings]
+    ends = np.cumsum([0, *(len(places) for places, _ in filled)])
+    matrix = csr_matrix(
+        (np.concatenate([values for _, values in filled]), np.concatenate([places for places, _ in filled]), ends),
+        shape=(len(rows), len(hashes)),
+    )
+    weights, offsets = _logistic(matrix, len(hashes), sample.targets[rows])
+    return Words(hashes, rarity, weights, offsets)
+
+
+def _fit_meaning(sample: Sample, rows: Rows) -> Meaning:
+    vectors = np.stack([vector for row in rows if (vector := sample.readings[row].vector) is not None])
+    return Meaning(*_logistic(vectors, vectors.shape[1], sample.targets[rows]))
+
+
+def _logistic(matrix: Any, columns: int, targets: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Weights `[columns, heads]` and offsets `[heads]` of a logistic regression a head."""
+    from sklearn.linear_model import LogisticRegression
+
+    weights, offsets = np.zeros((columns, len(HEADS)), np.float32), np.zeros(len(HEADS), np.float32)
+    for head, target in enumerate(targets.T):
+        offsets[head] = _log_odds_of(target)
+        if not _is_constant(target):
+            fit = LogisticRegression(max_iter=300).fit(matrix, target)
+            weights[:, head], offsets[head] = fit.coef_[0], fit.intercept_[0]
+    return halved(weights), offsets
+
+
+def _fit_trees(sample: Sample, rows: Rows, seed: int) -> Trees:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    traits = np.stack([sample.readings[row].traits for row in rows])
+    shape = (len(HEADS), _TREES, 2**_DEPTH)
+    looked_at, thresholds = np.zeros((*shape[:2], shape[2] - 1), np.int64), np.zeros((*shape[:2], shape[2] - 1))
+    values, offsets = np.zeros(shape), np.zeros(len(HEADS), np.float32)
+    for head, target in enumerate(sample.targets[rows].T):
+        offsets[head] = _log_odds_of(target)
+        if not _is_constant(target):
+            fit = GradientBoostingClassifier(n_estimators=_TREES, max_depth=_DEPTH, random_state=seed, **_GROWTH)
+            for place, (grown,) in enumerate(fit.fit(traits, target).estimators_):
+                looked_at[head, place], thresholds[head, place], values[head, place] = _completed(grown.tree_)
+    return Trees(looked_at, thresholds.astype(np.float32), halved(values * _GROWTH["learning_rate"]), offsets)
+
+
+def _completed(tree: Any) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """A fitted tree by levels, every branch as deep as the deepest may be."""
+    inner, leaves = 2**_DEPTH - 1, 2**_DEPTH
+    nodes = [0]
+    for place in range(inner):
+        node = nodes[place]
+        is_leaf = tree.children_left[node] < 0
+        nodes += [node, node] if is_leaf else [tree.children_left[node], tree.children_right[node]]
+    upper = np.array(nodes[:inner])
+    looked_at = np.maximum(tree.feature[upper], 0).astype(np.int64)
+    return looked_at, tree.threshold[upper].astype(np.float32), tree.value[nodes[-leaves:], 0, 0].astype(np.float32)
+
+
+def _is_constant(target: NDArray[np.bool_]) -> bool:
+    """Whether a head has one class: there is nothing to tell apart."""
+    return bool(target.all() or not target.any())
+
+
+def _log_odds_of(target: NDArray[np.bool_]) -> float:
+    """Of the share of true ones, as if half a question of either kind had been seen besides."""
+    true = float(target.sum()) + 0.5
+    return float(np.log(true / (len(target) + 1 - true)))

@@ -1,0 +1,205 @@
+"""A router from labels, and how good its like is where it was not fitted.
+
+Three results, told apart. *In domain*: each fold is judged by a router fitted on the others. *Unseen subjects*: the
+same with whole subjects left out. *Across data sets*: each file is judged by a router fitted on the other files alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.routing.fitting import Rows, Sample, fit_members, fit_scale, is_learnable, require_learnable
+from edge_agent.routing.labels import Labels
+from edge_agent.slm.progress import Progress, Quiet
+from orchestrator.ports import Embedder
+from orchestrator.routing.curve import Outcomes, Score, score
+from orchestrator.routing.members import HEADS, Floats
+from orchestrator.routing.router import Reading, Router, Source, chances_of
+
+_FOLDS: Final = 5
+_READ_AT_ONCE: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A fitted router, and the held-out results of its like, each by the file's name; empty where labels allow none."""
+
+    router: Router
+    in_domain: Mapping[str, Score]
+    unseen_subjects: Mapping[str, Score]
+    across: Mapping[str, Score]
+
+
+def train(
+    labels: Sequence[Labels], *, embedder: Embedder | None = None, seed: int = 0, progress: Progress | None = None
+) -> Training:
+    """Fit a router on all labels, and judge its like on what was held out.
+
+    Args:
+        labels: of one file or several.
+        embedder: whose vectors the router may use; without it the router needs none.
+        seed: of the folds and of the trees. The same seed and labels give the same router.
+        progress: told of each question that is read, and of each fit.
+
+    Raises:
+        InvalidRequest: the labels are too few, or of one class only.
+        InferenceFailed: the embedding model failed.
+    """
+    progress = progress or Quiet()
+    outcomes = Outcomes(
+        np.concatenate([each.outcomes.device for each in labels]),
+        np.concatenate([each.outcomes.cloud for each in labels]),
+    )
+    require_learnable(outcomes)
+    questions = [question for each in labels for question in each.questions]
+    corpus = _Corpus(labels, Sample(read(questions, embedder, progress), outcomes))
+    with progress.task("fitting", corpus.n_fits, in_bytes=False) as advance:
+        fits = itertools.count(1)
+        return _train(corpus, embedder.name if embedder else "", seed, lambda: advance(next(fits)))
+
+
+def read(questions: Sequence[str], embedder: Embedder | None, progress: Progress) -> list[Reading]:
+    """What routers see of questions.
+
+    Raises:
+        InferenceFailed: the embedding model failed.
+    """
+    readings: list[Reading] = []
+    with progress.task("reading the questions", len(questions), in_bytes=False) as advance:
+        for start in range(0, len(questions), _READ_AT_ONCE):
+            some = questions[start : start + _READ_AT_ONCE]
+            vectors = embedder.embed(some) if embedder else [None] * len(some)
+            readings += [Reading.of(question, vector) for question, vector in zip(some, vectors, strict=True)]
+            advance(len(readings))
+    return readings
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldOut:
+    """What routers said of questions that they were not fitted on.
+
+    Attributes:
+        rows: which questions of the sample; `[n]`.
+        log_odds: mean of all members, `[n, heads]`.
+        vectorless: mean of those that need no vector, of the same shape.
+    """
+
+    rows: Rows
+    log_odds: Floats
+    vectorless: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Corpus:
+    """Several files' questions in one row."""
+
+    labels: Sequence[Labels]
+    sample: Sample
+
+    @property
+    def files(self) -> Rows:
+        """Which file each question is of, `[n]`."""
+        return np.repeat(np.arange(len(self.labels)), [len(each.questions) for each in self.labels])
+
+    @property
+    def questions(self) -> Rows:
+        """A number for each distinct question, `[n]`: its twins share a fold."""
+        return _numbered([question for each in self.labels for question in each.questions])
+
+    @property
+    def subjects(self) -> Rows:
+        """A number for each subject of each file, `[n]`."""
+        return _numbered([f"{each.name} {name}" for each in self.labels for name in each.domains or [""] * each.size])
+
+    @property
+    def divisible(self) -> Rows:
+        """The questions of files with enough subjects to leave some of them out."""
+        enough = np.array([len(set(each.domains)) >= _FOLDS for each in self.labels])
+        return np.flatnonzero(enough[self.files])
+
+    @property
+    def n_fits(self) -> int:
+        """Fits that a training needs."""
+        apart = len(self.labels) if len(self.labels) > 1 else 0
+        return _FOLDS + 1 + (_FOLDS if len(self.divisible) else 0) + apart
+
+
+def _train(corpus: _Corpus, embedder: str, seed: int, step: Callable[[], None]) -> Training:
+    sample, everything = corpus.sample, np.arange(len(corpus.files))
+    held_out = _cross_fit(sample, everything, corpus.questions, seed, step)
+    in_domain = _scores(corpus, everything, _uplift(sample, held_out))
+    rows, unseen = corpus.divisible, {}
+    if len(rows):
+        unseen = _scores(corpus, rows, _uplift(sample, _cross_fit(sample, rows, corpus.subjects, seed, step)))
+    across: dict[str, Score] = {}
+    for file in range(len(corpus.labels) if len(corpus.labels) > 1 else 0):
+        own, others = np.flatnonzero(corpus.files == file), np.flatnonzero(corpus.files != file)
+        if is_learnable(sample.outcomes, others):
+            stranger = fit_members(sample, others, seed=seed)
+            said = [stranger.judge(sample.readings[row]).uplift for row in own.tolist()]
+            across |= _scores(corpus, own, np.array(said))
+        step()
+    fitted = fit_members(sample, everything, seed=seed)
+    step()
+    router = replace(_scaled(fitted, sample, held_out), embedder=embedder, sources=_sources(corpus.labels))
+    return Training(router, in_domain, unseen, across)
+
+
+def _cross_fit(sample: Sample, rows: Rows, groups: Rows, seed: int, step: Callable[[], None]) -> _HeldOut:
+    """Let every question be judged by a router that was fitted without its group."""
+    from sklearn.model_selection import GroupKFold
+
+    log_odds = np.zeros((len(rows), len(HEADS)), np.float32)
+    vectorless = np.zeros_like(log_odds)
+    parts = GroupKFold(_FOLDS, shuffle=True, random_state=seed).split(rows, groups=groups[rows])
+    for fitted_on, judged in parts:
+        router = fit_members(sample, rows[fitted_on], seed=seed)
+        for place in judged:
+            members = router.members(sample.readings[rows[place]])
+            log_odds[place], vectorless[place] = members.mean(axis=0), members[:2].mean(axis=0)
+        step()
+    return _HeldOut(rows, log_odds, vectorless)
+
+
+def _uplift(sample: Sample, held_out: _HeldOut) -> NDArray[np.float64]:
+    """Scaled uplift, `[n]`.
+
+    One scale for all folds: with one of its own each fold would lean away from its own share of right answers, and
+    questions of two folds could not be compared.
+    """
+    scale = fit_scale(held_out.log_odds, sample.targets[held_out.rows])
+    return np.array([chances_of(row).uplift for row in scale(held_out.log_odds)])
+
+
+def _scaled(router: Router, sample: Sample, held_out: _HeldOut) -> Router:
+    """With scales fitted on what its like said of questions they had not seen."""
+    targets = sample.targets[held_out.rows]
+    vectorless = fit_scale(held_out.vectorless, targets) if router.meaning else None
+    return replace(router, scale=fit_scale(held_out.log_odds, targets), vectorless_scale=vectorless)
+
+
+def _scores(corpus: _Corpus, rows: Rows, uplift: NDArray[np.float64]) -> dict[str, Score]:
+    """By file; one whose models are equally good has no curve, and is left out."""
+    found = {}
+    for file, each in enumerate(corpus.labels):
+        own = corpus.files[rows] == file
+        if own.any() and (outcomes := corpus.sample.outcomes.at(rows[own])).gap:
+            found[each.name] = score(uplift[own], outcomes)
+    return found
+
+
+def _sources(labels: Sequence[Labels]) -> tuple[Source, ...]:
+    return tuple(
+        Source(each.name, each.size, float(each.outcomes.device.mean()), float(each.outcomes.cloud.mean()))
+        for each in labels
+    )
+
+
+def _numbered(names: Sequence[str]) -> Rows:
+    return np.unique(np.array(names), return_inverse=True)[1]

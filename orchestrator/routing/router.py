@@ -1,0 +1,253 @@
+"""The trained router: from a question to the chance that the device, and that the cloud, would get it right.
+
+It is fitted on questions of which it is known who got them right (`edgewise train routing`). What counts for a decision
+is the *uplift*: P(only the cloud is right) − P(only the device is right). A question that both get right, or neither,
+is not worth sending. The file holds numbers only: no text of anybody's, and no code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+
+from orchestrator.errors import InvalidRequest, ModelCorrupt, ModelNotFound, ModelUnsupported
+from orchestrator.routing.members import HEADS, Floats, Meaning, Trees, Words
+from orchestrator.routing.ngrams import Grams
+from orchestrator.routing.traits import TRAITS, traits_of
+
+SHIPPED: Final = "edgewise"
+"""The name of the router that comes with the product."""
+FORMAT: Final = 1
+_MOST_CHARACTERS: Final = 4000
+"""Of a question that are looked at: a decision takes milliseconds, however long the question is."""
+_TRAIN: Final = "fit one again: edgewise train routing --data FILE --out PATH"
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """How likely each model is to get a question right, 0 to 1."""
+
+    device: float
+    cloud: float
+
+    @property
+    def uplift(self) -> float:
+        """P(only the cloud is right) − P(only the device is right), which is the difference of the two."""
+        return self.cloud - self.device
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the members see of a question.
+
+    Attributes:
+        grams: its words.
+        traits: `[traits]`.
+        vector: its embedding, unit length, if there is one.
+    """
+
+    grams: Grams
+    traits: Floats
+    vector: Floats | None = None
+
+    @classmethod
+    def of(cls, question: str, vector: Iterable[float] | None = None) -> Reading:
+        """Read `question`: the beginning and the end of a long one, what it is about and what is asked."""
+        half = _MOST_CHARACTERS // 2
+        text = question if len(question) <= 2 * half else f"{question[:half]}\n{question[-half:]}"
+        values = None if vector is None else np.fromiter(vector, np.float32)
+        return cls(Grams.of(text), np.asarray(traits_of(text), np.float32), values)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A data set that a router was fitted on."""
+
+    name: str
+    questions: int
+    device_right: float
+    """Share of its questions, 0 to 1."""
+    cloud_right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From the members' mean log-odds to calibrated ones (Platt 1999): a slope and an offset a head, `[heads]`."""
+
+    slopes: Floats
+    offsets: Floats
+
+    def __call__(self, log_odds: Floats) -> Floats:
+        """Calibrated log-odds of the same shape, `[..., heads]`."""
+        result: Floats = self.slopes * log_odds + self.offsets
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Router:
+    """Fitted weights. Members are averaged; each sees what others do not.
+
+    Attributes:
+        meaning: needs the question's vector; None where the router was fitted without.
+        embedder: the name of the model whose vectors `meaning` was fitted on; empty without.
+        scale: for the mean of all members.
+        vectorless_scale: for the mean without `meaning`, when there is no vector.
+    """
+
+    words: Words
+    trees: Trees
+    scale: Scale
+    meaning: Meaning | None = None
+    embedder: str = ""
+    vectorless_scale: Scale | None = None
+    sources: tuple[Source, ...] = field(default=())
+
+    def chances(self, question: str, vector: Iterable[float] | None = None) -> Chances:
+        """The chances of a right answer.
+
+        Args:
+            question: its text; of a long one, the beginning and the end are read.
+            vector: of the question by the model named `embedder`, unit length. Without it the other members answer.
+
+        Raises:
+            InvalidRequest: the vector is of another model: it has another length, or holds what is no number.
+        """
+        return self.judge(Reading.of(question, vector))
+
+    def judge(self, reading: Reading) -> Chances:
+        """The same for a question that was read already."""
+        log_odds = self.members(reading)
+        scale = self.scale if len(log_odds) == self._members else self.vectorless_scale
+        return chances_of((scale or self.scale)(log_odds.mean(axis=0)))
+
+    def members(self, reading: Reading) -> Floats:
+        """The log-odds of each member that can say something, `[members, heads]`; errors as of `chances`."""
+        found = [self.words.log_odds(reading.grams), self.trees.log_odds(reading.traits)]
+        vector = reading.vector
+        if self.meaning is not None and vector is not None:
+            if vector.shape != self.meaning.weights.shape[:1] or not np.isfinite(vector).all():
+                raise InvalidRequest(
+                    "the question's vector is not of the model that the router was fitted with",
+                    remedy=f"embed it with {self.embedder}",
+                )
+            found.append(self.meaning.log_odds(vector))
+        return np.stack(found)
+
+    @property
+    def _members(self) -> int:
+        return 2 + (self.meaning is not None)
+
+    @classmethod
+    def shipped(cls, name: str = SHIPPED) -> Router:
+        """A router that comes with the product.
+
+        Raises:
+            ModelNotFound: there is none of that name.
+        """
+        folder = resources.files("orchestrator.routing") / "weights"
+        file = folder / f"{name}.npz"
+        if not name.isidentifier() or not file.is_file():
+            known = sorted(entry.name[:-4] for entry in folder.iterdir() if entry.name.endswith(".npz"))
+            raise ModelNotFound(f"no router is called {name}", remedy=f"there is {', '.join(known)}; or give a file")
+        with file.open("rb") as stream:
+            return _read(stream, name)
+
+    @classmethod
+    def load(cls, path: Path) -> Router:
+        """A router from a file that `save` wrote.
+
+        Raises:
+            ModelNotFound: there is no such file.
+            ModelCorrupt: it is damaged, or no router.
+            ModelUnsupported: it was fitted on other traits, or by another version.
+        """
+        try:
+            with path.open("rb") as stream:
+                return _read(stream, str(path))
+        except OSError as error:
+            raise ModelNotFound(f"{path} cannot be read", remedy=_TRAIN) from error
+
+    def save(self, path: Path) -> None:
+        """Write a file; one that was there stays whole until the new one is complete.
+
+        Raises:
+            InvalidRequest: it cannot be written there.
+        """
+        arrays: dict[str, Any] = {"meta": np.array(json.dumps(self._meta())), **self._arrays()}
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with unfinished.open("wb") as stream:
+                np.savez_compressed(stream, **arrays)
+            unfinished.replace(path)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise InvalidRequest(f"{path} cannot be written", remedy="name a file in a folder of yours") from error
+
+    def _meta(self) -> dict[str, Any]:
+        sources = [{name: getattr(source, name) for name in Source.__slots__} for source in self.sources]
+        return {"format": FORMAT, "traits": TRAITS, "heads": HEADS, "embedder": self.embedder, "sources": sources}
+
+    def _arrays(self) -> dict[str, Any]:
+        members = {"words": self.words.arrays(), "trees": self.trees.arrays()}
+        if self.meaning is not None:
+            members["meaning"] = self.meaning.arrays()
+        kept = {f"{member}.{name}": value for member, arrays in members.items() for name, value in arrays.items()}
+        for name, scale in (("scale", self.scale), ("vectorless_scale", self.vectorless_scale)):
+            if scale is not None:
+                kept[name] = np.stack([scale.slopes, scale.offsets])
+        return kept
+
+
+def chances_of(log_odds: Floats) -> Chances:
+    """From calibrated log-odds of the heads, `[heads]`. What cannot all be is scaled to 1 together."""
+    only_cloud, only_device, both = (float(value) for value in 1 / (1 + np.exp(-log_odds.astype(np.float64))))
+    both = min(both, 1 - min(1.0, only_cloud + only_device))
+    whole = max(1.0, only_cloud + only_device)
+    return Chances(device=(only_device + both) / whole, cloud=(only_cloud + both) / whole)
+
+
+def _read(stream: IO[bytes], name: str) -> Router:
+    try:
+        with np.load(stream, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+        meta = json.loads(str(arrays["meta"]))
+        _check(meta, name)
+        return _assembled(meta, arrays)
+    except (ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ModelCorrupt(f"{name} is damaged, or is no router", remedy=_TRAIN) from error
+
+
+def _check(meta: dict[str, Any], name: str) -> None:
+    if meta["format"] != FORMAT:
+        raise ModelUnsupported(f"{name} was written by another version of Edgewise", remedy=_TRAIN)
+    if tuple(meta["traits"]) != TRAITS or tuple(meta["heads"]) != HEADS:
+        raise ModelUnsupported(f"{name} was fitted on other features than this version reads", remedy=_TRAIN)
+
+
+def _assembled(meta: dict[str, Any], arrays: dict[str, Any]) -> Router:
+    def part(member: str) -> dict[str, Any]:
+        return {key.removeprefix(f"{member}."): value for key, value in arrays.items() if key.startswith(f"{member}.")}
+
+    def scale(key: str) -> Scale:
+        slopes, offsets = arrays[key].astype(np.float32)
+        return Scale(slopes, offsets)
+
+    meaning = Meaning.of(part("meaning")) if meta["embedder"] else None
+    return Router(
+        words=Words.of(part("words")),
+        trees=Trees.of(part("trees")),
+        scale=scale("scale"),
+        meaning=meaning,
+        embedder=meta["embedder"],
+        vectorless_scale=scale("vectorless_scale") if meaning else None,
+        sources=tuple(Source(**source) for source in meta["sources"]),
+    )

@@ -1,0 +1,128 @@
+"""Fitting: what the labels hold is found where it was held out, the same seed gives the same router, and labels that
+hold nothing are refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.cli.routing import training as app
+from edge_agent.routing.evaluation import evaluate
+from edge_agent.routing.labels import Labels
+from edge_agent.routing.training import Training, train
+from orchestrator.errors import InvalidRequest
+from orchestrator.routing.curve import Outcomes
+from orchestrator.routing.router import Router
+from tests.edge_agent.cli.commands import Commands
+
+RNG = np.random.default_rng(0)
+SUBJECTS = ("bees", "ships", "stars", "bread", "chess", "rain")
+
+
+def labels(name: str, n: int, *, domains: bool = True) -> Labels:
+    """Sums are the cloud's, riddles are the device's, and both know the rest, with some luck."""
+    kinds = RNG.integers(0, 3, n)
+    subjects = [SUBJECTS[each] for each in RNG.integers(0, len(SUBJECTS), n)]
+    forms = ("Calculate {a} * {b} for the {s}.", "What has {a} eyes and likes {s}?", "Tell me of the {s} number {b}.")
+    lucky = RNG.random(n) < 0.1
+    return Labels(
+        name,
+        tuple(
+            forms[kind].format(a=RNG.integers(10, 99), b=place, s=subject)
+            for place, (kind, subject) in enumerate(zip(kinds, subjects, strict=True))
+        ),
+        tuple(subjects) if domains else (),
+        Outcomes((kinds != 0) | lucky, (kinds != 1) | lucky | (RNG.random(n) < 0.3)),
+    )
+
+
+class Lengths:
+    """An embedder: a text's length, twice."""
+
+    name = "lengths"
+    dimensions = 2
+
+    def embed(self, texts: Sequence[str]) -> Iterable[Iterable[float]]:
+        return [[len(text) / 100, 1.0] for text in texts]
+
+
+ONE, OTHER = labels("one", 180), labels("other", 120, domains=False)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Training:
+    return train([ONE, OTHER])
+
+
+def test_what_the_labels_hold_is_found_where_it_was_held_out(trained: Training) -> None:
+    assert set(trained.in_domain) == set(trained.across) == {"one", "other"}
+    assert set(trained.unseen_subjects) == {"one"}
+    for results in (trained.in_domain, trained.unseen_subjects, trained.across):
+        assert all(found.apgr > 0.8 for found in results.values())
+
+
+def test_the_router_tells_them_apart_and_says_what_it_was_fitted_on(trained: Training) -> None:
+    sums, riddle = (trained.router.chances(q) for q in ("Calculate 12 * 7 for me.", "What has 4 eyes and likes rain?"))
+    assert sums.uplift > 0.3 > 0 > riddle.uplift
+    assert sums.device < 0.5 < sums.cloud
+    assert [(source.name, source.questions) for source in trained.router.sources] == [("one", 180), ("other", 120)]
+
+
+def test_a_router_may_use_vectors_and_does_without(tmp_path: Path) -> None:
+    router = train([OTHER], embedder=Lengths()).router
+    assert router.embedder == "lengths"
+    router.save(tmp_path / "router.npz")
+    again = Router.load(tmp_path / "router.npz")
+    for vector in ([0.1, 1.0], None):
+        assert again.chances("Calculate 12 * 7.", vector) == router.chances("Calculate 12 * 7.", vector)
+        assert router.chances("Calculate 12 * 7.", vector).uplift > 0.3
+
+
+def test_the_table_has_chance_length_oracle_and_the_router(trained: Training) -> None:
+    table = evaluate([ONE], trained.router, name="ours")["one"]
+    assert list(table) == ["random", "length", "oracle", "ours"]
+    assert table["random"].apgr == pytest.approx(0.5, abs=0.1)
+    assert table["random"].apgr < table["ours"].apgr < table["oracle"].apgr
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "message"),
+    [
+        (Outcomes(np.ones(60, bool), np.ones(60, bool)), "one class only"),
+        (Outcomes(np.zeros(60, bool), np.ones(60, bool)), "one class only"),
+        (Outcomes(np.zeros(9, bool), np.ones(9, bool)), "9 questions are too few"),
+    ],
+)
+def test_labels_that_hold_nothing_are_refused(outcomes: Outcomes, message: str) -> None:
+    questions = tuple(f"question {place}" for place in range(len(outcomes.device)))
+    with pytest.raises(InvalidRequest, match=message):
+        train([Labels("none", questions, (), outcomes)])
+
+
+def test_where_the_device_is_never_better_there_is_still_something_to_learn() -> None:
+    cloud_only = Labels(
+        "never", ONE.questions, (), Outcomes(ONE.outcomes.device & ONE.outcomes.cloud, ONE.outcomes.cloud)
+    )
+    router = train([cloud_only]).router
+    assert router.chances("Calculate 12 * 7 for me.").uplift > router.chances("Tell me of the rain number 3.").uplift
+
+
+def test_the_command_tells_its_results_and_writes_the_same_router_again(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": question, "weak_correct": bool(device), "strong_correct": bool(cloud)}
+        for question, device, cloud in zip(OTHER.questions, OTHER.outcomes.device, OTHER.outcomes.cloud, strict=True)
+    ]
+    data = tmp_path / "other.jsonl"
+    data.write_text("\n".join(json.dumps(row) for row in rows))
+    found = Commands(app).as_json("routing", "--data", str(data), "--out", str(tmp_path / "router.npz"))
+    assert found["in_domain"]["other"]["apgr"] > 0.8
+    assert found["unseen_subjects"] == found["across_data_sets"] == {}
+    # The same seed and labels give the same router.
+    train([OTHER]).router.save(tmp_path / "again.npz")
+    with np.load(tmp_path / "router.npz") as one, np.load(tmp_path / "again.npz") as other:
+        assert one.files == other.files
+        assert all(np.array_equal(one[name], other[name]) for name in one.files)
