@@ -3,7 +3,7 @@
 `python -m benchmarks.pacing [--data FILE...] [--days N] [--seeds N] [--json]` asks 400 questions a day, of several
 shapes, through the product's decision and ledger. Each figure is the worth of the answers beyond what the device's
 model alone is worth (where joules are short too: beyond nothing), as a share of what no plan can exceed that knows the
-whole day. The first day knows nothing of the shape; the others have the day before.
+whole day. The first day has nothing before it; the others have the day before.
 """
 
 from __future__ import annotations

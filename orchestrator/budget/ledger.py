@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from orchestrator.budget.pacing import PACED, Bid, Demand, Pace
+from orchestrator.budget.pacing import PACED, Bid, Demand, Pace, first_price
 from orchestrator.budget.window import Period, Resource, Window
 from orchestrator.errors import BudgetExhausted, ConfigError, InvalidRequest
 from orchestrator.ports import Clock, LedgerStore
@@ -154,7 +154,14 @@ class Ledger:
     def _price(self, state: WindowState, period: Period, now: datetime) -> float:
         limit, taken = period.window.limit, state.spent + state.reserved
         elapsed = (now.timestamp() - period.start_s) / period.window.period_s
-        return self._pace(period).price_at(elapsed, taken / limit if limit > 0 else 1.0)
+        used = taken / limit if limit > 0 else 1.0
+        pace = self._pace(period)
+        return pace.price_at(elapsed, used) if pace.learnt else first_price(self._demand(period), elapsed, used)
+
+    def _demand(self, period: Period) -> dict[tuple[int, int], float]:
+        """What was bid in a period, as shares of its window's limit; nothing where that is zero."""
+        limit = period.window.limit
+        return {key: bid / limit for key, bid in self._store.demand(period.account).items()} if limit > 0 else {}
 
     def _pace(self, period: Period) -> Pace:
         """What the period began with; of one that has not begun, what it would begin with now."""
@@ -162,11 +169,7 @@ class Ledger:
         if known is None:
             return Pace()
         start_s, pace = known
-        limit = period.window.limit
-        if start_s == period.start_s or not limit > 0:
-            return pace
-        demand = self._store.demand(replace(period.account, start_s=start_s))
-        return pace.after({key: amount / limit for key, amount in demand.items()})
+        return pace if start_s == period.start_s else pace.after(self._demand(replace(period, start_s=start_s)))
 
     def _begin(self, period: Period) -> None:
         """Keep what the period starts with: the first reservation in it does so, the first process wins."""

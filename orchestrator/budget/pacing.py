@@ -15,6 +15,10 @@ What a period starts with is learnt from the one before, whose questions are kep
 the highest price at which it would still have spent, and when it came. The one price at which that sample spends just
 the limit, and how its spending lies in time, are the new start and plan (one sample is enough: Balseiro, Kumar,
 Mirrokni, Sivan, Wang, "Robust budget pacing with a single sample", ICML 2023, arXiv 2302.02006).
+
+The very first period has no sample but its own questions so far: its price is the one at which what is left would do,
+if the rest were like them (Agrawal, Wang, Ye, "A dynamic near-optimal algorithm for online linear programming",
+Operations Research 2014, arXiv 0911.2974).
 """
 
 from __future__ import annotations
@@ -40,10 +44,8 @@ _TOP: Final = math.ceil(math.log(_DEAREST) / _STEP)
 """The level of what is spent at any price."""
 _LEAST: Final = 1e-3
 """What is left counts as no less than this share of the limit."""
-_COLD: Final = 4.0
-"""Steepness where nothing is known: the price has to be found by overspending."""
-_WARM: Final = 0.7
-"""Steepness around a price that was right for the last period: only errors of the sample are corrected."""
+_STEEPNESS: Final = 0.7
+"""Around a price that was right for the last period, only errors of the sample are corrected."""
 _TRUST: Final = 0.5
 """How far price and plan move from the last period's to those of its sample."""
 _UNFORESEEN: Final = 0.1
@@ -101,7 +103,7 @@ class Pace:
             used: of the limit, spent and reserved; 1 where it is used up.
         """
         rest = max(0.0, 1 - self._planned(elapsed)) / max(_LEAST, 1 - used)
-        return min(_DEAREST, max(1.0, self.price * math.pow(rest, _WARM if self.learnt else _COLD)))
+        return min(_DEAREST, max(1.0, self.price * math.pow(rest, _STEEPNESS)))
 
     def after(self, demand: Mapping[tuple[int, int], float]) -> Pace:
         """What the next period starts with.
@@ -126,6 +128,22 @@ class Pace:
         position = min(1.0, max(0.0, elapsed)) * SLICES
         whole = min(SLICES - 1, int(position))
         return sum(self.plan[:whole]) + self.plan[whole] * (position - whole)
+
+
+def first_price(demand: Mapping[tuple[int, int], float], elapsed: float, used: float) -> float:
+    """The price in a window's very first period; see above.
+
+    Args:
+        demand: the bids so far, by slice and level, as shares of the limit.
+        elapsed: of the period, 0 to 1.
+        used: of the limit, spent and reserved.
+    """
+    if not demand:
+        return 1.0
+    seen = max(1 / SLICES, elapsed - min(part for part, _ in demand) / SLICES)
+    rest = max(0.0, 1 - elapsed) / seen / max(_LEAST, 1 - used)
+    price, _ = _cleared({key: amount * rest for key, amount in demand.items()})
+    return min(_DEAREST, price)
 
 
 def _cleared(demand: Mapping[tuple[int, int], float]) -> tuple[float, list[float]]:

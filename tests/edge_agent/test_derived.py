@@ -53,7 +53,7 @@ TABLES: Final = {
         "journal": "ids and the labels of that moment, never text",
         "accesses": "ids and counts, never text",
     },
-    "ledger.db": dict.fromkeys(("spending", "reservation", "holding"), NO_CONTENT),
+    "ledger.db": dict.fromkeys(("spending", "reservation", "holding", "demand", "pace"), NO_CONTENT),
 }
 FILES: Final = {
     r"(context|journal|ledger)\.db(-wal|-shm)?": "the tables above",

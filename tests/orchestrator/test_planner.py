@@ -164,16 +164,16 @@ def test_of_a_shares_questions_one_in_two_may_leave_whatever_is_called_off_or_es
 
 def test_a_dollar_gets_dearer_while_it_runs_short_and_the_stored_situation_says_so() -> None:
     world = World(
-        cloud=Script(pieces=["from ", "the ", "cloud"], usd=0.009),
-        windows=[Window("money", Resource.USD, 0.01, 86_400)],
+        cloud=Script(pieces=["from ", "the ", "cloud"], usd=0.0003),
+        windows=[Window("money", Resource.USD, 0.001, 86_400)],
     )
-    first, second = world.ask(HARD), world.ask(HARD)
-    assert (first.route, second.route) == (Route.CLOUD, Route.LOCAL)
+    routes = [world.ask(HARD).route for _ in range(4)]
     situations = [Situation.from_dict(plain) for plain in world.witness.situations]
-    dear = [situation.prices.dollar_usd for situation in situations]
-    assert dear[0] == 1.0
-    assert dear[1] > 1000
-    assert world.ledger.state()[0].left > world.witness.decisions[0].worst_case.usd, "it could have been afforded"
+    prices = [situation.prices.dollar_usd for situation in situations]
+    assert prices[0] == 1.0
+    assert min(prices[1:]) > 10
+    assert routes[0] is Route.CLOUD
+    assert routes[-1] is Route.LOCAL
     for situation, decision in zip(situations, world.witness.decisions, strict=True):
         assert decide(situation, asked(question=HARD), decision.id).route is decision.route
 

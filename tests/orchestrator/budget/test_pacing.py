@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge_agent.ledger import SqliteLedgerStore
 from orchestrator.budget import Ledger, MemoryLedgerStore, Pace, Resource, Window
-from orchestrator.budget.pacing import SLICES, Bid, Demand
+from orchestrator.budget.pacing import SLICES, Bid, Demand, first_price
 from orchestrator.ports import LedgerStore
 from orchestrator.testing import ManualClock
 from orchestrator.types import Spend
@@ -103,19 +103,50 @@ def test_a_fresh_period_starts_warm_and_so_it_stays_over_a_restart(store: Ledger
 
 
 def test_a_refund_brings_the_price_back(store: LedgerStore) -> None:
-    ledger = Ledger(store, [MONEY], ManualClock(datetime(2026, 1, 5, 12, tzinfo=UTC)))
+    ledger, _ = second_day(store)
     before = ledger.state()[0].price
     held = ledger.reserve(Spend(usd=0.9), ttl_s=60)
-    assert ledger.state()[0].price > 10
+    assert ledger.state()[0].price > 2 * before
     ledger.refund(held)
-    assert ledger.state()[0].price == before == 1.0
+    assert ledger.state()[0].price == before
 
 
 def test_a_limit_changed_in_mid_period_moves_the_price_at_once(store: LedgerStore) -> None:
+    ledger, clock = second_day(store)
+    ledger.reserve(Spend(usd=0.4), ttl_s=60)
+    prices = [
+        Ledger(store, [Window("money", Resource.USD, limit, 86_400)], clock).state()[0].price
+        for limit in (2.0, 1.0, 0.5, 0.0)
+    ]
+    assert prices == sorted(prices)
+    assert prices[0] < prices[1] < prices[2] < prices[3]
+
+
+def second_day(store: LedgerStore) -> tuple[Ledger, ManualClock]:
+    """Noon of a day whose eve had bids for five times the limit."""
     clock = ManualClock(datetime(2026, 1, 5, 12, tzinfo=UTC))
-    Ledger(store, [MONEY], clock).reserve(Spend(usd=0.4), ttl_s=60)
-    assert Ledger(store, [Window("money", Resource.USD, 0.5, 86_400)], clock).state()[0].price > 10
-    assert Ledger(store, [Window("money", Resource.USD, 0.0, 86_400)], clock).state()[0].price > 1000
+    ledger = Ledger(store, [MONEY], clock)
+    bids = {Resource.USD: [Bid(40.0, 0.5), Bid(3.0, 4.5)]}
+    ledger.refund(ledger.reserve(Spend(usd=0.5), ttl_s=60, bids=bids))
+    clock.advance(86_400)
+    ledger.refund(ledger.reserve(Spend(), ttl_s=60))
+    return ledger, clock
+
+
+@given(DEMAND, SHARES, SHARES)
+def test_the_first_price_rises_with_what_is_used(
+    demand: dict[tuple[int, int], float], elapsed: float, used: float
+) -> None:
+    price = first_price(demand, elapsed, used)
+    assert 1 <= price <= first_price(demand, elapsed, min(1.0, used + 0.1)) * (1 + 1e-9) <= 1.1e4
+
+
+def test_on_the_first_day_the_rest_is_taken_to_be_like_what_came() -> None:
+    level = Bid(10.0, 0.0).level
+    assert first_price({}, 0.5, 0.9) == 1.0
+    assert first_price({(0, level): 0.1}, 0.5, 0.1) == 1.0, "a tenth in half a day leaves plenty"
+    assert first_price({(0, level): 0.6}, 0.5, 0.6) > 8.0
+    assert first_price({(11, level): 0.1}, 0.5, 0.1) > 8.0, "a tenth within an hour does not"
 
 
 def test_without_pacing_every_price_is_the_configured_one(store: LedgerStore) -> None:
