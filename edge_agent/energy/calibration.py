@@ -147,13 +147,17 @@ def _through(
     """
     if not rows:
         raise ValueError("no run wrote a token")
-    kept = sorted(order[: len(rows)])
-    found = fitted(
-        [[row[column] for column in kept] for row in rows],
-        [figure.value for figure in middles],
-        [max(figure.uncertainty, 1e-12) for figure in middles],
-    )
-    by_column = dict(zip(kept, found, strict=True))
+    by_column: dict[int, Figure] = {}
+    for width in range(min(len(order), len(rows)), 0, -1):
+        kept = sorted(order[:width])
+        found = fitted(
+            [[row[column] for column in kept] for row in rows],
+            [figure.value for figure in middles],
+            [max(figure.uncertainty, 1e-12) for figure in middles],
+        )
+        by_column = dict(zip(kept, found, strict=True))
+        if by_column[order[0]].value > 0:  # every token takes something: a slope that says otherwise is noise
+            break
     return tuple(by_column.get(column, Figure(0.0, 0.0)) for column in range(len(order)))
 
 

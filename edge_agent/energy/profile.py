@@ -26,7 +26,6 @@ Watts = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Joules = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
-_USUAL_CONTEXT = 256
 _LEAST_DEVIATION = 0.1
 """As a share. A calibration has the machine for itself, an answer has not."""
 
@@ -54,11 +53,11 @@ class TokenLine(BaseModel):
         Args:
             uncertainty_share: of a figure that the line rests on, beside the line's own.
         """
-        growth = self.slope.value / self.first.value if self.first.value else 0.0
-        mean = self.first.value or self.after(_USUAL_CONTEXT).value
-        own = self.first.uncertainty / self.first.value if self.first.value else 0.0
-        share = max(_LEAST_DEVIATION, math.hypot(self.spread_share, own, uncertainty_share))
-        return TokenCost(RunningStatistic(mean, mean * share), growth)
+        mean = self.first.value
+        if not mean:
+            return TokenCost(RunningStatistic(0.0, 0.0))
+        share = max(_LEAST_DEVIATION, math.hypot(self.spread_share, self.first.uncertainty / mean, uncertainty_share))
+        return TokenCost(RunningStatistic(mean, mean * share), self.slope.value / mean)
 
 
 class Calibration(BaseModel):
