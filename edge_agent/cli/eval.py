@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_agent.cli import routing
+from edge_agent.cli import promise, routing
 from edge_agent.cli.terminal import JsonOption, console
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def group() -> None:
 
 
 app.command("routing")(routing.evaluate)
+app.command("promise")(promise.promise)
 
 
 @app.command()

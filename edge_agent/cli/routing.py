@@ -54,8 +54,8 @@ def evaluate(data: LabelsOption, router: RouterOption = "edgewise", as_json: Jso
 
     labels = [read_labels(path) for path in data]
     require_own_names(labels)
-    judged, name = _router(router)
-    table = evaluate(labels, judged, name=name, embedder=_embedder(judged.embedder), progress=shown_progress())
+    judged, name = open_router(router)
+    table = evaluate(labels, judged, name=name, embedder=open_embedder(judged.embedder), progress=shown_progress())
     if as_json:
         typer.echo(json.dumps({file: _as_json(scores) for file, scores in table.items()}, indent=2))
         return
@@ -83,7 +83,7 @@ def train(
 
     labels = [read_labels(path) for path in data]
     require_own_names(labels)
-    fitted = train(labels, embedder=_embedder(embedding), seed=seed, progress=shown_progress())
+    fitted = train(labels, embedder=open_embedder(embedding), seed=seed, progress=shown_progress())
     fitted.router.save(out)
     results = {
         "in domain": fitted.in_domain,
@@ -99,7 +99,7 @@ def train(
     console().print(f"fitted on {sum(each.size for each in labels)} questions: {out}")
 
 
-def _router(name: str) -> tuple[Router, str]:
+def open_router(name: str) -> tuple[Router, str]:
     """The router and what the table calls it: a file by its stem."""
     from orchestrator.routing.router import Router
 
@@ -109,7 +109,7 @@ def _router(name: str) -> tuple[Router, str]:
     return Router.shipped(name), name
 
 
-def _embedder(name: str) -> Embedder | None:
+def open_embedder(name: str) -> Embedder | None:
     """The embedding model of that name; without a name there is none, and without the model it is an error."""
     if not name:
         return None

@@ -57,16 +57,20 @@ class Calibration:
         Raises:
             InvalidRequest: a column is missing or not as `of` wants it.
         """
-        missing = [name for name in ("uplift", "device_right", "cloud_right") if _PREFIX + name not in arrays]
+        missing = [name for name in _COLUMNS if name not in arrays]
         if missing:
-            raise InvalidRequest(f"the calibration has no column {_PREFIX + missing[0]}", remedy="fit the router again")
-        return cls.of(*(arrays[_PREFIX + name] for name in ("uplift", "device_right", "cloud_right")))
+            raise InvalidRequest(f"the calibration has no column {missing[0]}", remedy="fit the router again")
+        return cls.of(*(arrays[name] for name in _COLUMNS))
+
+    @staticmethod
+    def is_in(arrays: Mapping[str, Any]) -> bool:
+        """Whether any column of one is among `arrays`."""
+        return any(name in arrays for name in _COLUMNS)
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
         """As columns to be stored beside a router's weights in one npz file."""
-        columns = {"uplift": self.uplift, "device_right": self.device_right, "cloud_right": self.cloud_right}
-        return {_PREFIX + name: column for name, column in columns.items()}
+        return dict(zip(_COLUMNS, (self.uplift, self.device_right, self.cloud_right), strict=True))
 
     @property
     def fingerprint(self) -> str:
@@ -95,7 +99,7 @@ class Calibration:
         return float((self.uplift >= threshold).mean())
 
 
-_PREFIX = "calibration_"
+_COLUMNS = ("calibration_uplift", "calibration_device_right", "calibration_cloud_right")
 
 
 def _labels(column: ArrayLike, model: str) -> NDArray[np.bool_]:

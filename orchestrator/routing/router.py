@@ -20,6 +20,7 @@ from typing import IO, Any, Final
 import numpy as np
 
 from orchestrator.errors import InvalidRequest, ModelCorrupt, ModelNotFound, ModelUnsupported
+from orchestrator.routing.calibration import Calibration
 from orchestrator.routing.members import HEADS, Floats, Meaning, Trees, Words
 from orchestrator.routing.ngrams import Grams
 from orchestrator.routing.traits import TRAITS, traits_of
@@ -101,6 +102,7 @@ class Router:
         embedder: the name of the model whose vectors `meaning` was fitted on; empty without.
         scale: for the mean of all members.
         vectorless_scale: for the mean without `meaning`, when there is no vector.
+        calibration: what its like said of the labelled questions out of fold, for a promise; see docs/promise.md.
     """
 
     words: Words
@@ -110,6 +112,7 @@ class Router:
     embedder: str = ""
     vectorless_scale: Scale | None = None
     sources: tuple[Source, ...] = field(default=())
+    calibration: Calibration | None = None
 
     def chances(self, question: str, vector: Iterable[float] | None = None) -> Chances:
         """The chances of a right answer.
@@ -204,6 +207,8 @@ class Router:
         for name, scale in (("scale", self.scale), ("vectorless_scale", self.vectorless_scale)):
             if scale is not None:
                 kept[name] = np.stack([scale.slopes, scale.offsets])
+        if self.calibration is not None:
+            kept |= self.calibration.arrays
         return kept
 
 
@@ -222,7 +227,16 @@ def _read(stream: IO[bytes], name: str) -> Router:
         meta = json.loads(str(arrays["meta"]))
         _check(meta, name)
         return _assembled(meta, arrays)
-    except (ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        InvalidRequest,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise ModelCorrupt(f"{name} is damaged, or is no router", remedy=_TRAIN) from error
 
 
@@ -250,4 +264,5 @@ def _assembled(meta: dict[str, Any], arrays: dict[str, Any]) -> Router:
         embedder=meta["embedder"],
         vectorless_scale=scale("vectorless_scale") if meaning else None,
         sources=tuple(Source(**source) for source in meta["sources"]),
+        calibration=Calibration.from_arrays(arrays) if Calibration.is_in(arrays) else None,
     )

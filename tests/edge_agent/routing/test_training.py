@@ -58,6 +58,15 @@ def trained() -> Training:
     return train([ONE, OTHER])
 
 
+def test_what_was_held_out_is_there_for_a_promise(trained: Training) -> None:
+    calibration = trained.router.calibration
+    assert calibration is not None
+    assert len(calibration) == ONE.size + OTHER.size
+    outcomes = np.concatenate([ONE.outcomes.cloud, OTHER.outcomes.cloud])
+    assert (calibration.cloud_right == outcomes).all()
+    assert calibration.uplift[calibration.lost > 0].mean() > calibration.uplift[calibration.lost < 0].mean()
+
+
 def test_what_the_labels_hold_is_found_where_it_was_held_out(trained: Training) -> None:
     assert set(trained.in_domain) == set(trained.across) == {"one", "other"}
     assert set(trained.unseen_subjects) == {"one"}

@@ -14,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.errors import InvalidRequest, ModelCorrupt, ModelNotFound, ModelUnsupported
+from orchestrator.routing.calibration import Calibration
 from orchestrator.routing.members import HEADS, Meaning
 from orchestrator.routing.router import Reading, Router, Scale, chances_of
 
@@ -62,6 +63,19 @@ def test_a_file_brings_the_same_router_back(router: Router, tmp_path: Path) -> N
     vector = VECTOR if router.meaning else None
     assert again.chances(QUESTION, vector) == router.chances(QUESTION, vector)
     assert again.chances(QUESTION) == router.chances(QUESTION)
+
+
+def test_its_calibration_is_kept_beside_it_and_half_a_one_is_damage(tmp_path: Path) -> None:
+    path, calibration = tmp_path / "router.npz", Calibration.of([-0.1, 0.2], [True, False], [True, True])
+    replace(SHIPPED, calibration=calibration).save(path)
+    again = Router.load(path).calibration
+    assert again is not None
+    assert again.fingerprint == calibration.fingerprint
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files if name != "calibration_uplift"}
+    np.savez(path, **arrays)
+    with pytest.raises(ModelCorrupt):
+        Router.load(path)
 
 
 def test_a_vector_counts_where_the_router_knows_its_model_and_may_be_missing() -> None:
