@@ -179,7 +179,7 @@ class Journal:
         """The decision with this id, and what came of it.
 
         Raises:
-            RecordNotFound: there is none; names the nearest id.
+            RecordNotFound: there is none; names the nearest ids.
         """
         with self._database.lend() as db:
             row = db.execute(f"SELECT {_COLUMNS} FROM journal WHERE id = ?", [decision_id]).fetchone()
@@ -224,10 +224,10 @@ class Journal:
     def _not_found(self, decision_id: str) -> RecordNotFound:
         with self._database.lend() as db:
             rows = db.execute("SELECT id FROM journal ORDER BY sequence DESC LIMIT ?", [_NEARBY]).fetchall()
-        close = difflib.get_close_matches(decision_id, [known for (known,) in rows], n=1, cutoff=0.6)
-        hint = f"did you mean {close[0]}? " if close else ""
+        close = difflib.get_close_matches(decision_id, [known for (known,) in rows], n=3, cutoff=0.6)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
         return RecordNotFound(
-            f"the journal has no decision {decision_id!r}", remedy=f"{hint}`edgewise why --last` shows the latest"
+            f"the journal has no decision {decision_id!r}", remedy=f"{hint}`edgewise why` shows the latest"
         )
 
 

@@ -1,11 +1,11 @@
-"""`edgewise why`: a stored decision, explained."""
+"""`edgewise why`: a stored decision, explained; and decided again."""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,38 +16,60 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edge_agent.journal import Journal, StoredDecision
+    from orchestrator.routing.hindsight import Forecast
+    from orchestrator.routing.replay import Replay
     from orchestrator.types import Answer, Decision, Prediction
     from orchestrator.units import Interval
 
+_QUANTITIES: Final = {
+    "quality": ("good answer", 2),
+    "first_token_ms": ("first token, ms", 0),
+    "total_ms": ("all, ms", 0),
+    "device_joules": ("device, J", 1),
+    "cloud_joules": ("cloud, J", 1),
+    "usd": ("money, USD", 6),
+}
+"""What is predicted, by the name of the field: in words, and the digits behind the point."""
+
 
 def why(
-    decision_id: Annotated[str | None, typer.Argument(help="As printed in a receipt.")] = None,
-    last: Annotated[bool, typer.Option("--last", help="The latest decision.")] = False,
+    decision_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="As printed in a receipt; without one, the latest decision.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--replay", help="Decide again on what was stored, and say whether the route is the same.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Explain a decision: what each route was expected to do, the rule or score that chose, what happened."""
+    """Explain a decision: what each route was expected to do, the rule or score that chose, what happened.
+
+    With --replay, the stored situation is decided again: status 1 where the route is another one.
+
+    \b
+      edgewise why
+      edgewise why 0c5c1f6e2ad4 --json
+      edgewise why --replay 0c5c1f6e2ad4
+    """
     from edge_agent.config import Config
     from edge_agent.journal import Journal
 
     with Journal.open(Config.load(config).journal_path) as journal:
-        stored = _find(journal, decision_id, last)
-    if as_json:
-        import msgspec
-
-        sys.stdout.write(json.dumps(msgspec.to_builtins(stored)) + "\n")
+        stored = _find(journal, decision_id)
+    if again:
+        _replay(stored, as_json)
+    elif as_json:
+        _print_json(_plain(stored))
     else:
         _print(stored, console())
 
 
-def _find(journal: Journal, decision_id: str | None, last: bool) -> StoredDecision:
+def _find(journal: Journal, decision_id: str | None) -> StoredDecision:
     if decision_id is not None:
         return journal.decision(decision_id)
     recent = journal.recent(1)
     if not recent:
         raise InvalidRequest("nothing was decided on this device yet", remedy='ask something: edgewise ask "…"')
-    if not last:
-        raise InvalidRequest("which decision?", remedy=f"name one, such as {recent[0].id}, or use --last")
     return recent[0]
 
 
@@ -57,11 +79,13 @@ def _print(stored: StoredDecision, out: Console) -> None:
         _print_decision(stored.decision, out)
         _print_pledge(stored, out)
     if stored.answer is not None:
-        _print_outcome(stored.answer, out)
+        _print_outcome(stored.decision, stored.answer, out)
     elif stored.error_type:
         out.print(f"it ended in {stored.error_type}: {stored.error_message}", markup=False)
     else:
         out.print("it has not ended: it still runs, or its process died")
+    if stored.decision is not None and stored.answer is not None:
+        _print_hindsight(stored.decision, stored.answer, out)
 
 
 def _print_pledge(stored: StoredDecision, out: Console) -> None:
@@ -82,11 +106,11 @@ def _print_decision(decision: Decision, out: Console) -> None:
     for route, reason in decision.excluded.items():
         out.print(f"not {route}: {reason}", markup=False)
     table = Table(title="predicted: expected (about 90 % of outcomes)", title_justify="left", pad_edge=False, box=None)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for prediction in decision.predictions:
-        table.add_column(prediction.route.value, justify="right")
-    for name, digits, of in _QUANTITIES:
-        table.add_row(name, *(_cell(of(prediction), digits) for prediction in decision.predictions))
+        table.add_column(prediction.route.value, justify="right", no_wrap=True)
+    for field, (words, digits) in _QUANTITIES.items():
+        table.add_row(words, *(_cell(_interval(prediction, field), digits) for prediction in decision.predictions))
     out.print(table)
     worst = decision.worst_case
     out.print(
@@ -94,27 +118,124 @@ def _print_decision(decision: Decision, out: Console) -> None:
     )
 
 
-_QUANTITIES: Final[tuple[tuple[str, int, Callable[[Prediction], Interval]], ...]] = (
-    ("chance of a good answer", 2, lambda p: p.quality),
-    ("first token, ms", 0, lambda p: p.first_token_ms),
-    ("all, ms", 0, lambda p: p.total_ms),
-    ("device, J", 1, lambda p: p.device_joules),
-    ("cloud, J", 1, lambda p: p.cloud_joules),
-    ("money, USD", 6, lambda p: p.usd),
-)
+def _interval(prediction: Prediction, field: str) -> Interval:
+    interval: Interval = getattr(prediction, field)
+    return interval
 
 
 def _cell(interval: Interval, digits: int) -> str:
+    if interval.low == interval.high:
+        return f"{interval.expected:.{digits}f}" if interval.expected else "0"
     return f"{interval.expected:.{digits}f} ({interval.low:.{digits}f} to {interval.high:.{digits}f})"
 
 
-def _print_outcome(answer: Answer, out: Console) -> None:
+def _print_outcome(decision: Decision | None, answer: Answer, out: Console) -> None:
+    """What it took, and what happened on the way that was not decided before."""
     from edge_agent.cli import receipt
 
     out.print(f"happened: {receipt.as_line(answer)}", markup=False)
-    out.print(f"{answer.reason}; finished by {answer.finish_reason.value}", markup=False)
-    if answer.egress.sent:
-        cloud = answer.cloud_energy
-        out.print(f"cloud energy {cloud.joules:.1f} ± {cloud.uncertainty_joules:.1f} J {cloud.source.value}")
+    notes = answer.reason.removeprefix(decision.reason if decision else "").removeprefix("; ")
+    out.print("; ".join(filter(None, [notes, f"finished by {answer.finish_reason.value}"])), markup=False)
     if answer.record_ids:
         out.print(f"records in the prompt: {', '.join(map(str, answer.record_ids))}")
+
+
+def _print_hindsight(decision: Decision, answer: Answer, out: Console) -> None:
+    """Each prediction of the route that was chosen, beside the truth."""
+    from rich.table import Table
+
+    from orchestrator.routing.hindsight import hindsight
+
+    forecasts = hindsight(decision, answer)
+    if not forecasts:
+        out.print("nothing to compare with what was predicted: no model wrote the answer")
+        return
+    title = f"predicted of {decision.route.value}, and what it was"
+    if answer.route is not decision.route:
+        title += f" (the answer came by {answer.route.value})"
+    table = Table(title=title, title_justify="left", pad_edge=False, box=None)
+    for name in ("", "expected (90 %)", "was", "off by", ""):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for forecast in forecasts:
+        words, digits = _QUANTITIES[forecast.quantity.value]
+        actual, error = f"{forecast.actual:.{digits}f}", f"{forecast.error:+.{digits}f}"
+        table.add_row(words, _cell(forecast.predicted, digits), actual, error, _verdict(forecast))
+    out.print(table)
+
+
+def _verdict(forecast: Forecast) -> str:
+    if forecast.inside:
+        return "inside"
+    return "[yellow]above[/yellow]" if forecast.error > 0 else "[yellow]below[/yellow]"
+
+
+def _plain(stored: StoredDecision) -> dict[str, Any]:
+    """The stored row, with its forecasts beside the truth."""
+    import msgspec
+
+    from orchestrator.routing.hindsight import hindsight
+
+    forecasts = hindsight(stored.decision, stored.answer) if stored.decision and stored.answer else ()
+    plain: dict[str, Any] = msgspec.to_builtins(stored)
+    plain["hindsight"] = [
+        {**msgspec.to_builtins(forecast), "error": forecast.error, "inside": forecast.inside} for forecast in forecasts
+    ]
+    return plain
+
+
+def _replay(stored: StoredDecision, as_json: bool) -> None:
+    """Decide again, and say how it compares.
+
+    Raises:
+        InvalidRequest: no situation was stored, or none that can be read.
+    """
+    from orchestrator.routing.replay import replay
+
+    if stored.decision is None:
+        raise InvalidRequest(
+            f"request {stored.id} was refused before a route was chosen", remedy=f"`edgewise why {stored.id}` says why"
+        )
+    result = replay(stored.decision, stored.situation)
+    if as_json:
+        _print_json(_compared(result))
+    else:
+        _print_replay(result, console())
+    if not result.same_route:
+        raise typer.Exit(1)
+
+
+def _compared(result: Replay) -> dict[str, Any]:
+    return {
+        "decision_id": result.stored.id,
+        "same_route": result.same_route,
+        "stored_route": result.stored.route.value,
+        "route": result.now.route.value if result.now else None,
+        "error": result.error,
+        "differences": [{"field": d.field, "stored": d.stored, "now": d.now} for d in result.differences],
+    }
+
+
+def _print_replay(result: Replay, out: Console) -> None:
+    stored = result.stored
+    if result.now is None:
+        out.print(f"decided again, {stored.id} is refused: {result.error}; stored was {stored.route}", markup=False)
+        return
+    out.print(f"decided again, {stored.id} takes {'the same' if result.same_route else 'another'} route: ", end="")
+    out.print(f"{result.now.route} by {result.now.rule}: {result.now.reason}", markup=False)
+    if not result.differences:
+        out.print("nothing else differs either: predictions, reservation and reason are the stored ones")
+    for difference in result.differences:
+        out.print(f"  {difference.field}: stored {difference.stored}, now {difference.now}", markup=False)
+
+
+def _print_json(plain: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(_finite(plain)) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for a bound that is infinite: JSON has no such number."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -69,8 +69,8 @@ class Situation:
     """Share of its full clock that the device was allowed; the local estimate is made for it."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        """Plain values, as JSON has them. A price that is no number stays one, so that it is refused again."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain
 
     @classmethod

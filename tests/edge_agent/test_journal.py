@@ -148,10 +148,10 @@ def test_an_unknown_id_names_the_nearest(journal: Journal) -> None:
     journal.decided(REQUEST, DECISION, SITUATION)
     with pytest.raises(RecordNotFound, match="'d0d0dO'") as missing:
         journal.decision("d0d0dO")
-    assert missing.value.remedy == "did you mean d0d0d0? `edgewise why --last` shows the latest"
+    assert missing.value.remedy == "did you mean d0d0d0? `edgewise why` shows the latest"
     with pytest.raises(RecordNotFound) as missing:
         journal.decision("nothing like it")
-    assert missing.value.remedy == "`edgewise why --last` shows the latest"
+    assert missing.value.remedy == "`edgewise why` shows the latest"
 
 
 def test_recent_is_newest_first_and_outcomes_oldest_first(journal: Journal) -> None:

@@ -1,0 +1,91 @@
+"""A stored decision, decided again: the same situation has to lead to the same route (law 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import msgspec
+
+from orchestrator.errors import ConfigError, EdgewiseError, InvalidRequest
+from orchestrator.routing.policy import Situation, decide
+from orchestrator.types import Decision, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field of the decision that comes out otherwise now, with both values as plain words."""
+
+    field: str
+    stored: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What comes of a stored situation today."""
+
+    stored: Decision
+    now: Decision | None
+    """None where it is refused now."""
+    error: str = ""
+    """Why it is refused."""
+
+    @property
+    def same_route(self) -> bool:
+        """What law 7 asks for."""
+        return self.now is not None and self.now.route is self.stored.route
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """The fields that come out otherwise, in the order of `Decision`; none where it is the same decision."""
+        return () if self.now is None else tuple(_differences(self.stored, self.now))
+
+
+def replay(stored: Decision, situation: Mapping[str, Any]) -> Replay:
+    """Decide again on the plain values that were stored with a decision.
+
+    Raises:
+        InvalidRequest: they are not what a decision sees: another version of Edgewise stored them.
+    """
+    try:
+        seen = Situation.from_dict(dict(situation))
+    except (msgspec.ValidationError, ConfigError) as error:
+        raise InvalidRequest(
+            f"decision {stored.id} cannot be replayed, since what it saw is not readable here: {error}",
+            remedy="replay it with the version of Edgewise that decided it",
+        ) from None
+    # The words of a question are no part of a decision, and are not kept.
+    request = Request(id=stored.request_id, messages=())
+    try:
+        return Replay(stored=stored, now=decide(seen, request, stored.id))
+    except EdgewiseError as error:
+        return Replay(stored=stored, now=None, error=f"{error.type}: {error.message}")
+
+
+def _differences(stored: Decision, now: Decision) -> Iterator[Difference]:
+    for field in fields(Decision):
+        before, after = getattr(stored, field.name), getattr(now, field.name)
+        if before == after:
+            continue
+        if field.name == "predictions":
+            yield from _of_predictions(stored, now)
+        else:
+            yield Difference(field.name, str(before), str(after))
+
+
+def _of_predictions(stored: Decision, now: Decision) -> Iterator[Difference]:
+    """By route and quantity: which interval moved."""
+    before = {prediction.route: prediction for prediction in stored.predictions}
+    after = {prediction.route: prediction for prediction in now.predictions}
+    for route in dict.fromkeys([*before, *after]):
+        one, other = before.get(route), after.get(route)
+        if one is None or other is None:
+            yield Difference(f"{route} predicted", str(one is not None), str(other is not None))
+            continue
+        for field in fields(one):
+            if getattr(one, field.name) != getattr(other, field.name):
+                yield Difference(
+                    f"{route} {field.name}", str(getattr(one, field.name)), str(getattr(other, field.name))
+                )

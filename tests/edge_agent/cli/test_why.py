@@ -1,0 +1,106 @@
+"""`edgewise why`: what was predicted, what chose, what happened, how wrong it was; and the same decided again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli import app
+from edge_agent.journal import Journal, StoredDecision
+from orchestrator.errors import InvalidRequest, RecordNotFound
+from orchestrator.routing.replay import replay
+from orchestrator.types import Route
+from tests.edge_agent.cli.commands import Commands
+from tests.edge_agent.lived import Life
+
+COMMANDS = Commands(app)
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    Life(home, datetime(2026, 1, 5, 9, tzinfo=UTC)).live(16, hours=4)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def _home(lived: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEWISE_HOME", str(lived))
+
+
+@pytest.fixture(scope="module")
+def rows(lived: Path) -> list[StoredDecision]:
+    with Journal.open(lived / "journal.db") as journal:
+        return journal.recent(100)
+
+
+def test_without_an_id_the_latest_is_explained(rows: list[StoredDecision]) -> None:
+    latest = rows[0]
+    assert latest.decision is not None
+    shown = COMMANDS.done("why")
+    assert shown.startswith(f"decision {latest.id}")
+    assert f"chose {latest.decision.route.value} by {latest.decision.rule}" in shown
+    assert shown == COMMANDS.done("why", latest.id)
+
+
+def test_predictions_stand_beside_the_truth(rows: list[StoredDecision]) -> None:
+    row = next(row for row in rows if row.answer and row.answer.route is Route.CLOUD)
+    assert row.answer is not None
+    shown = COMMANDS.done("why", row.id).splitlines()
+    table = shown[next(n for n, line in enumerate(shown) if line.startswith("predicted of cloud")) :]
+    first, dollars = (next(line for line in table if line.startswith(name)) for name in ("first token", "money"))
+    assert f"{row.answer.latency.first_token_ms:.0f}" in first
+    assert first.split()[-1] in {"inside", "above", "below"}
+    assert f"{row.answer.usd:.6f}" in dollars
+
+
+def test_as_json_it_is_valid_and_whole(rows: list[StoredDecision]) -> None:
+    row = next(row for row in rows if row.answer and row.answer.route is Route.LOCAL)
+    told = json.loads(COMMANDS.done("why", row.id, "--json"), parse_constant=lambda name: pytest.fail(name))
+    assert told["decision"]["route"] == "local"
+    assert {"quantity", "predicted", "actual", "error", "inside"} == set(told["hindsight"][0])
+    assert told["situation"]["max_tokens"] == 256
+
+
+def test_every_decision_of_a_day_replays_to_the_same(rows: list[StoredDecision]) -> None:
+    for row in rows:
+        assert row.decision is not None
+        assert replay(row.decision, row.situation).now == row.decision
+    told = COMMANDS.as_json("why", "--replay", rows[0].id)
+    assert (told["same_route"], told["differences"]) == (True, [])
+    assert "takes the same route" in COMMANDS.done("why", "--replay", rows[0].id)
+
+
+def test_a_row_that_was_tampered_with_replays_to_another(
+    rows: list[StoredDecision], lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = next(row for row in rows if row.decision and row.decision.route is Route.CLOUD)
+    (tmp_path / "journal.db").write_bytes((lived / "journal.db").read_bytes())
+    with sqlite3.connect(tmp_path / "journal.db") as db:
+        situation = json.dumps({**row.situation, "local_only": True})
+        db.execute("UPDATE journal SET situation = ? WHERE id = ?", [situation, row.id])
+    db.close()
+    monkeypatch.setenv("EDGEWISE_HOME", str(tmp_path))
+    result = COMMANDS.run("why", "--replay", row.id)
+    assert result.exit_code == 1
+    assert "takes another route: local by local_only" in result.stdout
+    assert "rule: stored best_value, now local_only" in result.stdout
+
+
+def test_an_unknown_id_names_those_near(rows: list[StoredDecision]) -> None:
+    error = COMMANDS.error("why", rows[3].id[:-1] + "z")
+    assert isinstance(error, RecordNotFound)
+    assert rows[3].id in error.remedy
+
+
+def test_where_nothing_was_decided_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEWISE_HOME", str(tmp_path))
+    assert "nothing was decided" in COMMANDS.error("why").message
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.failed("e1e1e1", "budget_exhausted", "no route is affordable")
+    assert "budget_exhausted: no route is affordable" in COMMANDS.done("why")
+    assert isinstance(COMMANDS.error("why", "--replay", "e1e1e1"), InvalidRequest)
