@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_agent.cli import eval
 from edge_agent.cli.routing import training as app
 from edge_agent.routing.evaluation import evaluate
+from edge_agent.routing.fitting import Sample, fit_members
 from edge_agent.routing.labels import Labels
 from edge_agent.routing.training import Training, train
 from orchestrator.errors import InvalidRequest
 from orchestrator.routing.curve import Outcomes
-from orchestrator.routing.router import Router
+from orchestrator.routing.router import Reading, Router
 from tests.edge_agent.cli.commands import Commands
 
 RNG = np.random.default_rng(0)
@@ -113,14 +115,13 @@ def test_labels_that_hold_nothing_are_refused(outcomes: Outcomes, message: str) 
 
 
 def test_where_the_device_is_never_better_there_is_still_something_to_learn() -> None:
-    cloud_only = Labels(
-        "never", ONE.questions, (), Outcomes(ONE.outcomes.device & ONE.outcomes.cloud, ONE.outcomes.cloud)
-    )
-    router = train([cloud_only]).router
+    outcomes = Outcomes(OTHER.outcomes.device & OTHER.outcomes.cloud, OTHER.outcomes.cloud)
+    sample = Sample([Reading.of(question) for question in OTHER.questions], outcomes)
+    router = fit_members(sample, np.arange(OTHER.size), seed=0)
     assert router.chances("Calculate 12 * 7 for me.").uplift > router.chances("Tell me of the rain number 3.").uplift
 
 
-def test_the_command_tells_its_results_and_writes_the_same_router_again(tmp_path: Path) -> None:
+def test_the_commands_tell_results_and_write_the_same_router_again(tmp_path: Path) -> None:
     rows = [
         {"prompt": question, "weak_correct": bool(device), "strong_correct": bool(cloud)}
         for question, device, cloud in zip(OTHER.questions, OTHER.outcomes.device, OTHER.outcomes.cloud, strict=True)
@@ -130,6 +131,9 @@ def test_the_command_tells_its_results_and_writes_the_same_router_again(tmp_path
     found = Commands(app).as_json("routing", "--data", str(data), "--out", str(tmp_path / "router.npz"))
     assert found["in_domain"]["other"]["apgr"] > 0.8
     assert found["unseen_subjects"] == found["across_data_sets"] == {}
+    table = Commands(eval.app).as_json("routing", "--data", str(data), "--router", str(tmp_path / "router.npz"))
+    assert list(table["other"]) == ["random", "length", "oracle", "router"]
+    assert list(table["other"]["router"]) == ["apgr", "apgr_ci", "cpt20", "cpt50", "cpt80"]
     # The same seed and labels give the same router.
     train([OTHER]).router.save(tmp_path / "again.npz")
     with np.load(tmp_path / "router.npz") as one, np.load(tmp_path / "again.npz") as other:
