@@ -134,8 +134,7 @@ class _Corpus:
 def _train(corpus: _Corpus, embedder: str, seed: int, step: Callable[[], None]) -> Training:
     sample, everything = corpus.sample, np.arange(len(corpus.files))
     held_out = _cross_fit(sample, everything, corpus.questions, seed, step)
-    uplift = _uplift(sample, held_out)
-    in_domain = _scores(corpus, everything, uplift)
+    in_domain = _scores(corpus, everything, _uplift(sample, held_out))
     rows, unseen = corpus.divisible, {}
     if len(rows):
         unseen = _scores(corpus, rows, _uplift(sample, _cross_fit(sample, rows, corpus.subjects, seed, step)))
@@ -150,7 +149,7 @@ def _train(corpus: _Corpus, embedder: str, seed: int, step: Callable[[], None]) 
     fitted = fit_members(sample, everything, seed=seed)
     step()
     router = replace(_scaled(fitted, sample, held_out), embedder=embedder, sources=_sources(corpus.labels))
-    router = replace(router, calibration=_calibration(uplift, sample.outcomes))
+    router = replace(router, calibration=_calibration(sample, held_out))
     return Training(router, in_domain, unseen, across)
 
 
@@ -180,9 +179,13 @@ def _uplift(sample: Sample, held_out: _HeldOut) -> NDArray[np.float64]:
     return np.array([chances_of(row).uplift for row in scale(held_out.log_odds)])
 
 
-def _calibration(uplift: NDArray[np.float64], outcomes: Outcomes) -> Calibration:
-    """What a promise is chosen on. Four decimals say all that an uplift does, in a third of the file's bytes."""
-    return Calibration.of(np.round(uplift, 4), outcomes.device, outcomes.cloud)
+def _calibration(sample: Sample, held_out: _HeldOut) -> Calibration:
+    """What a promise is chosen on: uplifts as an agent has them, which asks without a vector.
+
+    Four decimals say all that an uplift does, in a third of the file's bytes.
+    """
+    uplift = _uplift(sample, replace(held_out, log_odds=held_out.vectorless))
+    return Calibration.of(np.round(uplift, 4), sample.outcomes.device, sample.outcomes.cloud)
 
 
 def _scaled(router: Router, sample: Sample, held_out: _HeldOut) -> Router:

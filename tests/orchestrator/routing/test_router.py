@@ -78,6 +78,11 @@ def test_its_calibration_is_kept_beside_it_and_half_a_one_is_damage(tmp_path: Pa
         Router.load(path)
 
 
+def test_the_shipped_router_was_held_out_on_all_its_questions() -> None:
+    assert SHIPPED.calibration is not None
+    assert len(SHIPPED.calibration) == sum(source.questions for source in SHIPPED.sources)
+
+
 def test_a_vector_counts_where_the_router_knows_its_model_and_may_be_missing() -> None:
     assert WITH_MEANING.chances(QUESTION, VECTOR) != WITH_MEANING.chances(QUESTION)
     assert SHIPPED.chances(QUESTION, VECTOR) == SHIPPED.chances(QUESTION)
