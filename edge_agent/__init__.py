@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent, AsyncAgent
+    from edge_agent.answers import AsyncReply, Reply
     from edge_agent.config import Config
     from orchestrator.format import Format
     from orchestrator.types import Answer, Budget, Message, Piece, Sampling, Sensitivity
@@ -18,13 +19,28 @@ if TYPE_CHECKING:
 # it is first imported. Nothing leaves a device that its user did not send (law 1).
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-__all__ = ["Agent", "Answer", "AsyncAgent", "Budget", "Config", "Format", "Message", "Piece", "Sampling", "Sensitivity"]
+__all__ = [
+    "Agent",
+    "Answer",
+    "AsyncAgent",
+    "AsyncReply",
+    "Budget",
+    "Config",
+    "Format",
+    "Message",
+    "Piece",
+    "Reply",
+    "Sampling",
+    "Sensitivity",
+]
 
 _HOMES = {
     "Agent": "edge_agent.agent",
     "AsyncAgent": "edge_agent.agent",
+    "AsyncReply": "edge_agent.answers",
     "Config": "edge_agent.config",
     "Format": "orchestrator.format",
+    "Reply": "edge_agent.answers",
 }
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
-from edge_agent.answers import AnswerStream, BlockingAnswer, Question, Wishes
+from edge_agent.answers import AnswerStream, AsyncReply, BlockingAnswer, Question, Reply, Wishes
 from edge_agent.assembly import Parts, assemble
 from edge_agent.config import Config
 from edge_agent.context.forgetting import Forgotten
@@ -88,11 +88,14 @@ class AsyncAgent:
         form = wishes.get("format")
         return sampling if form is None else replace(sampling, format=form)
 
-    def run(self, request: Request) -> AsyncGenerator[Piece | Answer, None]:
-        """Answer a whole `Request`: its pieces, then its `Answer`. The configuration's lock still holds."""
-        return self.parts.engine.run(replace(request, local_only=request.local_only or self.config.local_only))
+    async def run(self, request: Request) -> AsyncGenerator[Piece | AsyncReply, None]:
+        """Answer a whole `Request`: its pieces, then its answer. The configuration's lock still holds."""
+        request = replace(request, local_only=request.local_only or self.config.local_only)
+        async with aclosing(self.parts.engine.run(request)) as events:
+            async for event in events:
+                yield AsyncReply.of(event, self._tell) if isinstance(event, Answer) else event
 
-    async def ask(self, question: Question, **wishes: Unpack[Wishes]) -> Answer:
+    async def ask(self, question: Question, **wishes: Unpack[Wishes]) -> AsyncReply:
         """Answer `question` at once.
 
         Raises:
@@ -100,13 +103,26 @@ class AsyncAgent:
         """
         return await self.answer(self.request(question, **wishes))
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> AsyncReply:
         """Answer a whole `Request` at once.
 
         Raises:
             EdgewiseError: the one typed error that the request ended in.
         """
         return await AnswerStream(self.run(request)).whole()
+
+    async def feedback(self, decision_id: str, *, good: bool) -> None:
+        """Say whether an answer was good, by the id in its receipt; what is said later replaces it.
+
+        Raises:
+            InvalidRequest: the request came to no answer.
+            RecordNotFound: there is no such decision; names the nearest ids.
+            StoreError: it could not be kept.
+        """
+        self.parts.journal.rate(decision_id, good=good)
+
+    async def _tell(self, decision_id: str, good: bool) -> None:
+        await self.feedback(decision_id, good=good)
 
     def conversation(self, known_as: str | None = None, *, remember: bool | None = None) -> AsyncConversation:
         """A conversation: each question is answered with what was said before it.
@@ -241,16 +257,23 @@ class Agent:
     def stream(self, question: Question, **wishes: Unpack[Wishes]) -> BlockingAnswer:
         """Answer `question` piece by piece; see `AsyncAgent.stream`."""
         request = self._agent.request(question, **wishes)
-        return BlockingAnswer(self._loop.iterate(lambda: self._agent.run(request)))
+        return BlockingAnswer(self._loop.iterate(lambda: self._agent.run(request)), self._tell)
 
-    def ask(self, question: Question, **wishes: Unpack[Wishes]) -> Answer:
+    def ask(self, question: Question, **wishes: Unpack[Wishes]) -> Reply:
         """Answer `question` at once; see `AsyncAgent.ask`."""
         request = self._agent.request(question, **wishes)
-        return self._loop.run(lambda: self._agent.answer(request))
+        return Reply.of(self._loop.run(lambda: self._agent.answer(request)), self._tell)
+
+    def feedback(self, decision_id: str, *, good: bool) -> None:
+        """Say whether an answer was good, by the id in its receipt; see `AsyncAgent.feedback`."""
+        self._loop.run(lambda: self._agent.feedback(decision_id, good=good))
+
+    def _tell(self, decision_id: str, good: bool) -> None:
+        self.feedback(decision_id, good=good)
 
     def conversation(self, known_as: str | None = None, *, remember: bool | None = None) -> Conversation:
         """A conversation, new or taken up again; see `AsyncAgent.conversation`."""
-        return Conversation(self._agent.conversation(known_as, remember=remember), self._loop)
+        return Conversation(self._agent.conversation(known_as, remember=remember), self._loop, self._tell)
 
     @property
     def conversations(self) -> Conversations:

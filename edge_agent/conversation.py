@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
-from edge_agent.answers import AnswerStream, BlockingAnswer, Wishes
+from edge_agent.answers import AnswerStream, AsyncReply, BlockingAnswer, Reply, Wishes
 from edge_agent.context.conversations import Conversation as Entry
 from edge_agent.context.conversations import Exchange
 from edge_agent.context.forgetting import missing
@@ -55,7 +55,7 @@ class AsyncConversation:
         """
         return AnswerStream(self.run(self.request(question, **wishes), remember=remember))
 
-    async def ask(self, question: str, *, remember: bool = True, **wishes: Unpack[Wishes]) -> Answer:
+    async def ask(self, question: str, *, remember: bool = True, **wishes: Unpack[Wishes]) -> AsyncReply:
         """Answer `question` at once; see `stream`.
 
         Raises:
@@ -93,7 +93,7 @@ class AsyncConversation:
         thread = THREADS + self.id if self._remembered else ""
         return replace(request, conversation=thread, history_tokens=self._agent.config.conversations.history_tokens)
 
-    async def run(self, request: Request, *, remember: bool = True) -> AsyncGenerator[Piece | Answer, None]:
+    async def run(self, request: Request, *, remember: bool = True) -> AsyncGenerator[Piece | AsyncReply, None]:
         """Answer a `request` behind what was said before, and keep the turn before its `Answer` is given.
 
         Raises:
@@ -198,10 +198,13 @@ class AsyncConversations:
 class Conversation:
     """A conversation, for code without an event loop; see `AsyncConversation`."""
 
-    def __init__(self, conversation: AsyncConversation, loop: EventLoopThread) -> None:
+    def __init__(
+        self, conversation: AsyncConversation, loop: EventLoopThread, tell: Callable[[str, bool], None]
+    ) -> None:
         """Given by `Agent.conversation`."""
         self._conversation = conversation
         self._loop = loop
+        self._tell = tell
 
     @property
     def id(self) -> str:
@@ -216,11 +219,13 @@ class Conversation:
     def stream(self, question: str, *, remember: bool = True, **wishes: Unpack[Wishes]) -> BlockingAnswer:
         """Answer `question` piece by piece; see `AsyncConversation.stream`."""
         request = self._conversation.request(question, **wishes)
-        return BlockingAnswer(self._loop.iterate(lambda: self._conversation.run(request, remember=remember)))
+        events = self._loop.iterate(lambda: self._conversation.run(request, remember=remember))
+        return BlockingAnswer(events, self._tell)
 
-    def ask(self, question: str, *, remember: bool = True, **wishes: Unpack[Wishes]) -> Answer:
+    def ask(self, question: str, *, remember: bool = True, **wishes: Unpack[Wishes]) -> Reply:
         """Answer `question` at once; see `AsyncConversation.ask`."""
-        return self._loop.run(lambda: self._conversation.ask(question, remember=remember, **wishes))
+        answer = self._loop.run(lambda: self._conversation.ask(question, remember=remember, **wishes))
+        return Reply.of(answer, self._tell)
 
     def rename(self, name: str) -> None:
         """Give it a name; see `AsyncConversation.rename`."""

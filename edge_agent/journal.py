@@ -18,8 +18,9 @@ import msgspec
 
 from edge_agent.database import Database, Schema
 from orchestrator.clock import SystemClock
-from orchestrator.errors import RecordNotFound
+from orchestrator.errors import InvalidRequest, RecordNotFound
 from orchestrator.ports import Clock
+from orchestrator.routing.feedback import Feedback, Sign
 from orchestrator.routing.promise import Pledge
 from orchestrator.types import Answer, Decision, Request
 
@@ -58,10 +59,31 @@ def create_accesses(db: sqlite_utils.Database) -> None:
     """)
 
 
-SCHEMA: Final = Schema("journal", (create_journal, create_accesses))
+def create_feedback(db: sqlite_utils.Database) -> None:
+    """What users thought of answers, one row an answer."""
+    db.execute("""
+        CREATE TABLE feedback (
+            decision_id TEXT PRIMARY KEY REFERENCES journal (id),
+            at REAL NOT NULL,
+            good INTEGER NOT NULL,
+            sign TEXT NOT NULL
+        ) STRICT
+    """)
+
+
+SCHEMA: Final = Schema("journal", (create_journal, create_accesses, create_feedback))
 
 _T = TypeVar("_T")
-_COLUMNS: Final = "id, at, decision, situation, ended_at, answer, error_type, error_message"
+_STORED: Final = """
+    SELECT id, journal.at, decision, situation, ended_at, answer, error_type, error_message,
+           good, feedback.at, sign
+    FROM journal LEFT JOIN feedback ON decision_id = id
+"""
+_RATE: Final = """
+    INSERT INTO feedback (decision_id, at, good, sign) VALUES (?, ?, ?, ?)
+    ON CONFLICT (decision_id) DO UPDATE SET at = excluded.at, good = excluded.good, sign = excluded.sign
+    WHERE excluded.sign = ?
+"""
 _NEARBY: Final = 1000
 """How many of the latest ids are searched for the one that was meant."""
 
@@ -84,6 +106,8 @@ class StoredDecision:
     """The receipt: the answer, its text left out."""
     error_type: str = ""
     error_message: str = ""
+    feedback: Feedback | None = None
+    """What its user thought of the answer, if that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +175,24 @@ class Journal:
                 [decision_id, now, now, error_type, message],
             )
 
+    def rate(self, decision_id: str, *, good: bool, sign: Sign = Sign.TOLD) -> None:
+        """Keep what its user thought of an answer. What is told replaces what was known; other signs do not.
+
+        Raises:
+            InvalidRequest: the request came to no answer, so far or for good.
+            RecordNotFound: there is no such decision; names the nearest ids.
+        """
+        with self._database.write() as db:
+            row = db.execute("SELECT answer FROM journal WHERE id = ?", [decision_id]).fetchone()
+            if row is not None and row[0] is not None:
+                db.execute(_RATE, [decision_id, self._now(), int(good), sign.value, Sign.TOLD.value])
+        if row is None:
+            raise self._not_found(decision_id)
+        if row[0] is None:
+            raise InvalidRequest(
+                f"decision {decision_id} has no answer that could be rated", remedy="rate one that was answered"
+            )
+
     def accessed(self, client: str, tool: str, record_ids: Sequence[int], *, withheld: int) -> None:
         """Keep what another program is about to be given; once this returns, it is on the disk."""
         with self._database.write() as db:
@@ -182,7 +224,7 @@ class Journal:
             RecordNotFound: there is none; names the nearest ids.
         """
         with self._database.lend() as db:
-            row = db.execute(f"SELECT {_COLUMNS} FROM journal WHERE id = ?", [decision_id]).fetchone()
+            row = db.execute(f"{_STORED} WHERE id = ?", [decision_id]).fetchone()
         if row is None:
             raise self._not_found(decision_id)
         return _stored(row)
@@ -190,8 +232,16 @@ class Journal:
     def recent(self, n: int) -> list[StoredDecision]:
         """The latest `n` requests, newest first."""
         with self._database.lend() as db:
-            rows = db.execute(f"SELECT {_COLUMNS} FROM journal ORDER BY sequence DESC LIMIT ?", [n]).fetchall()
+            rows = db.execute(f"{_STORED} ORDER BY sequence DESC LIMIT ?", [n]).fetchall()
         return [_stored(row) for row in rows]
+
+    def latest_answered(self) -> str | None:
+        """The id of the latest decision that came to an answer; None where there is none."""
+        with self._database.lend() as db:
+            row = db.execute(
+                "SELECT id FROM journal WHERE answer IS NOT NULL ORDER BY sequence DESC LIMIT 1"
+            ).fetchone()
+        return row[0] if row else None
 
     def outcomes(self, n: int) -> list[Answer]:
         """Receipts of the latest `n` answers, oldest first, to learn from as if they were given again."""
@@ -232,7 +282,7 @@ class Journal:
 
 
 def _stored(row: Sequence[Any]) -> StoredDecision:
-    decision_id, at, decision, situation, ended_at, answer, error_type, error_message = row
+    decision_id, at, decision, situation, ended_at, answer, error_type, error_message, good, rated_at, sign = row
     return StoredDecision(
         id=decision_id,
         at=datetime.fromtimestamp(at, UTC),
@@ -242,6 +292,7 @@ def _stored(row: Sequence[Any]) -> StoredDecision:
         answer=_load(Answer, answer) if answer else None,
         error_type=error_type or "",
         error_message=error_message or "",
+        feedback=Feedback(bool(good), datetime.fromtimestamp(rated_at, UTC), Sign(sign)) if sign else None,
     )
 
 

@@ -7,7 +7,22 @@ import sys
 
 import typer
 
-from edge_agent.cli import ask, chat, context, demo, doctor, eval, ledger, mcp, models, profile, routing, serve, why
+from edge_agent.cli import (
+    ask,
+    chat,
+    context,
+    demo,
+    doctor,
+    eval,
+    feedback,
+    ledger,
+    mcp,
+    models,
+    profile,
+    routing,
+    serve,
+    why,
+)
 from edge_agent.cli.terminal import errors_to
 
 app = typer.Typer(
@@ -25,6 +40,7 @@ app.command("mcp")(mcp.mcp)
 app.add_typer(context.app, name="context", help="What the agent knows about its user.")
 app.add_typer(models.app, name="models", help="Models on this device.")
 app.command("why")(why.why)
+app.command("feedback")(feedback.feedback)
 app.command("ledger")(ledger.ledger)
 app.command("doctor")(doctor.doctor)
 app.command("profile")(profile.profile)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import edge_agent
-from edge_agent import Agent, AsyncAgent, Budget, Config, Format, Message, Sampling
+from edge_agent import Agent, AsyncAgent, Budget, Config, Format, Message, Reply, Sampling
 from edge_agent.config import EncryptionSection, ModelSection
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.store import SqliteContextStore
@@ -87,7 +87,8 @@ def test_what_is_forgotten_is_in_no_file_of_the_home_folder(config: Config, tmp_
     assert traces(tmp_path) == []
     with Journal.open(config.journal_path) as journal:
         (stored,) = (stored for stored in journal.recent(9) if stored.id == asked.decision_id)
-        assert stored.answer == replace(asked, text="")
+        assert stored.answer is not None
+        assert Reply.of(stored.answer, asked.tell) == replace(asked, text="")
 
 
 def test_what_others_forget_is_dropped_before_the_next_question(
@@ -184,3 +185,28 @@ def test_every_public_name_is_there() -> None:
     assert all(getattr(edge_agent, name) for name in edge_agent.__all__)
     with pytest.raises(AttributeError):
         _ = edge_agent.nothing
+
+
+def test_an_answer_takes_feedback(agent: Agent, config: Config) -> None:
+    asked = agent.ask("hello", sampling=SHORT)
+    with agent.stream("hello", sampling=SHORT) as stream:
+        list(stream)
+    assert stream.answer is not None
+    asked.feedback(good=False)
+    asked.feedback(good=True)
+    stream.answer.feedback(good=False)
+    said = agent.conversation().ask("hello", sampling=SHORT)
+    agent.feedback(said.decision_id, good=True)
+
+    async def tell() -> str:
+        async with await AsyncAgent.open(config) as twin:
+            answer = await twin.ask("hello", sampling=SHORT)
+            await answer.feedback(good=False)
+            return answer.decision_id
+
+    ids = [asked.decision_id, stream.answer.decision_id, said.decision_id, asyncio.run(tell())]
+    with Journal.open(config.journal_path) as journal:
+        known = [journal.decision(decision_id).feedback for decision_id in ids]
+    assert [feedback.good for feedback in known if feedback] == [True, False, True, False]
+    with pytest.raises(RecordNotFound):
+        agent.feedback("nobody's", good=True)

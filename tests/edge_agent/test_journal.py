@@ -15,11 +15,12 @@ import pytest
 from edge_agent.journal import Journal
 from orchestrator.budget import Ledger, MemoryLedgerStore
 from orchestrator.engine import Engine
-from orchestrator.errors import EdgewiseError, InferenceFailed, RecordNotFound
+from orchestrator.errors import EdgewiseError, InferenceFailed, InvalidRequest, RecordNotFound
 from orchestrator.link import Link
 from orchestrator.planner import Planner
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
+from orchestrator.routing.feedback import Feedback, Sign
 from orchestrator.routing.policy import Situation, decide
 from orchestrator.routing.promise import Pledge, Promise
 from orchestrator.routing.value import Prices
@@ -251,3 +252,24 @@ def test_a_stored_decision_replays_to_the_same_route(journal: Journal, clock: Ma
     assert isinstance(answer, Answer)
     stored = journal.decision(answer.decision_id)
     assert decide(Situation.from_dict(stored.situation), REQUEST, stored.id) == stored.decision
+
+
+def test_feedback_is_kept_with_its_time_and_the_latest_word_stands(journal: Journal, clock: ManualClock) -> None:
+    journal.decided(REQUEST, DECISION, SITUATION)
+    journal.answered(DECISION, ANSWER)
+    assert journal.decision(DECISION.id).feedback is None
+    journal.rate(DECISION.id, good=False, sign=Sign.ASKED_AGAIN)
+    assert journal.decision(DECISION.id).feedback == Feedback(False, clock.now(), Sign.ASKED_AGAIN)
+    clock.advance(60)
+    journal.rate(DECISION.id, good=True)
+    told = Feedback(True, clock.now(), Sign.TOLD)
+    journal.rate(DECISION.id, good=False, sign=Sign.ASKED_AGAIN)
+    assert journal.decision(DECISION.id).feedback == journal.recent(1)[0].feedback == told
+
+
+def test_only_what_was_answered_is_rated(journal: Journal) -> None:
+    journal.decided(REQUEST, DECISION, SITUATION)
+    with pytest.raises(InvalidRequest, match="no answer that could be rated"):
+        journal.rate(DECISION.id, good=True)
+    with pytest.raises(RecordNotFound, match="did you mean d0d0d0"):
+        journal.rate("d0d0d9", good=True)
