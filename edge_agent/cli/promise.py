@@ -56,6 +56,10 @@ def promise(
         typer.echo(json.dumps({name: asdict(each) for name, each in found.items()}, indent=2))
     else:
         _print(found)
+        for name in found.keys() & {source.name for source in judge.sources}:
+            console().print(
+                f"{name}: the router was fitted on a file of that name; less will stay than it seems", markup=False
+            )
 
 
 def _print(found: dict[str, Verification]) -> None:
