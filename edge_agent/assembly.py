@@ -35,10 +35,11 @@ from orchestrator.link import Link
 from orchestrator.planner import Planner
 from orchestrator.ports import Clock, Embedder, EnergyMeter
 from orchestrator.prompt import Composer
-from orchestrator.routing.confidence import ConfidenceRule
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.drift import WINDOW
 from orchestrator.routing.keeper import PromiseKeeper
+from orchestrator.routing.probe import Probe
+from orchestrator.routing.router import Router
 from orchestrator.routing.value import Prices
 from orchestrator.token_counts import TokenCounts
 from orchestrator.types import Recollection, Sensitivity
@@ -98,6 +99,7 @@ async def assemble(
     costs = CostHistory(profile.local_costs(model=model.name, threads=threads_of(config.model)))
     for answer in journal.outcomes(_REMEMBERED_OUTCOMES):
         costs.observe(answer)
+    router = await asyncio.to_thread(_router, config)
     planner = Planner(
         local=model,
         link=link,
@@ -114,7 +116,8 @@ async def assemble(
         cloud_system=CLOUD_SYSTEM,
         costs=costs,
         prices=Prices(**config.prices.model_dump()),
-        keeper=await asyncio.to_thread(_keeper, config, journal),
+        keeper=await asyncio.to_thread(_keeper, config, journal, router),
+        router=router,
         clock=clock,
         battery=SystemBattery(),
         floor=config.battery_floor,
@@ -130,10 +133,17 @@ async def assemble(
         observer=journal,
         clock=clock,
         stop_repeating=config.answer.stop_repeating,
-        confidence=ConfidenceRule(**config.confidence.model_dump()),
+        probe=_probe(config),
         patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
     )
     return Parts(config, engine, model, context, ledger, journal, meter, link, clock)
+
+
+def _probe(config: Config) -> Probe | None:
+    """What judges the first words of an answer: the configured probe, or that of the model; None where it is off."""
+    if not config.confidence.watch:
+        return None
+    return Probe.load(config.confidence.probe) if config.confidence.probe else Probe.for_model(config.model.name)
 
 
 def _cloud(config: Config) -> GatewayModel | None:
@@ -145,10 +155,19 @@ def _cloud(config: Config) -> GatewayModel | None:
     return GatewayModel.of(config.cloud)
 
 
-def _keeper(config: Config, journal: Journal) -> PromiseKeeper | None:
-    """Who keeps the configured promise, going on from what the journal saw of it."""
+def _router(config: Config) -> Router | None:
+    """The configured router; asked without the question's vector, so that no question waits for one."""
+    name = config.routing.router
+    if not name:
+        return None
+    return Router.load(Path(name)) if Path(name).suffix == ".npz" else Router.shipped(name)
+
+
+def _keeper(config: Config, journal: Journal, router: Router | None) -> PromiseKeeper | None:
+    """Who keeps the configured promise, by the router's calibration, going on from what the journal saw of it."""
     promise = config.routing.promised
-    return PromiseKeeper(promise, None, journal.pledges(WINDOW)) if promise else None
+    calibration = router.calibration if router else None
+    return PromiseKeeper(promise, calibration, journal.pledges(WINDOW)) if promise else None
 
 
 class _NoRecords:

@@ -149,10 +149,11 @@ class AnswerSection(Section):
 
 
 class ConfidenceSection(Section):
-    """When a local answer is called unsure and moves to the cloud, before anything was shown."""
+    """Whether the first words of a local answer are judged before they are shown; an unsure one moves to the cloud."""
 
-    window_tokens: int = Field(default=12, ge=1)
-    min_mean_logprob: float = -1.6
+    watch: bool = True
+    probe: Path | None = None
+    """A probe that was fitted anew; by default the one shipped for the model, or a prior for a model without."""
 
 
 class PricesSection(Section):
@@ -182,6 +183,9 @@ class PromiseSection(Section):
 class RoutingSection(Section):
     """How routes are chosen."""
 
+    router: str | None = None
+    """A fitted router, by its name or as a file: its chances take the place of the prior of how hard a question looks.
+    Best one that `edgewise train routing` fitted on questions like the user's: docs/pair.md."""
     promise: PromiseSection = PromiseSection()
     confidence: ShareOfOne = 0.9
     """The chance that the promise holds, over as many fresh questions as it was calibrated on."""

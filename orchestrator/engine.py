@@ -30,9 +30,10 @@ from orchestrator.ports import Clock, CloudModel, EnergyMeter, LocalModel, Obser
 from orchestrator.privacy.egress import clear
 from orchestrator.prompt import Prompt
 from orchestrator.repetition import RepetitionGuard
-from orchestrator.routing.confidence import ConfidenceMonitor, ConfidenceRule
+from orchestrator.routing.confidence import ConfidenceMonitor
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import MIN_ANSWER_TOKENS
+from orchestrator.routing.probe import PRIOR, Probe
 from orchestrator.tally import Tally
 from orchestrator.types import (
     Answer,
@@ -89,10 +90,13 @@ class Engine:
         costs: CostHistory,
         observer: Observer,
         clock: Clock,
-        confidence: ConfidenceRule | None = None,
+        probe: Probe | None = PRIOR,
         patience: Patience | None = None,
         stop_repeating: bool = True,
     ) -> None:
+        """Args:
+        probe: judges the first tokens of a local answer before they are shown; None shows them unjudged.
+        """
         self._planner = planner
         self._local = local
         self._link = link
@@ -101,7 +105,7 @@ class Engine:
         self._costs = costs
         self._observer = observer
         self._clock = clock
-        self._confidence = confidence or ConfidenceRule()
+        self._probe = probe
         self._patience = patience or Patience()
         self._stop_repeating = stop_repeating
 
@@ -205,22 +209,21 @@ class Engine:
 
     async def _local_pieces(self, journey: _Journey, plan: Plan, leg: Leg) -> AsyncGenerator[Piece, None]:
         """The device's answer. Its first tokens are held back and judged where the cloud could do better."""
-        first = len(journey.tally.legs) == 1
-        monitor = ConfidenceMonitor(self._confidence) if first and plan.may_escalate else None
+        monitor = self._monitor(journey, plan)
         # A form may well repeat itself, and cutting it would break it.
         watched = self._stop_repeating and journey.request.sampling.format is None
         guard = RepetitionGuard(journey.tally.text) if watched else None
         async with aclosing(self._local_events(journey, plan)) as events:
             async for event in events:
-                journey.held += guard.push(leg.take(event)) if guard else leg.take(event)
-                if monitor is not None and isinstance(event, TextDelta):
-                    monitor.observe(event.tokens)
-                    if not monitor.full:
-                        continue
-                    if monitor.falters:
-                        journey.tally.notes.append("the device was unsure of its first words")
-                        return
-                    monitor = None
+                doubt = monitor.doubt(event) if monitor else None
+                if not (doubt and isinstance(event, Completed)):  # an end that is doubted ends nothing
+                    journey.held += guard.push(leg.take(event)) if guard else leg.take(event)
+                if doubt:
+                    journey.tally.notes.append(str(doubt))
+                    return
+                if monitor and monitor.watches:
+                    continue
+                monitor = None
                 if guard and isinstance(event, Completed):
                     journey.held += guard.flush()
                 if journey.held:
@@ -233,6 +236,12 @@ class Engine:
                     break
         if leg.finish_reason is FinishReason.LENGTH and plan.decision.max_tokens < journey.request.sampling.max_tokens:
             leg.finish_reason = FinishReason.BUDGET
+
+    def _monitor(self, journey: _Journey, plan: Plan) -> ConfidenceMonitor | None:
+        """A watch on the device's first words, where the cloud could do better."""
+        if self._probe is None or len(journey.tally.legs) > 1 or not plan.may_escalate:
+            return None
+        return ConfidenceMonitor(self._probe, plan.situation, plan.decision.max_tokens)
 
     def _extend(self, journey: _Journey, leg: Leg) -> bool:
         """Reserve more for a leg that takes more than was foreseen; False where no budget has room."""

@@ -23,7 +23,8 @@ from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.features import Features
 from orchestrator.routing.keeper import PromiseKeeper
 from orchestrator.routing.policy import Situation, contenders, decide
-from orchestrator.routing.quality import Evidence, predict_quality
+from orchestrator.routing.quality import Evidence, predict_quality, prior
+from orchestrator.routing.router import Chances, Router
 from orchestrator.routing.value import Prices
 from orchestrator.types import Budget, Decision, Recalled, Request, Route, Sensitivity, Spend, Terms
 
@@ -73,6 +74,7 @@ class Planner:
         costs: CostHistory,
         prices: Prices,
         keeper: PromiseKeeper | None = None,
+        router: Router | None = None,
         clock: Clock,
         battery: Battery | None = None,
         floor: BatteryFloor = NO_FLOOR,
@@ -88,6 +90,7 @@ class Planner:
         self._costs = costs
         self._prices = prices
         self._keeper = keeper
+        self._router = router
         self._clock = clock
         self._battery = battery
         self._floor = floor
@@ -116,7 +119,8 @@ class Planner:
         )
         terms = None if local.answer or _stays(request, recalled) else await self._link.contact()
         cloud = self._cloud_prompt(request, recalled, terms, behind, now)
-        situation = await self._pledged(self._situation(request, recalled, local, cloud, terms, behind))
+        chances = await self._chances(request.question)
+        situation = await self._pledged(self._situation(request, chances, recalled, local, cloud, terms, behind))
         situation, decision, reservation = self._reserve(situation, request, decision_id, deadline)
         return Plan(decision, reservation, situation, local, cloud)
 
@@ -179,9 +183,16 @@ class Planner:
         window = _prompt_window(terms.context_tokens - behind, request)
         return self._cloud_prompts.compose(turns, sendable(recalled), now=now, window_tokens=window)
 
+    async def _chances(self, question: str) -> Chances:
+        """What is expected of both models' own knowledge. The router is asked aside: it takes milliseconds."""
+        if self._router is None:
+            return prior(Features.of(question))
+        return await asyncio.to_thread(self._router.chances, question)
+
     def _situation(
         self,
         request: Request,
+        chances: Chances,
         recalled: Sequence[Recalled],
         local: Prompt,
         cloud: Prompt | None,
@@ -196,7 +207,7 @@ class Planner:
             self._costs.of(Route.LOCAL),
             terms=Terms(self._local.context_tokens, rolling=self._local.rolling),
             prompt_tokens=local.tokens + behind,
-            quality=predict_quality(Route.LOCAL, features, read=evidence, withheld=()),
+            quality=predict_quality(chances.device, features, read=evidence, withheld=()),
             speed=speed,
         )
         other = None
@@ -206,7 +217,7 @@ class Planner:
                 self._costs.of(Route.CLOUD),
                 terms=terms,
                 prompt_tokens=cloud.tokens + behind,
-                quality=predict_quality(Route.CLOUD, features, read=_evidence(cloud.recalled), withheld=evidence),
+                quality=predict_quality(chances.cloud, features, read=_evidence(cloud.recalled), withheld=evidence),
             )
         states = self._ledger.state()
         return Situation(

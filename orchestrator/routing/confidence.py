@@ -1,49 +1,89 @@
-"""Whether an answer falters while it streams: the model's own token probabilities, watched from the first token on."""
+"""Whether an answer that streams should be given up for the cloud's: the second half of the decision.
+
+Before the first token the route is chosen by what is expected (`policy`). While the answer is still held back, the
+probe says at its checkpoints how likely it is right by now, and the same prices decide again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.types import TokenScore
+from orchestrator.routing.policy import Situation
+from orchestrator.routing.probe import Probe
+from orchestrator.routing.value import value_usd
+from orchestrator.types import Completed, FinishReason, ModelEvent, TextDelta, TokenScore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfidenceRule:
-    """When to call an answer unsure.
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An answer of the device is not worth going on with."""
 
-    The mean log-probability of an answer's tokens tells right from wrong answers of a small model somewhat (AUROC about
-    .7), so it corrects a decision and does not make one. The first tokens are mostly form, hence a window.
-    """
+    chance: float
+    """That it is right, 0 to 1."""
+    cloud: float
+    """That the cloud's would be, 0 to 1."""
+    tokens: int
+    """How many were looked at."""
 
-    window_tokens: int = 12
-    """How many tokens are held back and judged before anything is shown."""
-    min_mean_logprob: float = -1.6
-    """Natural log. Below this mean the answer falters."""
+    def __str__(self) -> str:
+        return (
+            f"after {self.tokens} tokens the device's chance of a good answer was {self.chance:.2f}, "
+            f"the cloud's {self.cloud:.2f}"
+        )
 
 
 @dataclass(slots=True)
 class ConfidenceMonitor:
-    """Takes token scores as they come and judges once, when its window is full or the answer has ended."""
+    """Reads an answer's events and judges at the probe's checkpoints, and at the end of an answer that is shorter."""
 
-    rule: ConfidenceRule
-    _logprobs: list[float] = field(default_factory=list)
+    probe: Probe
+    situation: Situation
+    max_tokens: int
+    """Of the answer."""
+    watches: bool = True
+    """Whether the text is still to be held back."""
+    _tokens: list[TokenScore] = field(default_factory=list)
+    _passed: int = 0
 
-    def observe(self, tokens: Sequence[TokenScore]) -> None:
-        """Take in the scores of more tokens."""
-        self._logprobs.extend(token.logprob for token in tokens)
+    def doubt(self, event: ModelEvent) -> Doubt | None:
+        """What speaks for the cloud, if anything does and it is time to judge."""
+        ends = isinstance(event, Completed)
+        if isinstance(event, TextDelta):
+            self._tokens.extend(event.tokens)
+        reached = sum(len(self._tokens) >= tokens for tokens in self.probe.checkpoints)
+        is_due = reached > self._passed or (ends and bool(self._tokens))
+        self._passed, self.watches = reached, not ends and reached < len(self.probe.checkpoints)
+        if not is_due or self.situation.cloud is None:
+            return None
+        if isinstance(event, Completed) and event.finish_reason is FinishReason.DEADLINE:
+            return None  # no time is left to ask anybody
+        written = len(self._tokens)
+        chance = self.probe.chance(self.situation.local.quality.expected, self._tokens)
+        if not hands_over(self.situation, chance, written=written, max_tokens=self.max_tokens):
+            return None
+        return Doubt(chance, self.situation.cloud.quality.expected, written)
 
-    @property
-    def full(self) -> bool:
-        """Whether enough was seen to judge."""
-        return len(self._logprobs) >= self.rule.window_tokens
 
-    @property
-    def falters(self) -> bool:
-        """Whether the answer so far is too unsure. An answer of no tokens says nothing."""
-        return self.mean_logprob is not None and self.mean_logprob < self.rule.min_mean_logprob
+def hands_over(situation: Situation, chance: float, *, written: int, max_tokens: int) -> bool:
+    """Whether the cloud's answer is worth more than going on with the device's.
 
-    @property
-    def mean_logprob(self) -> float | None:
-        """Mean natural-log probability of the tokens seen; None before the first."""
-        return sum(self._logprobs) / len(self._logprobs) if self._logprobs else None
+    A pure function: with a stored situation and the chance in the answer's reason it can be decided again.
+
+    Args:
+        situation: that the route was chosen in.
+        chance: that the device's answer is right by now, 0 to 1.
+        written: tokens of it so far: they and the reading of the prompt are spent either way.
+        max_tokens: of the answer.
+    """
+    if situation.cloud is None:
+        return False
+    whole = situation.local.predict(max_tokens)
+    left = max(0.0, 1 - written / max(1.0, situation.local.answer_tokens.expected))
+    going_on = (
+        chance * situation.prices.good_answer_usd
+        - left * situation.prices.second_usd * (whole.total_ms.expected - whole.first_token_ms.expected) / 1000
+        - left
+        * situation.prices.device_joule_usd
+        * (whole.device_joules.expected - situation.local.prompt_joules.expected)
+    )
+    return value_usd(situation.cloud.predict(max_tokens), situation.prices) > going_on

@@ -1,7 +1,8 @@
 """The chance of a good answer on each route, before anything ran.
 
-The constants are priors: a 135M model answers about half of simple chat questions well, a 0.5B model about four of
-five, and both fade as questions get harder. What the records say lifts whoever may read them.
+A fitted router tells it where one is configured. The constants are priors for all others: a 135M model answers about
+half of simple chat questions well, a 0.5B model about four of five, and both fade as questions get harder. What the
+records say lifts whoever may read them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.routing.features import Features
-from orchestrator.types import Route, Sensitivity
+from orchestrator.routing.router import Chances
+from orchestrator.types import Sensitivity
 from orchestrator.units import Interval
 
 _SPREAD = 0.15
@@ -32,22 +34,26 @@ def grounding(evidence: Sequence[Evidence]) -> float:
     return max((item.relevance for item in evidence), default=0.0)
 
 
+def prior(features: Features) -> Chances:
+    """What is expected of both models where no router was fitted on questions of this kind."""
+    difficulty = features.difficulty
+    return Chances(device=0.88 - 0.75 * difficulty, cloud=0.92 - 0.35 * difficulty)
+
+
 def predict_quality(
-    route: Route, features: Features, *, read: Sequence[Evidence], withheld: Sequence[Evidence]
+    chance: float, features: Features, *, read: Sequence[Evidence], withheld: Sequence[Evidence]
 ) -> Interval:
     """Chance of a good answer.
 
     Args:
-        route: `LOCAL` or `CLOUD`.
+        chance: of the route's model without any record, 0 to 1: a router's, or the prior.
         features: signs of difficulty of the question.
         read: the records that this route's model would be shown.
         withheld: those it would not be shown. What matters and is missing caps the chance.
     """
-    difficulty = features.difficulty
-    chance = 0.88 - 0.75 * difficulty if route is Route.LOCAL else 0.92 - 0.35 * difficulty
     known = grounding(read)
     if known > 0:
-        reading = 0.9 - 0.35 * difficulty
+        reading = 0.9 - 0.35 * features.difficulty
         chance = max(chance, reading * known + chance * (1 - known))
     chance *= 1 - 0.9 * max(0.0, grounding(withheld) - known)
     return Interval(max(0.0, chance - _SPREAD), chance, min(1.0, chance + _SPREAD))

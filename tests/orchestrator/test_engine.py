@@ -232,7 +232,7 @@ def test_an_unsure_answer_moves_to_the_cloud_before_anything_was_shown() -> None
     assert answer.text == "from the cloud"
     assert answer.route is Route.HANDOFF
     assert world.local.abandoned == 1
-    assert "unsure" in answer.reason
+    assert "after 12 tokens" in answer.reason
 
 
 def test_an_unsure_answer_stays_when_records_must_stay() -> None:

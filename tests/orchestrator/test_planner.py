@@ -14,9 +14,12 @@ from orchestrator.planner import Plan, Planner
 from orchestrator.ports import Processor
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
+from orchestrator.routing.features import Features
 from orchestrator.routing.keeper import PromiseKeeper
 from orchestrator.routing.policy import Situation, decide
 from orchestrator.routing.promise import Promise
+from orchestrator.routing.quality import prior
+from orchestrator.routing.router import Router
 from orchestrator.routing.value import Prices
 from orchestrator.testing import UNSURE, ManualClock, Script, ScriptedCloudModel, ScriptedModel, ShelfStore
 from orchestrator.types import (
@@ -48,7 +51,11 @@ class Shelf(ShelfStore):
 
 
 def plan(
-    request: Request, shelf: Shelf, keeper: PromiseKeeper | None = None, processor: Processor | None = None
+    request: Request,
+    shelf: Shelf,
+    keeper: PromiseKeeper | None = None,
+    processor: Processor | None = None,
+    router: Router | None = None,
 ) -> Plan:
     clock = ManualClock()
     local = ScriptedModel(clock, Script(pieces=["yes"]))
@@ -62,6 +69,7 @@ def plan(
         costs=CostHistory(),
         prices=Prices(),
         keeper=keeper,
+        router=router,
         clock=clock,
         processor=processor,
     )
@@ -213,3 +221,12 @@ def test_a_device_that_is_slowed_down_takes_longer_and_the_cloud_does_not() -> N
     assert now.decode_joules == before.decode_joules
     assert slowed.situation.cloud == usual.situation.cloud
     assert Situation.from_dict(slowed.situation.to_dict()) == slowed.situation
+
+
+def test_a_fitted_router_takes_the_place_of_the_prior() -> None:
+    fitted = plan(asked(question=EASY), Shelf(), router=Router.shipped()).situation
+    chances = Router.shipped().chances(EASY)
+    assert fitted.local.quality.expected == chances.device
+    assert fitted.cloud is not None
+    assert fitted.cloud.quality.expected == chances.cloud
+    assert plan(asked(question=EASY), Shelf()).situation.local.quality.expected == prior(Features.of(EASY)).device
