@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -242,6 +243,13 @@ class Journal:
                 "SELECT id FROM journal WHERE answer IS NOT NULL ORDER BY sequence DESC LIMIT 1"
             ).fetchone()
         return row[0] if row else None
+
+    def since(self, moment: datetime | None = None) -> list[StoredDecision]:
+        """All requests from `moment` on, or all there are, oldest first."""
+        sql = f"{_STORED} WHERE at >= ? ORDER BY sequence"
+        with self._database.lend() as db:
+            rows = db.execute(sql, [moment.timestamp() if moment else -math.inf]).fetchall()
+        return [_stored(row) for row in rows]
 
     def outcomes(self, n: int) -> list[Answer]:
         """Receipts of the latest `n` answers, oldest first, to learn from as if they were given again."""

@@ -182,6 +182,15 @@ class SqliteLedgerStore:
         with self._database.lend() as db:
             return _totals(db, account)
 
+    def spent_since(self, account: Account, start_s: int) -> dict[int, float]:
+        """What was spent in the periods of the account's window from `start_s` on, by the second that each began."""
+        with self._database.lend() as db:
+            rows = db.execute(
+                f"SELECT start_s, spent FROM spending WHERE {_SAME_WINDOW} AND start_s >= :start_s",
+                {**_named(account), "start_s": start_s},
+            ).fetchall()
+        return dict(rows)
+
     def demand(self, account: Account) -> Mapping[tuple[int, int], float]:
         """What was bid in the account's period, by slice and level."""
         with self._database.lend() as db:

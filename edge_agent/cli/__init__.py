@@ -19,6 +19,7 @@ from edge_agent.cli import (
     mcp,
     models,
     profile,
+    report,
     routing,
     serve,
     why,
@@ -42,6 +43,7 @@ app.add_typer(models.app, name="models", help="Models on this device.")
 app.command("why")(why.why)
 app.command("feedback")(feedback.feedback)
 app.command("ledger")(ledger.ledger)
+app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 app.command("profile")(profile.profile)
 app.add_typer(eval.app, name="eval", help="How good recall and routing are, on data with known answers.")

@@ -95,7 +95,7 @@ class Life:
             pieces=[f"{CANARY}{n} " for n in range(tokens)],
             first_token_ms=self._chance.lognormvariate(5.9, 0.4),
             token_ms=self._chance.lognormvariate(3.3, 0.3),
-            usd=60 * _TERMS.prompt_usd + tokens * _TERMS.completion_usd,
+            usd=5 * _TERMS.prompt_usd + tokens * _TERMS.completion_usd,
             cloud_energy=Energy(2.0 * tokens, 0.5 * tokens, EnergySource.MODELLED),
             fault=CloudUnavailable("the gateway went away") if lost else None,
             fault_after=self._chance.randint(0, 10),

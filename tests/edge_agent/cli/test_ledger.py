@@ -52,3 +52,37 @@ def test_the_same_as_json() -> None:
     assert (energy["spent"], energy["left"], energy["period_s"]) == (20, 580, 2 * WEEK_S)
     assert energy["price"] >= 1
     assert (leaving["spent"], leaving["questions"], leaving["left"]) == (1, 2, 0)
+    assert energy["periods"] == [0] * 23 + [20]
+    assert leaving["periods"][-1] == 0.5
+
+
+def test_each_window_is_a_bar_of_its_limit() -> None:
+    lines = COMMANDS.done("ledger").splitlines()
+    energy, leaving = (next(line for line in lines[3:] if line.startswith(name)) for name in ("energy", "leaving"))
+    assert energy.split()[2:] == ["3%", "before:", "nothing"]
+    assert leaving.split()[2:] == ["100%", "before:", "nothing"]
+    for line, spent in ((energy, 1), (leaving, 30)):
+        bar = line.split()[1]
+        assert len(bar) == 30
+        assert bar.count("│") == 1
+        assert bar.count("█") in (spent, spent - 1), "the line of the moment may stand on it"
+
+
+def test_periods_before_the_present_one_are_a_small_chart(tmp_path: Path) -> None:
+    account = Window("energy", Resource.DEVICE_JOULES, 600, 2 * WEEK_S).at(SystemClock().now()).account
+    with SqliteLedgerStore.open(tmp_path / "ledger.db") as store, store._database.write() as db:
+        for ago, spent in ((1, 600.0), (3, 300.0), (40, 600.0)):
+            start_s = account.start_s - ago * account.period_s
+            db.execute(
+                "INSERT INTO spending VALUES (?, ?, ?, ?, ?)",
+                ["energy", "device_joules", account.period_s, start_s, spent],
+            )
+    assert "before: ▄ █" in COMMANDS.done("ledger")
+
+
+def test_a_plot_is_drawn_into_a_file(tmp_path: Path) -> None:
+    COMMANDS.done("ledger", "--plot", str(tmp_path / "windows.png"))
+    assert (tmp_path / "windows.png").read_bytes().startswith(b"\x89PNG")
+    assert "cannot be written" in str(COMMANDS.error("ledger", "--plot", str(tmp_path / "no" / "such.png")))
+    (tmp_path / "agent.yaml").write_text("windows: []\n")
+    assert "no budget window is configured" in str(COMMANDS.error("ledger", "--plot", str(tmp_path / "none.png")))
