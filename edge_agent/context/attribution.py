@@ -24,9 +24,10 @@ _CONSIDERED: Final = 32
 _CHARACTERS: Final = 1000
 """Read of a message: enough to tell whom it speaks of."""
 _BODIES: Final = "SELECT id, substr(body, 1, ?) FROM records WHERE id IN (SELECT value FROM json_each(?))"
-_FIRST: Final = re.compile(r"\b(?:i|me|my|mine|myself|we|us|our|ours)\b", re.IGNORECASE)
+_WORD: Final = re.compile(r"\w+")
+_FIRST: Final = frozenset({"i", "me", "my", "mine", "myself", "we", "us", "our", "ours"})
 _TOLD: Final = r"\b{}(?:['’]s\b|\s+(?!and\b)[^\W\d_])"
-_SECOND: Final = re.compile(r"\b(?:you|your|yours|yourself|u)\b", re.IGNORECASE)
+_SECOND: Final = frozenset({"you", "your", "yours", "yourself", "u"})
 
 
 def certainty(
@@ -91,7 +92,8 @@ def _share(candidate: Candidate, vocabulary: Vocabulary, circles: Mapping[str, s
     if not candidate.is_message:
         return 1.0 if speaks(candidate, vocabulary) else None
     written = candidate.of_named
-    first, second = len(_FIRST.findall(body)), len(_SECOND.findall(body))
+    words = _WORD.findall(body.lower())
+    first, second = sum(word in _FIRST for word in words), sum(word in _SECOND for word in words)
     of_writer = (first + 1) / (first + second + 1)  # without either word it is the writer's
     circle = {*candidate.people[1:], *circles.get(candidate.thread, ())}.difference(candidate.people[:1])
     named = {person for person in circle if vocabulary.names_person(person)}

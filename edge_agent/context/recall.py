@@ -17,7 +17,7 @@ from edge_agent.context.attribution import certainty, speaks
 from edge_agent.context.candidates import NEAREST, Candidate, propose, scalar
 from edge_agent.context.fusion import TOLD_TIME, Signs, fuse, own_scores
 from edge_agent.context.question import Question, asks_about, read
-from edge_agent.context.relevance import coverage, names_somebody, rarity, relevance
+from edge_agent.context.relevance import Fit, coverage, names_somebody, rarity
 from edge_agent.context.told_times import telling
 from edge_agent.context.turns import UNASKED, but_turns
 from edge_agent.context.vocabulary import Vocabulary, look_up
@@ -114,7 +114,8 @@ def rank(
     weights = _weights(connection, question, vocabulary)
     hits = _judged(question, weights, candidates)
     fits = {hit.record_id: hit.relevance for hit in hits}
-    signs = {number: _signs(question, c, cosines.get(number, 0.0), fits[number]) for number, c in candidates.items()}
+    window = len(question.terms)  # its number: it comes behind the terms
+    signs = {number: _signs(c, cosines.get(number, 0.0), fits[number], window) for number, c in candidates.items()}
     # "What do I have on Friday?": only the calendar can say
     scores = _scores(connection, question, candidates, signs) if question.has_content else fits
     order = {
@@ -144,13 +145,13 @@ def _bare(word: str) -> str:
     return re.sub(r"['’]s$", "", word.lower())
 
 
-def _signs(question: Question, candidate: Candidate, cosine: float, fit: float) -> Signs:
+def _signs(candidate: Candidate, cosine: float, fit: float, window: int) -> Signs:
     return Signs(
         fit=fit,
         words=candidate.words,
         cosine=cosine,
         by_named=candidate.of_named,
-        in_time=len(question.terms) in candidate.match.by_nature,  # the window comes behind the terms
+        in_time=window in candidate.match.by_nature,
         thread=candidate.thread,
         position=candidate.position,
     )
@@ -170,10 +171,11 @@ def _scores(
 
 def _judged(question: Question, weights: Sequence[float], candidates: Mapping[int, Candidate]) -> list[Hit]:
     somebody = names_somebody(candidate.match for candidate in candidates.values())
+    fit = Fit(question, weights, somebody=somebody)
     return [
         Hit(
             number,
-            relevance(question, weights, candidate.match, somebody=somebody),
+            fit.relevance(candidate.match),
             candidate.starts_at if candidate.repeats else None,
             aside=candidate.kind in UNASKED and not question.of_conversation,
         )

@@ -53,24 +53,37 @@ def names_somebody(matches: Iterable[Match]) -> bool:
     return any(column == PEOPLE for match in matches for places in match.places.values() for column, _ in places)
 
 
-def relevance(question: Question, weights: Sequence[float], match: Match, *, somebody: bool) -> float:
-    """How well the record fits, 0 to 1.
+class Fit:
+    """How well records fit one question."""
 
-    Args:
-        question: what was asked.
-        weights: the rarity of each term, and last of the question's window of time if it has one.
-        match: what the record covers, by the same numbers.
-        somebody: the question names a person of the records.
-    """
-    covered = {number: _strength(number, match) for number in match.places.keys() | match.by_nature}
-    told = sorted(weights, reverse=True)[:_FULL_QUESTION] if question.personal else weights
-    needed = sum(told)
-    if not covered or needed <= 0 or (question.has_content and covered.keys() <= question.kind_terms):
-        return 0.0  # "Who wrote Hamlet?": that it is a mail is not enough
-    share = sum(weights[number] * strength for number, strength in covered.items()) / needed
-    if somebody:
-        return float(min(1.0, share) ** _SOMEBODY)
-    return min(1.0, share) * _aboutness(question, match, covered)
+    def __init__(self, question: Question, weights: Sequence[float], *, somebody: bool) -> None:
+        """What is the same for every record.
+
+        Args:
+            question: what was asked.
+            weights: the rarity of each term, and last of the question's window of time if it has one.
+            somebody: the question names a person of the records.
+        """
+        self._question = question
+        self._weights = weights
+        self._somebody = somebody
+        self._needed = sum(sorted(weights, reverse=True)[:_FULL_QUESTION] if question.personal else weights)
+        self._not_enough = question.kind_terms if question.has_content else frozenset[int]()
+
+    def relevance(self, match: Match) -> float:
+        """How well the record fits that covers this, by the same numbers as the weights: 0 to 1."""
+        covered = _strengths(match)
+        if not covered or self._needed <= 0 or covered.keys() <= self._not_enough:
+            return 0.0  # "Who wrote Hamlet?": that it is a mail is not enough
+        share = sum(self._weights[number] * strength for number, strength in covered.items()) / self._needed
+        if self._somebody:
+            return float(min(1.0, share) ** _SOMEBODY)
+        return min(1.0, share) * _aboutness(self._question, match, covered)
+
+
+def _strengths(match: Match) -> dict[int, float]:
+    """Term number → how firmly the record is about it; only of the terms that it covers."""
+    return {number: _strength(number, match) for number in match.places.keys() | match.by_nature}
 
 
 def coverage(weights: Sequence[float], match: Match, asked: Sequence[int]) -> float:
@@ -89,6 +102,8 @@ def _strength(number: int, match: Match) -> float:
         return _FIRM
     if match.body_characters <= _SHORT_BODY_CHARACTERS:
         return _NEAR
+    if len(match.places) == 1:
+        return _LONE
     others = [
         offset for other, found in match.places.items() if other != number for column, offset in found if column == BODY
     ]

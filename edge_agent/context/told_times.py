@@ -19,12 +19,16 @@ _CONSIDERED: Final = 50
 """The best by their score: others would not come to the front."""
 _CHARACTERS: Final = 1000
 _BODIES: Final = "SELECT id, substr(body, 1, ?) FROM records WHERE id IN (SELECT value FROM json_each(?))"
-_TIME: Final = re.compile(
-    rf"\b(?:yesterday|today|tonight|tomorrow|ago|since|recently|last|next|week(?:end)?s?|months?|years?"
-    rf"|{'|'.join(WEEKDAYS)}|{'|'.join(month for month in MONTHS if month not in ('may', 'march'))}"
-    r"|\d{4}|\d{1,2}:\d{2}|\d{1,2} ?[ap]m)\b",
-    re.IGNORECASE,
+_WORD: Final = re.compile(r"\w+")
+_WORDS: Final = frozenset(
+    (
+        *("yesterday", "today", "tonight", "tomorrow", "ago", "since", "recently", "last", "next"),
+        *("week", "weeks", "weekend", "weekends", "month", "months", "year", "years"),
+        *WEEKDAYS,
+        *(month for month in MONTHS if month not in ("may", "march")),
+    )
 )
+_NUMBERS: Final = re.compile(r"\b\d(?:\d{3}|\d?(?::\d{2}| ?[ap]m))\b", re.IGNORECASE)
 
 
 def telling(
@@ -35,4 +39,8 @@ def telling(
     events = {number for number in best if candidates[number].kind == "event"}
     texts = [number for number in best if number not in events]
     rows = connection.execute(_BODIES, (_CHARACTERS, json.dumps(texts)))
-    return frozenset(events.union(number for number, body in rows if _TIME.search(body)))
+    return frozenset(events.union(number for number, body in rows if _tells_time(body)))
+
+
+def _tells_time(text: str) -> bool:
+    return not _WORDS.isdisjoint(_WORD.findall(text.lower())) or _NUMBERS.search(text) is not None

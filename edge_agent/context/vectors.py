@@ -25,10 +25,8 @@ _Words = NDArray[np.uint64]
 _RESCORED: Final = 5
 """For each vector that is wanted, so many are compared exactly."""
 _LEAST_RESCORED: Final = 500
-_SLICE: Final = 16_384
+_SLICE: Final = 8192
 """Vectors whose bits are compared at once: they stay in the processor's cache."""
-_WORDS_A_BYTE: Final = 3
-"""64 bits each: their differences are counted in bytes, which is several times as quick."""
 _SAMPLE: Final = 4096
 _PAGE: Final = 20_000
 
@@ -172,20 +170,14 @@ def _most_alike(bits: _Words, asked: _Words, wanted: int) -> NDArray[np.int64]:
 
 def _differing(bits: _Words, asked: _Words) -> NDArray[np.uint16]:
     """In how many bits each column of `bits`, `[words, vectors]`, differs from `asked`, `[words]`."""
-    differing = np.zeros(bits.shape[1], np.uint16)
-    other, count = np.empty(_SLICE, np.uint64), np.empty(_SLICE, np.uint8)
+    differing = np.empty(bits.shape[1], np.uint16)
+    other, count = np.empty((len(asked), _SLICE), np.uint64), np.empty((len(asked), _SLICE), np.uint8)
     for start in range(0, len(differing), _SLICE):
         part = bits[:, start : start + _SLICE]
         size = part.shape[1]
-        for first in range(0, len(asked), _WORDS_A_BYTE):  # so many counts fit into a byte
-            total = np.zeros(size, np.uint8)
-            for word, own in zip(
-                part[first : first + _WORDS_A_BYTE], asked[first : first + _WORDS_A_BYTE], strict=True
-            ):
-                np.bitwise_xor(word, own, out=other[:size])
-                np.bitwise_count(other[:size], out=count[:size])
-                total += count[:size]
-            differing[start : start + size] += total
+        np.bitwise_xor(part, asked[:, None], out=other[:, :size])
+        np.bitwise_count(other[:, :size], out=count[:, :size])
+        np.add.reduce(count[:, :size], axis=0, dtype=np.uint16, out=differing[start : start + size])
     return differing
 
 

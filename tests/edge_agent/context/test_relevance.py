@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.context.question import read
-from edge_agent.context.relevance import Match, rarity, relevance
+from edge_agent.context.relevance import Fit, Match, rarity
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 QUESTION = read("Where is my grandmother's silver teapot recipe?", NOW)
@@ -22,14 +22,14 @@ WEIGHTS = st.lists(st.floats(0, 12), min_size=len(NUMBERS), max_size=len(NUMBERS
 
 @given(match=MATCHES, weights=WEIGHTS, somebody=st.booleans())
 def test_it_is_a_share(match: Match, weights: list[float], somebody: bool) -> None:
-    assert 0 <= relevance(QUESTION, weights, match, somebody=somebody) <= 1
+    assert 0 <= Fit(QUESTION, weights, somebody=somebody).relevance(match) <= 1
 
 
 @given(match=MATCHES, weights=WEIGHTS, number=st.sampled_from(NUMBERS))
 def test_covering_more_never_lowers_it(match: Match, weights: list[float], number: int) -> None:
     more = Match(match.body_characters, match.places, match.by_nature | {number})
-    before = relevance(QUESTION, weights, match, somebody=False)
-    assert relevance(QUESTION, weights, more, somebody=False) >= before - 1e-12
+    before = Fit(QUESTION, weights, somebody=False).relevance(match)
+    assert Fit(QUESTION, weights, somebody=False).relevance(more) >= before - 1e-12
 
 
 @given(records=st.integers(0, 10**7), share=st.floats(0, 1))
@@ -42,4 +42,6 @@ def test_words_close_together_fit_better_than_words_far_apart() -> None:
     weights = [5.0] * len(NUMBERS)
     close = Match(2000, {0: [("body", 10)], 1: [("body", 14)]})
     apart = Match(2000, {0: [("body", 10)], 1: [("body", 300)]})
-    assert relevance(QUESTION, weights, close, somebody=False) > relevance(QUESTION, weights, apart, somebody=False)
+    assert Fit(QUESTION, weights, somebody=False).relevance(close) > Fit(QUESTION, weights, somebody=False).relevance(
+        apart
+    )

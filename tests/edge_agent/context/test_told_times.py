@@ -32,3 +32,10 @@ def test_a_time_is_told_in_many_ways(store: SqliteContextStore, monday: datetime
     store.add(Record(kind="note", body="The kiln broke, we may march on."))
     record_id = store.add(Record(kind="note", body=f"The kiln broke {told}, we may march on."))
     assert store.ranked("When did the kiln break?", limit=1, now=monday)[0].record.id == record_id
+
+
+@pytest.mark.parametrize("told", ["in room 12", "for 123 crowns", "12:3", "with 12345 bricks", "a3pm"])
+def test_a_number_alone_tells_no_time(store: SqliteContextStore, monday: datetime, told: str) -> None:
+    record_id = store.add(Record(kind="note", body="The kiln broke, we may march on."))
+    store.add(Record(kind="note", body=f"The kiln broke {told}, we may march on."))
+    assert store.ranked("When did the kiln break?", limit=1, now=monday)[0].record.id == record_id
