@@ -246,7 +246,7 @@ class Journal:
 
     def since(self, moment: datetime | None = None) -> list[StoredDecision]:
         """All requests from `moment` on, or all there are, oldest first."""
-        sql = f"{_STORED} WHERE at >= ? ORDER BY sequence"
+        sql = f"{_STORED} WHERE journal.at >= ? ORDER BY sequence"
         with self._database.lend() as db:
             rows = db.execute(sql, [moment.timestamp() if moment else -math.inf]).fetchall()
         return [_stored(row) for row in rows]

@@ -174,6 +174,14 @@ def test_the_pledges_of_late_come_back_oldest_first(journal: Journal) -> None:
     assert journal.pledges(3) == kept[1:]
 
 
+def test_a_time_has_its_requests_oldest_first(journal: Journal, clock: ManualClock) -> None:
+    for n in range(4):
+        journal.decided(REQUEST, replace(DECISION, id=f"d{n}"), SITUATION)
+        clock.advance(60)
+    assert [stored.id for stored in journal.since()] == ["d0", "d1", "d2", "d3"]
+    assert [stored.id for stored in journal.since(clock.now() - timedelta(minutes=2))] == ["d2", "d3"]
+
+
 def test_it_outlives_its_process(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "journal.db") as journal:
         journal.decided(REQUEST, DECISION, SITUATION)
