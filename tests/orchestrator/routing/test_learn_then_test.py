@@ -16,7 +16,7 @@ from orchestrator.routing.promise import Promise
 WORSE = Promise(at_most_worse=0.05)
 LEAVING = Promise(at_most_leaving=0.3)
 ALLOWED = 0.1
-DRAWS = 100
+DRAWS = 60
 
 
 def draw(n: int, rng: np.random.Generator) -> Calibration:
@@ -40,7 +40,7 @@ def same(n: int, *, device: bool, cloud: bool) -> Calibration:
 def test_a_promise_is_broken_as_seldom_as_it_says(promise: Promise) -> None:
     """In the mean, and over a fresh batch as large as the calibration. Three standard errors are luck."""
     rng = np.random.default_rng(7)
-    everything = draw(300_000, rng)
+    everything = draw(100_000, rng)
     in_mean, in_batch, kept = 0, 0, []
     for _ in range(DRAWS):
         threshold = choose(promise, draw(400, rng))
