@@ -99,7 +99,8 @@ async def assemble(
     costs = CostHistory(profile.local_costs(model=model.name, threads=threads_of(config.model)))
     for answer in journal.outcomes(_REMEMBERED_OUTCOMES):
         costs.observe(answer)
-    router = await asyncio.to_thread(_router, config)
+    # Asked without the question's vector, so that no question waits for one.
+    router = await asyncio.to_thread(Router.named, config.routing.router) if config.routing.router else None
     planner = Planner(
         local=model,
         link=link,
@@ -153,14 +154,6 @@ def _cloud(config: Config) -> GatewayModel | None:
     from edge_agent.cloud import GatewayModel
 
     return GatewayModel.of(config.cloud)
-
-
-def _router(config: Config) -> Router | None:
-    """The configured router; asked without the question's vector, so that no question waits for one."""
-    name = config.routing.router
-    if not name:
-        return None
-    return Router.load(Path(name)) if Path(name).suffix == ".npz" else Router.shipped(name)
 
 
 def _keeper(config: Config, journal: Journal, router: Router | None) -> PromiseKeeper | None:

@@ -103,10 +103,7 @@ def open_router(name: str) -> tuple[Router, str]:
     """The router and what the table calls it: a file by its stem."""
     from orchestrator.routing.router import Router
 
-    path = Path(name)
-    if path.suffix or path.exists():
-        return Router.load(path), path.stem
-    return Router.shipped(name), name
+    return Router.named(name), Path(name).stem
 
 
 def open_embedder(name: str) -> Embedder | None:

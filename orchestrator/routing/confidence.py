@@ -6,12 +6,13 @@ probe says at its checkpoints how likely it is right by now, and the same prices
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator.routing.policy import Situation
 from orchestrator.routing.probe import Probe
 from orchestrator.routing.value import value_usd
 from orchestrator.types import Completed, FinishReason, ModelEvent, TextDelta, TokenScore
+from orchestrator.units import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,13 @@ def hands_over(situation: Situation, chance: float, *, written: int, max_tokens:
     if situation.cloud is None:
         return False
     whole = situation.local.predict(max_tokens)
-    left = max(0.0, 1 - written / max(1.0, situation.local.answer_tokens.expected))
-    going_on = (
-        chance * situation.prices.good_answer_usd
-        - left * situation.prices.second_usd * (whole.total_ms.expected - whole.first_token_ms.expected) / 1000
-        - left
-        * situation.prices.device_joule_usd
-        * (whole.device_joules.expected - situation.local.prompt_joules.expected)
+    expected = situation.local.answer_tokens.expected
+    left = max(0.0, 1 - written / max(1.0, expected))
+    cut = min(1.0, max_tokens / expected) if expected else 1.0  # as the cloud's: an answer cut short is worth its share
+    rest = replace(
+        whole,
+        quality=Interval.exactly(chance * cut),
+        total_ms=Interval.exactly(left * (whole.total_ms.expected - whole.first_token_ms.expected)),
+        device_joules=Interval.exactly(left * (whole.device_joules.expected - situation.local.prompt_joules.expected)),
     )
-    return value_usd(situation.cloud.predict(max_tokens), situation.prices) > going_on
+    return value_usd(situation.cloud.predict(max_tokens), situation.prices) > value_usd(rest, situation.prices)

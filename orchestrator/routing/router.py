@@ -150,6 +150,12 @@ class Router:
         return 2 + (self.meaning is not None)
 
     @classmethod
+    def named(cls, name: str) -> Router:
+        """A router that comes with the product, or one from a file; errors as of `shipped` and `load`."""
+        path = Path(name)
+        return cls.load(path) if path.suffix or path.is_file() else cls.shipped(name)
+
+    @classmethod
     def shipped(cls, name: str = SHIPPED) -> Router:
         """A router that comes with the product.
 

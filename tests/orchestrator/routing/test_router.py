@@ -143,6 +143,15 @@ def test_a_router_that_is_not_there_is_called_so(tmp_path: Path) -> None:
         Router.shipped("../edgewise")
 
 
+def test_a_name_is_of_a_shipped_router_or_a_file(tmp_path: Path) -> None:
+    SHIPPED.save(tmp_path / "mine.npz")
+    names = (str(tmp_path / "mine.npz"), "edgewise")
+    assert len({Router.named(name).chances(QUESTION) for name in names}) == 1
+    assert [source.name for source in Router.named("pair").sources] == ["pair"]
+    with pytest.raises(ModelNotFound, match=r"yours\.npz cannot be read"):
+        Router.named(str(tmp_path / "yours.npz"))
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="cannot be written"):
         SHIPPED.save(tmp_path / "no" / "router.npz")

@@ -1,0 +1,51 @@
+"""Answers that are given up for the cloud's before a word was shown: short ones too, and what the cloud does then."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.budget import Resource, Window
+from orchestrator.errors import CloudUnavailable
+from orchestrator.routing.confidence import hands_over
+from orchestrator.routing.policy import Situation
+from orchestrator.testing import CONFIDENT, UNSURE, Script
+from orchestrator.types import Route, RoutePreference, TokenScore
+from tests.orchestrator.test_engine import EASY, World
+
+
+def short(score: TokenScore) -> Script:
+    return Script(pieces=["per", "haps"], scores=[score] * 2)
+
+
+def test_a_short_unsure_answer_is_judged_at_its_end() -> None:
+    world = World(local=short(UNSURE))
+    answer = world.ask(EASY)
+    assert (answer.text, answer.route) == ("from the cloud", Route.HANDOFF)
+    assert "after 2 tokens the device's chance of a good answer was" in answer.reason
+
+
+def test_a_short_sure_answer_is_shown() -> None:
+    answer = World(local=short(CONFIDENT)).ask(EASY)
+    assert (answer.text, answer.route) == ("perhaps", Route.LOCAL)
+
+
+def test_a_short_unsure_answer_stands_where_the_cloud_is_lost() -> None:
+    world = World(local=short(UNSURE), cloud=Script(pieces=[], fault=CloudUnavailable("gone")))
+    answer = world.ask(EASY)
+    assert answer.text.startswith("perhaps")
+    assert world.local.asked[1].prefix == "perhaps"
+
+
+@pytest.mark.parametrize("route", [RoutePreference.LOCAL, RoutePreference.AUTO])
+def test_an_answer_stays_where_it_was_asked_for_or_no_request_is_left(route: RoutePreference) -> None:
+    windows = [] if route is RoutePreference.LOCAL else [Window("asks", Resource.CLOUD_REQUESTS, 0, 3600)]
+    answer = World(local=short(UNSURE), windows=windows).ask(EASY, route=route)
+    assert (answer.text, answer.route) == ("perhaps", Route.LOCAL)
+
+
+def test_what_was_judged_is_judged_again_from_the_stored_situation() -> None:
+    world = World(local=short(UNSURE))
+    answer = world.ask(EASY)
+    stored = Situation.from_dict(world.witness.situations[0])
+    chance = float(answer.reason.split("good answer was ")[1].split(",")[0])
+    assert hands_over(stored, chance, written=2, max_tokens=world.witness.decisions[0].max_tokens)
