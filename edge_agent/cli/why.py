@@ -86,6 +86,8 @@ def _print(stored: StoredDecision, out: Console) -> None:
         out.print("it has not ended: it still runs, or its process died")
     if stored.decision is not None and stored.answer is not None:
         _print_hindsight(stored.decision, stored.answer, out)
+    if (said := stored.feedback) is not None:
+        out.print(f"the answer was {'good' if said.good else 'bad'}: {said.sign.replace('_', ' ')} by its user")
 
 
 def _print_pledge(stored: StoredDecision, out: Console) -> None:

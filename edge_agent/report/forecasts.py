@@ -1,12 +1,10 @@
 """How good the forecasts were: whether nine in ten outcomes fell into their intervals, and how far off they were.
 
-Only of answers that kept to the route that was decided. The chance of a good answer is no amount, and is not among
-them.
+Only of answers that kept to the route that was decided. The chance of a good answer is no amount: see `chances`.
 """
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +12,12 @@ from statistics import median
 from typing import Final
 
 from edge_agent.journal import StoredDecision
+from edge_agent.report.proportion import bounds
 from orchestrator.routing.hindsight import Forecast, Quantity, hindsight
 from orchestrator.types import Route
 
 PROMISED: Final = 0.9
 """The share of outcomes that an interval should hold."""
-_Z: Final = 1.96
-"""Standard errors to each side of a 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +49,8 @@ class Reliability:
 
     @property
     def inside_bounds(self) -> tuple[float, float]:
-        """What that share may be in the long run, with 95 % confidence (Wilson's score interval, JASA 1927)."""
-        p, z2 = self.inside, _Z**2
-        centre = (p + z2 / (2 * self.n)) / (1 + z2 / self.n)
-        half = _Z / (1 + z2 / self.n) * math.sqrt(p * (1 - p) / self.n + z2 / (4 * self.n**2))
-        return max(0.0, centre - half), min(1.0, centre + half)
+        """What that share may be in the long run, with 95 % confidence."""
+        return bounds(self.inside, self.n)
 
     @property
     def is_believable(self) -> bool:

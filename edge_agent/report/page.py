@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined
 
 from edge_agent.journal import StoredDecision
 from edge_agent.report import plots
+from edge_agent.report.chances import Bin, binned, rated
 from edge_agent.report.digest import Digest
 from edge_agent.report.drawing import Plot
 from edge_agent.report.forecasts import Reliability, reliabilities
@@ -33,6 +34,8 @@ class Report:
     """As decided, always the device, always the cloud; empty where no question had a choice."""
     front: Frontier | None
     found: tuple[Reliability, ...]
+    bins: tuple[Bin, ...]
+    """Of the answers that were rated."""
     spendings: tuple[Spending, ...]
 
     @classmethod
@@ -48,6 +51,7 @@ class Report:
             takings=tuple(taken(questions)) if questions else (),
             front=frontier(questions),
             found=tuple(reliabilities(rows)),
+            bins=tuple(binned(rated(rows))),
             spendings=tuple(spendings),
         )
 
@@ -62,6 +66,8 @@ class Report:
             drawn.append(plots.curve(self.front))
         if self.found:
             drawn += [plots.calibration(self.found), plots.errors(self.found)]
+        if self.bins:
+            drawn.append(plots.chances(self.bins))
         if self.spendings:
             drawn.append(plots.windows(self.spendings, self.now))
         return {plot.name: plot for plot in drawn}

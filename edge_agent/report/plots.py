@@ -11,6 +11,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
+from edge_agent.report.chances import Bin
 from edge_agent.report.digest import Digest, Outcome
 from edge_agent.report.drawing import BAD, CLOUD, HANDOFF, INK, LOCAL, QUIET, Plot, panel
 from edge_agent.report.forecasts import PROMISED, Reliability
@@ -151,6 +152,29 @@ def calibration(found: Sequence[Reliability]) -> Plot:
         f"Shares of outcomes below, within and above their 90 % intervals; {kept} of {len(found)} kinds hold them."
     )
     return Plot("calibration", "Calibration", caption, 1.3 + 0.28 * len(found), draw)
+
+
+def chances(bins: Sequence[Bin]) -> Plot:
+    """Predicted chances of a good answer against what users said."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=QUIET, lw=1)
+        for each in bins:
+            low, high = each.good_bounds
+            axes.plot([each.chance, each.chance], [low, high], color=LOCAL, lw=2, alpha=0.5)
+            axes.scatter(each.chance, each.good, color=LOCAL, zorder=3)
+            axes.annotate(str(each.n), (each.chance, each.good), xytext=(6, 4), textcoords="offset points")
+        axes.set(xlim=(0, 1), ylim=(0, 1.05), xlabel="predicted chance of a good answer", ylabel="said to be good")
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        panel(axes, grid="both")
+
+    n = sum(each.n for each in bins)
+    caption = (
+        f"{n} answers that were rated, with the number of each group and 95 % bounds; on the line chances are right."
+    )
+    return Plot("chances", "Chances of a good answer", caption, 3.3, draw)
 
 
 def errors(found: Sequence[Reliability]) -> Plot:

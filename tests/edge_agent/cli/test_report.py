@@ -17,13 +17,16 @@ from tests.edge_agent.lived import CANARY, Life
 
 COMMANDS = Commands(app)
 WINDOWS = (Window("energy", Resource.DEVICE_JOULES, 600, 86_400), Window("leaving", Resource.CLOUD_SHARE, 0.5, 86_400))
-PLOTS = {"routes", "savings", "frontier", "calibration", "errors", "windows"}
+PLOTS = {"routes", "savings", "frontier", "calibration", "errors", "chances", "windows"}
 
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     Life(home, datetime.now(UTC) - timedelta(hours=50), WINDOWS).live(30, hours=48)
+    with Journal.open(home / "journal.db") as journal:
+        for number, answer in enumerate(journal.outcomes(8)):
+            journal.rate(answer.decision_id, good=number % 3 > 0)
     (home / "agent.yaml").write_text(
         "windows:\n"
         "  - {name: energy, resource: device_joules, limit: 600, per: day}\n"

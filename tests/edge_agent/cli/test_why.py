@@ -58,6 +58,13 @@ def test_predictions_stand_beside_the_truth(rows: list[StoredDecision]) -> None:
     assert f"{row.answer.usd:.6f}" in dollars
 
 
+def test_what_its_user_said_is_told(rows: list[StoredDecision], lived: Path) -> None:
+    row = next(row for row in rows if row.answer)
+    with Journal.open(lived / "journal.db") as journal:
+        journal.rate(row.id, good=False)
+    assert "the answer was bad: told by its user" in COMMANDS.done("why", row.id)
+
+
 def test_as_json_it_is_valid_and_whole(rows: list[StoredDecision]) -> None:
     row = next(row for row in rows if row.answer and row.answer.route is Route.LOCAL)
     told = json.loads(COMMANDS.done("why", row.id, "--json"), parse_constant=lambda name: pytest.fail(name))

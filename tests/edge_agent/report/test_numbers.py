@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge_agent.journal import StoredDecision
+from edge_agent.report.chances import binned, rated
 from edge_agent.report.digest import Digest, Outcome
 from edge_agent.report.forecasts import reliabilities
 from edge_agent.report.frontier import frontier
 from edge_agent.report.savings import Way, compared, taken
 from edge_agent.report.wording import amount, signed, stretch
+from orchestrator.routing.feedback import Feedback, Sign
 from orchestrator.routing.hindsight import Quantity
 from orchestrator.types import (
     Answer,
@@ -173,6 +175,20 @@ def test_forecasts_are_held_against_what_came() -> None:
     assert total.is_believable
     assert total.ratio == pytest.approx(0.75)
     assert total.error == pytest.approx(0.375)
+
+
+def test_chances_are_held_against_what_users_said() -> None:
+    said = [(0.9, True), (0.9, True), (0.85, False), (0.3, False)]
+    rows = [
+        replace(asked(n, Route.CLOUD, cloud_quality=chance), feedback=Feedback(good, START))
+        for n, (chance, good) in enumerate(said)
+    ]
+    again = replace(asked(8, Route.CLOUD), feedback=Feedback(False, START, Sign.ASKED_AGAIN))
+    low, high = binned(rated([*rows, again, asked(9, Route.CLOUD)]))
+    assert (low.n, low.chance, low.good) == (1, 0.3, 0)
+    assert (high.n, high.chance, high.good) == pytest.approx((3, 2.65 / 3, 2 / 3))
+    assert high.good_bounds[0] < high.good < high.good_bounds[1]
+    assert binned([]) == []
 
 
 def test_amounts_keep_three_digits_that_count() -> None:
