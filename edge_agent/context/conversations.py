@@ -17,6 +17,7 @@ from edge_agent.context import forgetting, items, occurrences, putting
 from edge_agent.context.items import Item
 from edge_agent.context.labelling import judge_of
 from edge_agent.context.labels import Given, Labels
+from edge_agent.context.preparing import prepare
 from edge_agent.context.question import read
 from edge_agent.context.turns import ANSWERED, ASKED, THREADS, kind_of
 from edge_agent.database import Database
@@ -213,7 +214,7 @@ class Conversations:
             ruled = [judge.deciding(turn, Given()).label for turn in turns]
             label = Sensitivity.highest([exchange.made_from, Sensitivity.PERSONAL, *ruled])
             items_of = [Item(replace(turn, sensitivity=label)) for turn in turns]
-            _, answer_id = [putting.add(db.conn, item, items.to_row(item), judge) for item in items_of]
+            _, answer_id = [putting.add(db.conn, prepare(item, self._labels), judge) for item in items_of]
             db.execute("INSERT INTO answers VALUES (?, ?)", [answer_id, exchange.made_from.value])
             _link(db.conn, answer_id, exchange.records)
             if name:

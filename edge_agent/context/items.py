@@ -220,7 +220,11 @@ def local_moment(text: str) -> datetime:
 
 def _storable(text: str) -> str:
     """`text` without half characters, which broken mails hold and UTF-8 cannot."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode("utf-8")
+    return text
 
 
 def _iso(moment: datetime | None) -> str | None:

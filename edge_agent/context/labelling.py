@@ -46,16 +46,17 @@ class Provenance:
         return self.speaking[0].label is not self.record.sensitivity
 
 
-def label_row(item: Item, chosen: Sensitivity | None, judge: Judge) -> tuple[str | None, ...]:
+def label_row(item: Item, said: Sequence[Reason], chosen: Sensitivity | None, judge: Judge) -> tuple[str | None, ...]:
     """The values of `COLUMNS` for an item of an import.
 
     Args:
         item: as it came.
+        said: what the rules say of it.
         chosen: what the user chose for the record that is there already. What the item brings itself is newer.
         judge: decides.
     """
     given = Given(item.mark, item.chosen or chosen)
-    reason = judge.deciding(item.record, given)
+    reason = judge.deciding(item.record, given, said)
     return reason.label.value, given.mark, given.chosen, reason.words
 
 

@@ -187,11 +187,17 @@ class Judge:
         self._labels = labels
         self._choices = choices
 
-    def deciding(self, record: Record, given: Given) -> Reason:
-        """What decides."""
+    def deciding(self, record: Record, given: Given, said: Sequence[Reason] | None = None) -> Reason:
+        """What decides.
+
+        Args:
+            record: as it is.
+            given: what else was said of its label.
+            said: what the rules say of it, where that is known already.
+        """
         if given.chosen is not None:
             return _own_choice(given.chosen)
-        speaking = self._chosen(record) or list(self._labels.reasons(record))
+        speaking = self._chosen(record) or (list(self._labels.reasons(record)) if said is None else said)
         return _highest([*speaking, *_marked(given)])
 
     def speaking(self, record: Record, given: Given) -> list[Reason]:

@@ -88,10 +88,14 @@ def plain(person: str) -> str:
     return found.group() if found else text
 
 
-def note(connection: sqlite3.Connection, record_id: int, kind: str, body: str, people: Sequence[str]) -> None:
-    """Keep a new or changed record's aliases, if it has any; the earlier ones are gone with the change."""
-    found = _of_contact(body, people) if kind == "contact" else _of_senders(people)
-    rows = [(alias, record_id, role) for alias, role in found.items()]
+def aliases(kind: str, body: str, people: Sequence[str]) -> dict[str, str]:
+    """Of a record: alias → what it is."""
+    return _of_contact(body, people) if kind == "contact" else _of_senders(people)
+
+
+def note(connection: sqlite3.Connection, found: Mapping[int, Mapping[str, str]]) -> None:
+    """Keep the aliases of new or changed records, by their ids; the earlier ones are gone with the change."""
+    rows = [(alias, record_id, role) for record_id, known_as in found.items() for alias, role in known_as.items()]
     if rows:
         connection.executemany("INSERT OR REPLACE INTO aliases (alias, record_id, role) VALUES (?, ?, ?)", rows)
 
@@ -99,7 +103,7 @@ def note(connection: sqlite3.Connection, record_id: int, kind: str, body: str, p
 def note_all(connection: sqlite3.Connection) -> None:
     """Keep the aliases of all records; there are none yet."""
     for record_id, kind, body, people in connection.execute(_ALL).fetchall():
-        note(connection, record_id, kind, body, json.loads(people))
+        note(connection, {record_id: aliases(kind, body, json.loads(people))})
 
 
 def asked(connection: sqlite3.Connection, question: Question) -> tuple[Person, ...]:
@@ -148,7 +152,6 @@ def records_of(connection: sqlite3.Connection, name: str) -> list[int]:
 
 
 def _of_contact(body: str, people: Sequence[str]) -> dict[str, str]:
-    """Alias → what it is."""
     names = [plain(person) for person in people]
     addresses = [*_ADDRESS.findall(body), *(match[1] for match in _TOLD_NUMBER.finditer(body))]
     return {

@@ -23,6 +23,7 @@ from edge_agent.context.items import Item
 from edge_agent.context.labelling import Labelling, judge_of
 from edge_agent.context.labels import Labels
 from edge_agent.context.links import NO_LINKS, links_of
+from edge_agent.context.preparing import Prepared, prepare
 from edge_agent.context.schema import SCHEMA
 from edge_agent.context.search import matching
 from edge_agent.context.selection import Selection, Which, selected
@@ -201,15 +202,17 @@ class SqliteContextStore:
             StoreError: the store cannot be written.
         """
         item = Item(record) if isinstance(record, Record) else record
-        row = items.to_row(item)
+        prepared = prepare(item, self.labels.rules)
         with self._database.write() as db:
-            return putting.add(db.conn, item, row, judge_of(db.conn, self.labels.rules))
+            return putting.add(db.conn, prepared, judge_of(db.conn, self.labels.rules))
 
-    def put(self, batch: Iterable[Item], *, reading: Reading | None = None, again: bool = False) -> PutCounts:
+    def put(
+        self, batch: Iterable[Item | Prepared], *, reading: Reading | None = None, again: bool = False
+    ) -> PutCounts:
         """Add or update items by their keys, all in one transaction. An equal item changes nothing.
 
         Args:
-            batch: the items.
+            batch: the items, as they came, or prepared by the rules of this store.
             reading: of the file that they come from; the file is remembered to hold them. They are safe from a power
                 cut with its end: before, the file is read again anyway.
             again: bring back what was forgotten, too.
@@ -218,16 +221,17 @@ class SqliteContextStore:
             InvalidRequest: an item cannot be a record; none of the batch is kept.
             StoreError: the store cannot be written; none of the batch is kept.
         """
-        rows = [(item, items.to_row(item)) for item in batch]
+        ready = [each if isinstance(each, Prepared) else prepare(each, self.labels.rules) for each in batch]
+        keys = [each.item.key for each in ready]
         with self._database.write(durable=reading is None) as db:
             if again:
-                marks.lift(db.conn, (item.key for item, _ in rows if item.key is not None))
+                marks.lift(db.conn, filter(None, keys))
             judge = judge_of(db.conn, self.labels.rules)
-            outcomes = [putting.put(db.conn, item, row, judge) for item, row in rows]
+            outcomes = [putting.put(db.conn, each, judge) for each in ready]
             if reading is not None:
-                kept = (item.key for (item, _), became in zip(rows, outcomes, strict=True) if became != "forgotten")
-                sources.hold(db.conn, reading, (key for key in kept if key is not None))
-            hand_down(db, putting.updated(db.conn, [item for item, _ in rows], outcomes), judge)
+                kept = (key for key, became in zip(keys, outcomes, strict=True) if became != "forgotten")
+                sources.hold(db.conn, reading, filter(None, kept))
+            hand_down(db, putting.updated(db.conn, keys, outcomes), judge)
         return PutCounts(**Counter(outcomes))
 
     def look(self, at: Callable[[sqlite3.Connection], Seen]) -> Seen:

@@ -1,4 +1,6 @@
-"""Large files are read by a second process, ahead of the one that writes what it read: each has a core of its own.
+"""Large files are read, and what they hold is prepared, by a second process, ahead of the one that writes it.
+
+Each has a core of its own.
 
 Threads would not do: SQLite gives the interpreter away at every statement, and gets it back from a thread that reads
 only milliseconds later.
@@ -17,13 +19,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
 from edge_agent.context.importers.formats import entries
-from edge_agent.context.importers.reading import Entry
+from edge_agent.context.importers.reading import Skipped
+from edge_agent.context.labels import Labels
+from edge_agent.context.preparing import Prepared, prepare
 from edge_agent.slm.cores import usable_cores
 
 _LARGE_BYTES: Final = 8 * 2**20
@@ -33,25 +37,33 @@ _BROKEN: Final = (EOFError, pickle.UnpicklingError, OSError)
 """What a pipe gives whose writer was killed."""
 
 
-def batches(path: Path, size: int) -> Generator[list[Entry], None, None]:
-    """The entries of one file, `size` at a time. Close the iterator if it is left early."""
+Batch = list[Prepared | Skipped]
+
+
+def batches(path: Path, size: int, rules: Labels) -> Generator[Batch, None, None]:
+    """The entries of one file, `size` at a time, prepared by these rules. Close the iterator if it is left early.
+
+    Raises:
+        InvalidRequest: an item cannot be a record; see `prepare`.
+    """
     given = 0
     if _is_worth_it(path):
-        with _reader(path, size) as pipe:
+        with _reader(path, size, rules) as pipe:
             while pipe is not None and (batch := _next(pipe)) is not None:
                 if not batch:
                     return
                 given += len(batch)
                 yield batch
-    yield from _batches(islice(entries(path), given, None), size)
+    yield from _batches(path, size, rules, given)
 
 
 def main() -> None:
-    """The second process: batches of the file that is named, an empty one at the end."""
+    """The second process: batches of the file that is named, an empty one at the end. The rules come to it first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the one that imports, which ends this one
     path, size = Path(sys.argv[1]), int(sys.argv[2])
+    rules: Labels = pickle.load(sys.stdin.buffer)
     try:
-        for batch in _batches(entries(path), size):
+        for batch in _batches(path, size, rules):
             _send(batch)
         _send([])
     except BrokenPipeError:
@@ -71,7 +83,7 @@ def _is_worth_it(path: Path) -> bool:
 
 
 @contextmanager
-def _reader(path: Path, size: int) -> Iterator[IO[bytes] | None]:
+def _reader(path: Path, size: int, rules: Labels) -> Iterator[IO[bytes] | None]:
     """Where the batches of the second process come from; None where none can be started. It is gone afterwards."""
     # -P, so that a module in the folder where the user happens to be is none of ours.
     command = [sys.executable, "-P", "-c", _PROGRAM, str(path), str(size)]
@@ -79,7 +91,7 @@ def _reader(path: Path, size: int) -> Iterator[IO[bytes] | None]:
     try:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # a trace could quote what the file says
             env=environment,
@@ -89,25 +101,34 @@ def _reader(path: Path, size: int) -> Iterator[IO[bytes] | None]:
         return
     with process:
         try:
+            _tell(process, rules)
             yield process.stdout
         finally:
             process.kill()
 
 
-def _next(pipe: IO[bytes]) -> list[Entry] | None:
+def _tell(process: subprocess.Popen[bytes], rules: Labels) -> None:
+    """Give a second process the rules. Whether it is still there to take them shows when it is read from."""
+    assert process.stdin is not None
+    with suppress(OSError), process.stdin:
+        pickle.dump(rules, process.stdin, pickle.HIGHEST_PROTOCOL)
+
+
+def _next(pipe: IO[bytes]) -> Batch | None:
     """The next batch; None where the second process ended too early."""
     try:
-        batch: list[Entry] = pickle.load(pipe)
+        batch: Batch = pickle.load(pipe)
     except _BROKEN:
         return None
     return batch
 
 
-def _send(batch: list[Entry]) -> None:
+def _send(batch: Batch) -> None:
     pickle.dump(batch, sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
     sys.stdout.buffer.flush()
 
 
-def _batches(found: Iterator[Entry], size: int) -> Iterator[list[Entry]]:
-    while batch := list(islice(found, size)):
+def _batches(path: Path, size: int, rules: Labels, start: int = 0) -> Iterator[Batch]:
+    found = islice(entries(path), start, None)
+    while batch := [each if isinstance(each, Skipped) else prepare(each, rules) for each in islice(found, size)]:
         yield batch

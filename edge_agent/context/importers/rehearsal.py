@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from edge_agent.context import items, marks, putting, sources
-from edge_agent.context.items import Item
+from edge_agent.context import marks, putting, sources
 from edge_agent.context.labelling import judge_of
 from edge_agent.context.labels import Judge
+from edge_agent.context.preparing import Prepared
 from edge_agent.context.sources import Reading
 from edge_agent.context.store import PutCounts, SqliteContextStore
 
@@ -44,14 +44,14 @@ class Rehearsal:
         self._found = set()
         return Reading(len(self._paths) - 1, 0)
 
-    def put(self, batch: Iterable[Item], *, reading: Reading, again: bool) -> PutCounts:
+    def put(self, batch: Iterable[Prepared], *, reading: Reading, again: bool) -> PutCounts:
         """What would become of the items."""
-        rows = [(item, items.to_row(item)) for item in batch]
-        self._found.update(item.key for item, _ in rows if item.key is not None)
+        ready = list(batch)
+        self._found.update(each.item.key for each in ready if each.item.key is not None)
 
         def outcomes(connection: sqlite3.Connection) -> Counter[str]:
             judge = judge_of(connection, self._store.labels.rules)
-            return Counter(self._outcome(connection, item, contents, judge, again=again) for item, contents in rows)
+            return Counter(self._outcome(connection, each, judge, again=again) for each in ready)
 
         return PutCounts(**self._store.look(outcomes))
 
@@ -70,10 +70,8 @@ class Rehearsal:
         """Nothing to do: no record is new."""
         return 0
 
-    def _outcome(
-        self, connection: sqlite3.Connection, item: Item, contents: putting.Contents, judge: Judge, *, again: bool
-    ) -> str:
-        key = item.key
+    def _outcome(self, connection: sqlite3.Connection, prepared: Prepared, judge: Judge, *, again: bool) -> str:
+        key = prepared.item.key
         if key is None:
             return "added"
         before = self._brought.get(key)
@@ -81,7 +79,7 @@ class Rehearsal:
             before = putting.stored(connection, key)
         if before is None and not again and marks.is_marked(connection, key):
             return "forgotten"
-        row = self._brought[key] = putting.labelled(item, contents, before, judge)
+        row = self._brought[key] = putting.labelled(prepared, before, judge)
         return "added" if before is None else "unchanged" if before == row else "updated"
 
     def _lose(self, path: str) -> int:

@@ -13,7 +13,8 @@ from edge_agent.context.importers.ahead import batches
 from edge_agent.context.importers.formats import READERS_VERSION, reader_of
 from edge_agent.context.importers.reading import Skipped
 from edge_agent.context.importers.rehearsal import Rehearsal
-from edge_agent.context.items import Item
+from edge_agent.context.labels import Labels
+from edge_agent.context.preparing import Prepared
 from edge_agent.context.store import PutCounts, SqliteContextStore
 from orchestrator.errors import ImportFailed
 from orchestrator.types import Sensitivity
@@ -91,7 +92,7 @@ def import_paths(
         for path in paths:
             store.labels.choose(sensitivity, source=str(path))
     target = Rehearsal(store) if dry_run else store
-    importing = _Import(target, on_progress, len(files), again=again)
+    importing = _Import(target, store.labels.rules, on_progress, len(files), again=again)
     for file in files:
         importing.read(file)
     for folder in (path for path in map(_absolute, paths) if path.is_dir()):
@@ -115,13 +116,14 @@ class _Import:
     def __init__(
         self,
         store: SqliteContextStore | Rehearsal,
+        rules: Labels,
         on_progress: Callable[[ImportProgress], None],
         files: int,
         *,
         again: bool,
     ) -> None:
         self.counts, self.removed, self.skipped = PutCounts(), 0, list[Skipped]()
-        self._store, self._on_progress = store, on_progress
+        self._store, self._rules, self._on_progress = store, rules, on_progress
         self._files, self._files_done, self._items = files, 0, 0
         self._again = again
 
@@ -146,11 +148,11 @@ class _Import:
     def _read_anew(self, path: Path, state: str) -> None:
         reading = self._store.begin_reading(path)
         before = len(self.skipped)
-        with closing(batches(path, _BATCH)) as read:
+        with closing(batches(path, _BATCH, self._rules)) as read:
             for batch in read:
                 self.skipped += [entry for entry in batch if isinstance(entry, Skipped)]
-                items = (entry for entry in batch if isinstance(entry, Item))
-                self.counts += self._store.put(items, reading=reading, again=self._again)
+                found = (entry for entry in batch if isinstance(entry, Prepared))
+                self.counts += self._store.put(found, reading=reading, again=self._again)
                 self._items += len(batch)
                 self._on_progress(ImportProgress(path, self._files_done, self._files, self._items))
         whole = len(self.skipped) == before  # a broken item may be one that was there before: nothing is removed

@@ -15,11 +15,17 @@ import pytest
 from edge_agent.context.importers import ahead, import_paths
 from edge_agent.context.importers.ahead import batches
 from edge_agent.context.importers.formats import entries
-from edge_agent.context.importers.reading import Entry, Skipped
+from edge_agent.context.importers.reading import Skipped
+from edge_agent.context.labels import Labels, Rule
+from edge_agent.context.preparing import Prepared, prepare
 from edge_agent.context.store import SqliteContextStore
+from orchestrator.types import Sensitivity
 
 _MAILS = 2000
 _SIZE = 50
+_RULES = Labels(
+    [Rule(label=Sensitivity.PUBLIC, pattern="number 1[0-9]*0$"), Rule(label=Sensitivity.PRIVATE, sender="H3")]
+)
 
 _DIES = """
 import os, sys
@@ -75,13 +81,17 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     return made
 
 
-def read(path: Path) -> list[Entry]:
-    return [entry for batch in batches(path, _SIZE) for entry in batch]
+def read(path: Path) -> list[Prepared | Skipped]:
+    return [entry for batch in batches(path, _SIZE, _RULES) for entry in batch]
+
+
+def read_here(path: Path) -> list[Prepared | Skipped]:
+    return [entry if isinstance(entry, Skipped) else prepare(entry, _RULES) for entry in entries(path)]
 
 
 def brought(folder: Path, path: Path) -> tuple[list[str], tuple[Skipped, ...]]:
     """Every record with its id and label, and what was skipped."""
-    with SqliteContextStore(folder) as store:
+    with SqliteContextStore(folder, labels=_RULES) as store:
         skipped = import_paths(store, [path]).skipped
         return list(store.export()), skipped
 
@@ -100,7 +110,7 @@ def test_one_that_is_killed_is_gone_on_for(
     box: Path, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ahead, "_PROGRAM", _DIES)
-    assert read(box) == list(entries(box))
+    assert read(box) == read_here(box)
     assert len(started) == 1
 
 
@@ -109,7 +119,7 @@ def test_without_an_interpreter_it_is_read_here(
     box: Path, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch, interpreter: str
 ) -> None:
     monkeypatch.setattr(sys, "executable", interpreter)
-    assert read(box) == list(entries(box))
+    assert read(box) == read_here(box)
     assert not started
 
 
@@ -120,7 +130,7 @@ def test_a_file_that_is_gone_is_skipped(tmp_path: Path, started: list[subprocess
 
 
 def test_an_import_that_stops_leaves_no_process(box: Path, started: list[subprocess.Popen[bytes]]) -> None:
-    with closing(batches(box, _SIZE)) as found:
+    with closing(batches(box, _SIZE, _RULES)) as found:
         assert len(next(found)) == _SIZE
         assert started[0].poll() is None
     assert started[0].returncode is not None
@@ -130,8 +140,11 @@ def test_an_import_that_stops_leaves_no_process(box: Path, started: list[subproc
 def reading(path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The second process alone, its first batch read."""
     command = [sys.executable, "-c", ahead._PROGRAM, str(path), str(_SIZE)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
+        pickle.dump(_RULES, process.stdin)
+        process.stdin.close()
         assert len(pickle.load(process.stdout)) == _SIZE
         yield process
 
@@ -147,7 +160,7 @@ def test_ctrl_c_is_left_to_the_importing_process(box: Path) -> None:
     with reading(box) as process:
         assert process.stdout is not None
         process.send_signal(signal.SIGINT)
-        batch: list[Entry] = [Skipped("", "")]
+        batch: list[Prepared | Skipped] = [Skipped("", "")]
         while batch:
             batch = pickle.load(process.stdout)
         assert process.wait(timeout=60) == 0
