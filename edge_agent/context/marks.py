@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from edge_agent.context.paging import pages
+
 _KEYS: Final = "SELECT key FROM records WHERE id IN (SELECT value FROM json_each(?))"
 
 
@@ -20,9 +22,14 @@ def leave(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
     connection.executemany("INSERT OR IGNORE INTO forgotten VALUES (?)", ((_mark(key),) for (key,) in keys))
 
 
-def is_marked(connection: sqlite3.Connection, key: str) -> bool:
-    """Whether a record with this key was forgotten."""
-    return connection.execute("SELECT 1 FROM forgotten WHERE mark = ?", (_mark(key),)).fetchone() is not None
+def marked(connection: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
+    """Those of the keys whose records were forgotten."""
+    by_mark = {_mark(key): key for key in keys}
+    return {
+        by_mark[mark]
+        for page, places in pages(by_mark)
+        for (mark,) in connection.execute(f"SELECT mark FROM forgotten WHERE mark IN ({places})", page)
+    }
 
 
 def lift(connection: sqlite3.Connection, keys: Iterable[str]) -> None:

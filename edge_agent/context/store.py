@@ -227,12 +227,12 @@ class SqliteContextStore:
             if again:
                 marks.lift(db.conn, filter(None, keys))
             judge = judge_of(db.conn, self.labels.rules)
-            outcomes = [putting.put(db.conn, each, judge) for each in ready]
+            put = putting.put(db.conn, ready, judge)
             if reading is not None:
-                kept = (key for key, became in zip(keys, outcomes, strict=True) if became != "forgotten")
+                kept = (key for key, became in zip(keys, put.outcomes, strict=True) if became != "forgotten")
                 sources.hold(db.conn, reading, filter(None, kept))
-            hand_down(db, putting.updated(db.conn, keys, outcomes), judge)
-        return PutCounts(**Counter(outcomes))
+            hand_down(db, put.updated, judge)
+        return PutCounts(**Counter(put.outcomes))
 
     def look(self, at: Callable[[sqlite3.Connection], Seen]) -> Seen:
         """What `at` finds with a connection of the store's; it must not write.

@@ -76,8 +76,8 @@ class Rehearsal:
             return "added"
         before = self._brought.get(key)
         if before is None and key not in self._removed:
-            before = putting.stored(connection, key)
-        if before is None and not again and marks.is_marked(connection, key):
+            before = next((row for _, row in putting.stored(connection, [key]).values()), None)
+        if before is None and not again and marks.marked(connection, [key]):
             return "forgotten"
         row = self._brought[key] = putting.labelled(prepared, before, judge)
         return "added" if before is None else "unchanged" if before == row else "updated"
