@@ -23,7 +23,7 @@ from edge_agent.slm.progress import Progress, Quiet
 from orchestrator.blocking import EventLoopThread
 from orchestrator.budget import WindowState
 from orchestrator.errors import InvalidRequest
-from orchestrator.types import Answer, Message, Piece, Record, Request, RoutePreference, Sampling, Sensitivity
+from orchestrator.types import Answer, Effort, Message, Piece, Record, Request, RoutePreference, Sampling, Sensitivity
 
 
 class AsyncAgent:
@@ -67,7 +67,7 @@ class AsyncAgent:
         """The whole `Request` for a question, completed from the configuration.
 
         Raises:
-            InvalidRequest: an option or the route is unknown.
+            InvalidRequest: an option, the route or the effort is unknown.
         """
         if unknown := wishes.keys() - Wishes.__annotations__.keys():
             raise InvalidRequest(
@@ -80,6 +80,7 @@ class AsyncAgent:
             budget=wishes.get("budget") or self.config.default_budget,
             sampling=self._sampling(wishes),
             route=_known(RoutePreference, wishes.get("route") or self.config.route, "route"),
+            effort=_known(Effort, wished, "effort") if (wished := wishes.get("effort")) else None,
             local_only=wishes.get("local_only", False) or self.config.local_only,
         )
 

@@ -8,7 +8,7 @@ from typing import Any, Self, TypedDict
 
 from orchestrator.blocking import BlockingStream
 from orchestrator.format import Format
-from orchestrator.types import Answer, Budget, Message, Piece, RoutePreference, Sampling
+from orchestrator.types import Answer, Budget, Effort, Message, Piece, RoutePreference, Sampling
 
 Question = str | Sequence[Message]
 """A question, or a conversation that ends in one."""
@@ -21,6 +21,8 @@ class Wishes(TypedDict, total=False):
     """Replaces the configured one as a whole."""
     sampling: Sampling | None
     route: RoutePreference | str | None
+    effort: Effort | str | None
+    """The strategy to answer with: `none`, `best`, `vote`, `rebase` or `verify`."""
     local_only: bool
     """Open no socket at all. The configuration's lock holds in any case."""
     format: Format | None

@@ -29,9 +29,10 @@ from edge_agent.slm.providers import Provider
 from orchestrator.budget import Ledger
 from orchestrator.candour import Candour
 from orchestrator.clock import SystemClock
-from orchestrator.engine import Engine, Patience
+from orchestrator.engine import Engine
 from orchestrator.errors import ModelCorrupt, ModelError, ModelNotFound
 from orchestrator.link import Link
+from orchestrator.patience import Patience
 from orchestrator.planner import Planner
 from orchestrator.ports import Clock, Embedder, EnergyMeter
 from orchestrator.prompt import Composer
@@ -123,6 +124,7 @@ async def assemble(
         battery=SystemBattery(),
         floor=config.battery_floor,
         processor=SystemProcessor(),
+        effort=config.effort.rules(),
     )
     engine = Engine(
         planner=planner,
@@ -134,6 +136,7 @@ async def assemble(
         observer=journal,
         clock=clock,
         stop_repeating=config.answer.stop_repeating,
+        effort=config.effort.rules(),
         probe=_probe(config),
         patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
     )

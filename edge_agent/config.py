@@ -18,9 +18,10 @@ from edge_agent.driver import Encryption
 from edge_agent.home import home
 from edge_agent.keys import key_source
 from orchestrator.budget import BatteryFloor, Below, Resource, Window, seconds_in
+from orchestrator.effort.strategy import EffortRules
 from orchestrator.routing.promise import Promise
 from orchestrator.settings import Section, Settings
-from orchestrator.types import Budget, RoutePreference, Sampling, Sensitivity
+from orchestrator.types import Budget, Effort, RoutePreference, Sampling, Sensitivity
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -154,6 +155,23 @@ class ConfidenceSection(Section):
     watch: bool = True
     probe: Path | None = None
     """A probe that was fitted anew; by default the one shipped for the model, or a prior for a model without."""
+
+
+class EffortSection(Section):
+    """Strategies that take more trouble over an answer: docs/effort.md tells of them."""
+
+    strategies: tuple[Literal["best", "vote", "rebase", "verify"], ...] = ()
+    """Those that a decision may choose by itself; a question may ask for any."""
+    samples: int = Field(default=5, ge=2, le=32)
+    """That one question may take."""
+    temperature: Positive = 0.7
+    """Of samples, where `answer.temperature` is 0."""
+    weighted: bool = True
+    """Whether votes count by how likely the model found their answers."""
+
+    def rules(self) -> EffortRules:
+        """As decisions and the engine take it."""
+        return EffortRules(**{**self.model_dump(), "strategies": tuple(map(Effort, self.strategies))})
 
 
 class PricesSection(Section):
@@ -329,6 +347,7 @@ class Config(Settings):
     battery: BatterySection = BatterySection()
     answer: AnswerSection = AnswerSection()
     confidence: ConfidenceSection = ConfidenceSection()
+    effort: EffortSection = EffortSection()
     prices: PricesSection = PricesSection()
     routing: RoutingSection = RoutingSection()
     context: ContextSection = ContextSection()

@@ -11,20 +11,24 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from orchestrator.budget import Deadline, Ledger, Reservation
+from orchestrator.effort.factory import strategy_for
+from orchestrator.effort.sampling import Halt, Task
+from orchestrator.effort.strategy import EffortRules, Strategy
+from orchestrator.effort.verification import INSTRUCTION_TOKENS, Verification, question_of
 from orchestrator.errors import (
     BudgetExhausted,
     CloudError,
-    CloudTimeout,
     DeadlineExceeded,
     EdgewiseError,
     InvalidRequest,
 )
 from orchestrator.leg import Leg
 from orchestrator.link import Link
+from orchestrator.patience import Patience, patiently
 from orchestrator.planner import Plan, Planner
 from orchestrator.ports import Clock, CloudModel, EnergyMeter, LocalModel, Observer
 from orchestrator.privacy.egress import clear
@@ -38,24 +42,19 @@ from orchestrator.tally import Tally
 from orchestrator.types import (
     Answer,
     Completed,
+    Effort,
+    EffortReceipt,
     FinishReason,
     ModelEvent,
     Piece,
     Request,
     Route,
     RoutePreference,
+    Sensitivity,
     Started,
     TextDelta,
     Usage,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to wait for a cloud stream before the device takes over, in seconds."""
-
-    first_token_s: float = 10.0
-    between_tokens_s: float = 5.0
 
 
 @dataclass(slots=True)
@@ -69,6 +68,19 @@ class _Journey:
     plan: Plan | None = None
     held: str = ""
     """Text of a local answer that is not shown yet, because it is still being judged."""
+    strategy: Strategy | None = None
+    """What makes the device's answer out of several."""
+    halt: Halt = field(default_factory=Halt)
+    check: Prompt | None = None
+    """What the cloud is asked about the device's draft."""
+    verification: Verification | None = None
+    """Who reads what it says to that."""
+
+    @property
+    def effort(self) -> EffortReceipt | None:
+        """What was done beside writing the answer once."""
+        worked = self.strategy or self.verification
+        return worked.receipt if worked else None
 
     def release(self) -> str:
         """The held text, to be shown now."""
@@ -93,6 +105,7 @@ class Engine:
         probe: Probe | None = PRIOR,
         patience: Patience | None = None,
         stop_repeating: bool = True,
+        effort: EffortRules | None = None,
     ) -> None:
         """Args:
         probe: judges the first tokens of a local answer before they are shown; None shows them unjudged.
@@ -108,6 +121,7 @@ class Engine:
         self._probe = probe
         self._patience = patience or Patience()
         self._stop_repeating = stop_repeating
+        self._effort = effort or EffortRules()
 
     async def run(self, request: Request) -> AsyncGenerator[Piece | Answer, None]:
         """Stream the answer's pieces, then the `Answer` with its receipt, last and once.
@@ -124,6 +138,7 @@ class Engine:
         try:
             journey.plan = await self._planner.plan(request, journey.decision_id, deadline)
             self._observer.decided(request, journey.plan.decision, journey.plan.situation.to_dict())
+            journey.strategy = strategy_for(journey.plan.decision, request.question, self._effort)
             async with aclosing(self._pieces(journey, journey.plan)) as pieces:
                 async for piece in pieces:
                     yield piece
@@ -145,7 +160,7 @@ class Engine:
             self._ledger.refund(journey.plan.reservation)
 
     def _conclude(self, journey: _Journey, plan: Plan) -> Answer:
-        answer = journey.tally.answer(plan.decision)
+        answer = replace(journey.tally.answer(plan.decision), effort=journey.effort)
         if not answer.text and answer.finish_reason is FinishReason.DEADLINE:
             raise DeadlineExceeded("no token came before the deadline", remedy="allow more time")
         if not answer.text and answer.finish_reason is FinishReason.BUDGET:
@@ -157,7 +172,15 @@ class Engine:
     async def _pieces(self, journey: _Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
         """One leg after another, until one of them ends the answer."""
         tally = journey.tally
-        route, reservation = await self._allowed(journey, plan, plan.decision.route, plan.reservation)
+        if plan.decision.effort is Effort.VERIFY:
+            async with aclosing(self._checked_pieces(journey, plan)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            if (leg := tally.legs[-1]).finish_reason is not None:
+                return
+            route, reservation = await self._allowed(journey, plan, *self._next(journey, plan, leg))
+        else:
+            route, reservation = await self._allowed(journey, plan, plan.decision.route, plan.reservation)
         while True:
             leg = self._open(journey, plan, route, reservation)
             run = self._local_pieces if route is Route.LOCAL else self._cloud_pieces
@@ -173,6 +196,41 @@ class Engine:
             route, reservation = await self._allowed(journey, plan, *self._next(journey, plan, leg))
             if route is Route.LOCAL and journey.held:
                 yield tally.show(journey.release(), Route.LOCAL)
+
+    async def _checked_pieces(self, journey: _Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
+        """The device's draft, if the cloud finds it right, or cannot be asked; otherwise the cloud's own answer."""
+        leg = draft = self._open(journey, plan, Route.LOCAL, plan.reservation)
+        async with aclosing(self._local_pieces(journey, plan, draft)) as pieces:
+            async for piece in pieces:
+                yield piece
+        whole = draft.finish_reason in (FinishReason.STOP, FinishReason.LENGTH)
+        if whole and journey.held and not await self._planner.is_withdrawn(plan):
+            journey.verification = Verification()
+            leg = self._open_check(journey, plan, draft)
+            try:
+                async with aclosing(self._cloud_pieces(journey, plan, leg)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+            except CloudError as error:
+                self._lost(journey, leg, error)
+            journey.tally.notes.append(journey.verification.in_words)
+        if journey.held:
+            leg.finish_reason = draft.finish_reason
+            yield journey.tally.show(journey.release(), Route.LOCAL)
+        leg.settle()
+
+    def _open_check(self, journey: _Journey, plan: Plan, draft: Leg) -> Leg:
+        """Ask the cloud about the draft, out of the same reservation."""
+        own, asked = cast(Prompt, plan.cloud), plan.estimate(Route.CLOUD)
+        made_from = Sensitivity.highest(
+            [message.sensitivity for message in plan.local.messages]
+            + [hit.record.sensitivity for hit in plan.local.recalled]
+        )
+        tokens = asked.prompt_tokens + draft.usage.completion_tokens + INSTRUCTION_TOKENS
+        journey.check = replace(own, messages=question_of(own.messages, journey.held, made_from), tokens=tokens)
+        leg = self._open(journey, plan, Route.CLOUD, plan.reservation)
+        leg.follow(draft, replace(asked, prompt_tokens=tokens))
+        return leg
 
     async def _allowed(
         self, journey: _Journey, plan: Plan, route: Route, reservation: Reservation
@@ -210,6 +268,7 @@ class Engine:
     async def _local_pieces(self, journey: _Journey, plan: Plan, leg: Leg) -> AsyncGenerator[Piece, None]:
         """The device's answer. Its first tokens are held back and judged where the cloud could do better."""
         monitor = self._monitor(journey, plan)
+        hidden = len(journey.tally.legs) == 1 and plan.decision.effort is Effort.VERIFY
         # A form may well repeat itself, and cutting it would break it.
         watched = self._stop_repeating and journey.request.sampling.format is None
         guard = RepetitionGuard(journey.tally.text) if watched else None
@@ -226,12 +285,12 @@ class Engine:
                 monitor = None
                 if guard and isinstance(event, Completed):
                     journey.held += guard.flush()
-                if journey.held:
+                if journey.held and not hidden:
                     yield journey.tally.show(journey.release(), Route.LOCAL)
                 if guard and guard.repeated:
                     leg.finish_reason = FinishReason.STOP
                     break
-                if leg.at_limit and not self._extend(journey, leg):
+                if leg.at_limit and self._must_end(journey, leg):
                     leg.finish_reason = FinishReason.BUDGET
                     break
         if leg.finish_reason is FinishReason.LENGTH and plan.decision.max_tokens < journey.request.sampling.max_tokens:
@@ -239,9 +298,19 @@ class Engine:
 
     def _monitor(self, journey: _Journey, plan: Plan) -> ConfidenceMonitor | None:
         """A watch on the device's first words, where the cloud could do better."""
-        if self._probe is None or len(journey.tally.legs) > 1 or not plan.may_escalate:
+        watched = len(journey.tally.legs) == 1 and plan.decision.effort is Effort.NONE and plan.may_escalate
+        if self._probe is None or not watched:
             return None
         return ConfidenceMonitor(self._probe, plan.situation, plan.decision.max_tokens)
+
+    def _must_end(self, journey: _Journey, leg: Leg) -> bool:
+        """Whether a leg at its limit is cut, for no budget has room. A strategy makes do with what it has instead."""
+        if journey.halt.reason is not None or self._extend(journey, leg):
+            return False
+        if journey.strategy is None or leg is not journey.tally.legs[0]:
+            return True
+        journey.halt.stop(FinishReason.BUDGET)
+        return False
 
     def _extend(self, journey: _Journey, leg: Leg) -> bool:
         """Reserve more for a leg that takes more than was foreseen; False where no budget has room."""
@@ -258,23 +327,37 @@ class Engine:
         written = sum(leg.usage.completion_tokens for leg in tally.legs[:-1]) if tally.text else 0
         sampling = replace(journey.request.sampling, max_tokens=max(1, plan.decision.max_tokens - written))
         prefix = journey.request.prefix + tally.text
+        if journey.strategy is not None and len(tally.legs) == 1:
+            sampling = replace(sampling, temperature=sampling.temperature or self._effort.temperature)
+            task = Task(
+                model=self._local,
+                messages=plan.local.messages,
+                sampling=sampling,
+                deadline=journey.deadline,
+                prefix=prefix,
+            )
+            return journey.strategy.run(task, journey.halt)
         return _closable(
             self._local.generate(plan.local.messages, sampling=sampling, deadline=journey.deadline, prefix=prefix)
         )
 
     async def _cloud_pieces(self, journey: _Journey, plan: Plan, leg: Leg) -> AsyncGenerator[Piece, None]:
         """The cloud's answer, given up when it stalls. What the device held back is dropped once text comes."""
-        prompt = cast(Prompt, plan.cloud)
+        prompt, check = journey.check or cast(Prompt, plan.cloud), journey.verification
         prefix = journey.request.prefix + journey.tally.text
         outbound = clear(prompt.messages, recalled=prompt.recalled, prefix=prefix)
         sampling = replace(journey.request.sampling, max_tokens=plan.decision.max_tokens)
         cloud = cast(CloudModel, self._link.cloud)
         stream = cloud.generate(outbound, request_id=journey.request.id, sampling=sampling, deadline=journey.deadline)
         async with aclosing(_closable(stream)) as events:
-            async for event in _patiently(events, self._first_patience_s(journey, plan), self._patience):
-                if text := leg.take(event):
+            async for event in patiently(events, self._first_patience_s(journey, plan), self._patience):
+                text = leg.take(event)
+                if text := check.take(event, text) if check else text:
                     journey.held = ""
                     yield journey.tally.show(text, Route.CLOUD)
+                if check and check.told_enough:
+                    leg.finish_reason = FinishReason.STOP
+                    return
 
     def _first_patience_s(self, journey: _Journey, plan: Plan) -> float:
         """How long to wait for the cloud's first token: the device must still be able to answer in time.
@@ -303,7 +386,7 @@ class Engine:
         journey.tally.notes.append(f"the cloud failed {where} ({error.type}): the device goes on")
 
     def _open(self, journey: _Journey, plan: Plan, route: Route, reservation: Reservation) -> Leg:
-        prompt = plan.local if route is Route.LOCAL else cast(Prompt, plan.cloud)
+        prompt = plan.local if route is Route.LOCAL else journey.check or cast(Prompt, plan.cloud)
         leg = Leg(
             route,
             model=self._local.name if route is Route.LOCAL else cast(CloudModel, self._link.cloud).name,
@@ -359,28 +442,3 @@ async def _said(text: str, model: str) -> AsyncGenerator[ModelEvent, None]:
 def _closable(events: AsyncIterator[ModelEvent]) -> AsyncGenerator[ModelEvent, None]:
     """Model streams are generators: closing one stops its work."""
     return cast(AsyncGenerator[ModelEvent, None], events)
-
-
-async def _patiently(
-    events: AsyncIterator[ModelEvent], first_token_s: float, patience: Patience
-) -> AsyncGenerator[ModelEvent, None]:
-    """Pass events on, and give up on a stream that stalls. The time that the reader takes does not count.
-
-    Raises:
-        CloudTimeout: no text within `first_token_s`, or none after it for `patience.between_tokens_s`.
-    """
-    loop = asyncio.get_running_loop()
-    wait_s, until_s = first_token_s, loop.time() + first_token_s  # infinity is a wait without end
-    flowing = False
-    while True:
-        try:
-            async with asyncio.timeout_at(until_s):
-                event = await anext(events, None)
-        except TimeoutError:
-            raise CloudTimeout(f"the cloud sent nothing for {wait_s:.1f} s") from None
-        if event is None:
-            return
-        yield event
-        flowing = flowing or (isinstance(event, TextDelta) and bool(event.text))
-        if flowing:
-            wait_s, until_s = patience.between_tokens_s, loop.time() + patience.between_tokens_s

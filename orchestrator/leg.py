@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -39,6 +40,7 @@ class Leg:
         self._completed: Completed | None = None
         self._last_joules = 0.0
         self._step_joules = 0.0
+        self._before = Spend()
 
     def take(self, event: ModelEvent) -> str:
         """Account for one event; the text it brings."""
@@ -71,6 +73,17 @@ class Leg:
     def extend(self, reservation: Reservation) -> None:
         """Hold more."""
         self._reservations.append(reservation)
+
+    def follow(self, other: Leg, estimate: RouteEstimate) -> None:
+        """Take over what a leg holds and has spent: both share one reservation, which is settled with this leg.
+
+        Args:
+            other: the leg before, which has ended.
+            estimate: what this one takes.
+        """
+        other.energy = other._span.stop()
+        self._before = replace(other._spent, questions=0)
+        self._reservations, self._estimate = other._reservations, estimate
 
     @property
     def wrote(self) -> bool:
@@ -106,12 +119,17 @@ class Leg:
             return
         self.energy = self._span.stop()
         first, *further = self._reservations
-        spent = Spend(
+        self._ledger.settle(first, self._before + self._spent)
+        for reservation in further:
+            self._ledger.refund(reservation)
+
+    @property
+    def _spent(self) -> Spend:
+        """Of a leg whose energy is known."""
+        assert self.energy is not None, "it is read once the span has stopped"
+        return Spend(
             device_joules=self.energy.joules,
             usd=self.usd,
             cloud_requests=int(self.route is Route.CLOUD),
-            questions=first.amount.questions,
+            questions=self._reservations[0].amount.questions,
         )
-        self._ledger.settle(first, spent)
-        for reservation in further:
-            self._ledger.refund(reservation)

@@ -11,6 +11,8 @@ from datetime import datetime
 from orchestrator.budget import BatteryFloor, Deadline, Headroom, Ledger, Reservation, Resource, WindowState
 from orchestrator.budget.floor import NO_FLOOR
 from orchestrator.candour import Candour
+from orchestrator.effort.forecast import trials
+from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import BudgetExhausted
 from orchestrator.focus import in_focus
 from orchestrator.link import Link
@@ -26,7 +28,7 @@ from orchestrator.routing.policy import Situation, contenders, decide
 from orchestrator.routing.quality import Evidence, predict_quality, prior
 from orchestrator.routing.router import Chances, Router
 from orchestrator.routing.value import Prices
-from orchestrator.types import Budget, Decision, Recalled, Request, Route, Sensitivity, Spend, Terms
+from orchestrator.types import Budget, Decision, Effort, Recalled, Request, Route, Sensitivity, Spend, Terms
 
 _TRIES = 5
 """How often to decide again when another request took the budget between decision and reservation."""
@@ -79,6 +81,7 @@ class Planner:
         battery: Battery | None = None,
         floor: BatteryFloor = NO_FLOOR,
         processor: Processor | None = None,
+        effort: EffortRules | None = None,
     ) -> None:
         self._local = local
         self._link = link
@@ -95,6 +98,7 @@ class Planner:
         self._battery = battery
         self._floor = floor
         self._processor = processor
+        self._effort = effort or EffortRules()
 
     async def plan(self, request: Request, decision_id: str, deadline: Deadline) -> Plan:
         """Decide and reserve.
@@ -126,7 +130,9 @@ class Planner:
 
     async def is_withdrawn(self, plan: Plan) -> bool:
         """Whether a record in the cloud's prompt was forgotten, or may not leave any more, since it was composed."""
-        ids = [hit.record.id for hit in plan.cloud.recalled if hit.record.id is not None] if plan.cloud else []
+        prompts = [plan.cloud, *([plan.local] if plan.decision.effort is Effort.VERIFY else [])]
+        recalled = [hit for prompt in prompts if prompt is not None for hit in prompt.recalled]
+        ids = [hit.record.id for hit in recalled if hit.record.id is not None]
         if not ids:
             return False
         labels = await asyncio.to_thread(self._context.sensitivities, ids)
@@ -237,6 +243,8 @@ class Planner:
             power=self._battery.power() if self._battery else None,
             floor=self._floor,
             device_speed=speed,
+            effort=request.effort,
+            trials=trials(self._effort, request, own, other),
         )
 
     async def _pledged(self, situation: Situation) -> Situation:

@@ -69,7 +69,7 @@ class Tally:
             reason="; ".join([decision.reason, *self.notes]),
             finish_reason=last.finish_reason or FinishReason.STOP,
             decision_id=decision.id,
-            model=last.model,
+            model=next((leg for leg in reversed(self.legs) if leg.wrote), last).model,
             usage=reduce(add, [leg.usage for leg in self.legs], Usage()),
             latency=Latency(first_token_ms=self._first_token_ms or total_ms, total_ms=total_ms),
             device_energy=_total([leg.energy for leg in self.legs if leg.energy is not None]),

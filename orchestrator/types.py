@@ -53,6 +53,21 @@ class RoutePreference(StrEnum):
     CLOUD = "cloud"
 
 
+class Effort(StrEnum):
+    """What is done for an answer beside writing it once: docs/effort.md tells of the strategies."""
+
+    NONE = "none"
+    """It is written once."""
+    BEST = "best"
+    """Several samples on the device, of which the likeliest is shown."""
+    VOTE = "vote"
+    """Several samples on the device, which vote."""
+    REBASE = "rebase"
+    """A tree search on the device, line by line."""
+    VERIFY = "verify"
+    """The device drafts, and the cloud says that it is right or answers itself."""
+
+
 class FinishReason(StrEnum):
     """Why an answer ended: by itself, at the token limit, at a deadline, or at the edge of a budget."""
 
@@ -191,6 +206,8 @@ class Request:
     route: RoutePreference = RoutePreference.AUTO
     local_only: bool = False
     """Open no socket at all."""
+    effort: Effort | None = None
+    """The strategy that is asked for; None leaves it to the decision."""
     prefix: str = ""
     """The beginning of the answer, where the caller has one already: the answer goes on right behind it."""
     conversation: str = ""
@@ -234,6 +251,12 @@ class Prediction:
     device_joules: Interval
     cloud_joules: Interval
     usd: Interval
+    effort: Effort = Effort.NONE
+
+    @property
+    def name(self) -> str:
+        """Of the route, or of the strategy where there is one."""
+        return self.route.value if self.effort is Effort.NONE else self.effort.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +295,10 @@ class Decision:
     worst_case: Spend
     predictions: tuple[Prediction, ...]
     excluded: dict[str, str] = field(default_factory=dict)
-    """Route → the plain reason why it could not be."""
+    """Route or strategy → the plain reason why it could not be."""
+    effort: Effort = Effort.NONE
+    samples: int = 1
+    """How many the strategy may write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +358,18 @@ class Egress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EffortReceipt:
+    """What a strategy did. It has no words of an answer, for it is kept with the decision."""
+
+    strategy: Effort
+    samples: int
+    """Written, also in part."""
+    votes: tuple[float, ...] = ()
+    """Weights of the answers that were voted for, the chosen one first. Of a check: 1 for a draft that was confirmed,
+    0 for one that was not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An answer with its receipt."""
 
@@ -351,6 +389,8 @@ class Answer:
     """Records that went into the prompt."""
     sensitivity: Sensitivity = Sensitivity.PUBLIC
     """The highest label of what the answer was made from."""
+    effort: EffortReceipt | None = None
+    """None where it was written once."""
 
 
 @dataclass(frozen=True, slots=True)

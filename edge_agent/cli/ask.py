@@ -30,10 +30,24 @@ class RouteOption(StrEnum):
     CLOUD = "cloud"
 
 
+class EffortOption(StrEnum):
+    """The values of `--effort`."""
+
+    NONE = "none"
+    BEST = "best"
+    VOTE = "vote"
+    REBASE = "rebase"
+    VERIFY = "verify"
+
+
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotes; - reads it from standard input.")],
     route: Annotated[
         RouteOption | None, typer.Option(help="Where to answer. auto decides; private records stay here in any case.")
+    ] = None,
+    effort: Annotated[
+        EffortOption | None,
+        typer.Option(help="Several samples that vote, the best of them, a tree search, or a check by the cloud."),
     ] = None,
     local_only: LocalOnlyOption = False,
     as_json: JsonOption = False,
@@ -56,13 +70,17 @@ def ask(
       edgewise ask "What do bees make?"
       edgewise ask --route cloud --json "Why is the sky blue?"
       edgewise ask --budget-joules 20 --first-token-ms 300 "When do I see the dentist?"
+      edgewise ask --effort vote "What is 17 + 26?"
       edgewise ask --schema person.json "Ann is 31. Her name and age?"
     """
     if question == "-":
         question = sys.stdin.read()
     try:
         chosen = settings(config, local_only=local_only, budget_joules=budget_joules, first_token_ms=first_token_ms)
-        asyncio.run(_ask(question, chosen, route, _format(schema), as_json))
+        wishes = Wishes(
+            route=route.value if route else None, effort=effort.value if effort else None, format=_format(schema)
+        )
+        asyncio.run(_ask(question, chosen, wishes, as_json))
     except EdgewiseError as error:
         if not as_json:
             raise
@@ -85,13 +103,13 @@ def _format(schema: Path | None) -> Format | None:
         raise InvalidRequest(f"the schema {schema} cannot be read: {reason}", remedy="name another") from None
 
 
-async def _ask(question: str, config: Config, route: RouteOption | None, form: Format | None, as_json: bool) -> None:
+async def _ask(question: str, config: Config, wishes: Wishes, as_json: bool) -> None:
     from edge_agent.agent import AsyncAgent
     from edge_agent.cli import receipt
 
     async with (
         await AsyncAgent.open(config, progress=shown_progress()) as agent,
-        agent.stream(question, route=route.value if route else None, format=form) as stream,
+        agent.stream(question, **wishes) as stream,
     ):
         async for piece in stream:
             if not as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edge_agent.receipts import energy_as_json
-from orchestrator.types import Answer
+from orchestrator.types import Answer, Effort, EffortReceipt
 from orchestrator.units import Energy
 
 
@@ -35,7 +35,14 @@ def as_json(answer: Answer) -> dict[str, Any]:
             "record_ids": list(answer.egress.record_ids),
             "redactions": answer.egress.redactions,
         },
+        # Only of an answer that a strategy made.
+        **({"effort": _effort_as_json(effort)} if (effort := answer.effort) else {}),
     }
+
+
+def _effort_as_json(effort: EffortReceipt) -> dict[str, Any]:
+    votes = [round(weight, 3) for weight in effort.votes]
+    return {"strategy": effort.strategy.value, "samples": effort.samples, "votes": votes}
 
 
 def as_line(answer: Answer) -> str:
@@ -46,6 +53,7 @@ def as_line(answer: Answer) -> str:
         _energy(answer),
         f"{answer.usd:.6f} USD",
         left_the_device(answer),
+        *([_effort(effort)] if (effort := answer.effort) else []),
         *(
             [f"{dropped:,} tokens of the text out of its sight at the end"]
             if (dropped := answer.usage.dropped_tokens)
@@ -54,6 +62,14 @@ def as_line(answer: Answer) -> str:
         f"edgewise why {answer.decision_id}",
     ]
     return " · ".join(parts)
+
+
+def _effort(effort: EffortReceipt) -> str:
+    """`vote of 3 samples, 2.1 against 0.6`; a check has its outcome among the reasons."""
+    told = f"{effort.strategy.value} of {effort.samples} sample{'s' * (effort.samples != 1)}"
+    if effort.strategy is Effort.VERIFY or not effort.votes:
+        return told
+    return f"{told}, {' against '.join(f'{weight:.2g}' for weight in effort.votes)}"
 
 
 def joules(energy: Energy) -> str:

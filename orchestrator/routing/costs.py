@@ -142,14 +142,14 @@ class CostHistory:
         self._routes = {Route.LOCAL: local or RouteCosts.of_device(), Route.CLOUD: RouteCosts.of_cloud()}
 
     def observe(self, answer: Answer, *, speed: float = 1.0) -> None:
-        """Learn from an answer. A handoff tells nothing about either route alone, and words that no model wrote tell
-        nothing about one: they are passed over.
+        """Learn from an answer. A handoff or a strategy tells nothing about either route alone, and words that no model
+        wrote tell nothing about one: they are passed over.
 
         Args:
             answer: with its receipt.
             speed: share of its full clock that the device was allowed then.
         """
-        if answer.route in self._routes and answer.usage.completion_tokens:
+        if answer.route in self._routes and answer.usage.completion_tokens and answer.effort is None:
             self._routes[answer.route].observe(answer, speed=speed if answer.route is Route.LOCAL else 1.0)
 
     def of(self, route: Route) -> RouteCosts:

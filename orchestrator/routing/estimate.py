@@ -29,6 +29,9 @@ class RouteEstimate:
     cloud_joules: Interval
     """For each token of the answer."""
     answer_tokens: Interval
+    billed_share: float = 1.0
+    """Of the price of the answer's tokens, what is expected to be billed: less than 1 where the cloud often need not
+    write it."""
 
     @classmethod
     def of(
@@ -90,7 +93,7 @@ class RouteEstimate:
             total_ms=total,
             device_joules=self.prompt_joules + _times(self.decode_joules, tokens),
             cloud_joules=_times(self.cloud_joules, tokens),
-            usd=_scaled(tokens, self.terms.completion_usd)
+            usd=_scaled(tokens, self.terms.completion_usd * self.billed_share)
             + Interval.exactly(self.terms.prompt_usd * self.prompt_tokens),
         )
 

@@ -7,13 +7,14 @@ reads a clock, a file or a socket, so that a stored situation replays to the sam
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import msgspec
 
 from orchestrator.budget import BatteryFloor, Below, Headroom
 from orchestrator.budget.floor import ESSENTIAL_TOKENS, NO_FLOOR
+from orchestrator.effort.forecast import Trial, estimate_of
 from orchestrator.errors import EdgewiseError
 from orchestrator.privacy.egress import may_leave
 from orchestrator.routing.estimate import RouteEstimate
@@ -24,6 +25,7 @@ from orchestrator.routing.value import Prices, value_usd
 from orchestrator.types import (
     Budget,
     Decision,
+    Effort,
     LinkState,
     PowerState,
     Prediction,
@@ -67,6 +69,10 @@ class Situation:
     floor: BatteryFloor = NO_FLOOR
     device_speed: float = 1.0
     """Share of its full clock that the device was allowed; the local estimate is made for it."""
+    effort: Effort | None = None
+    """The strategy that was asked for, if any."""
+    trials: tuple[Trial, ...] = ()
+    """The strategies in question: the one that was asked for, otherwise those that may be chosen."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON has them. A price that is no number stays one, so that it is refused again."""
@@ -81,12 +87,13 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A route that may be taken, with the longest answer that fits."""
+    """A route or a strategy that may be taken, with the longest answer that fits."""
 
     estimate: RouteEstimate
     max_tokens: int
     prediction: Prediction
     value_usd: float
+    trial: Trial | None = None
 
 
 def decide(situation: Situation, request: Request, decision_id: str) -> Decision:
@@ -106,6 +113,12 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
         raise _refusal(situation, estimates, excluded)
     best = max(candidates, key=lambda candidate: candidate.value_usd)
     rule, reason = _why(situation, best, candidates, excluded)
+    strategies, left_out = _strategies(situation, candidates)
+    if (stronger := _worthwhile(situation, best, strategies)) is not None:
+        rule, reason = _why_effort(situation, best, stronger, reason)
+        best = stronger
+    elif situation.effort in left_out:
+        reason = f"{reason}; without {situation.effort}, which was asked for: {left_out[situation.effort][1]}"
     return Decision(
         id=decision_id,
         request_id=request.id,
@@ -114,8 +127,13 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
         rule=rule,
         max_tokens=best.max_tokens,
         worst_case=best.estimate.worst_case(best.max_tokens),
-        predictions=tuple(e.predict(situation.max_tokens) for e in estimates if e.is_known),
-        excluded={route.value: text for route, (_, text) in excluded.items()},
+        predictions=(
+            *(e.predict(situation.max_tokens) for e in estimates if e.is_known),
+            *(candidate.prediction for candidate in strategies),
+        ),
+        excluded={name.value: text for name, (_, text) in (*excluded.items(), *left_out.items())},
+        effort=best.trial.effort if best.trial else Effort.NONE,
+        samples=best.trial.samples if best.trial else 1,
     )
 
 
@@ -223,12 +241,56 @@ def _unaffordable(situation: Situation, estimate: RouteEstimate) -> str:
     return f"{place} cannot finish even a short answer within {situation.budget.total_ms or 0:.0f} ms"
 
 
-def _candidate(situation: Situation, estimate: RouteEstimate) -> Candidate:
+def _candidate(situation: Situation, estimate: RouteEstimate, trial: Trial | None = None) -> Candidate:
     max_tokens = min(situation.max_tokens, estimate.room_tokens, _affordable(situation, estimate))
     if _is_low(situation) and not situation.structured:
         max_tokens = min(max_tokens, ESSENTIAL_TOKENS)
-    prediction = estimate.predict(max_tokens)
-    return Candidate(estimate, max_tokens, prediction, value_usd(prediction, situation.prices))
+    prediction = replace(estimate.predict(max_tokens), effort=trial.effort if trial else Effort.NONE)
+    return Candidate(estimate, max_tokens, prediction, value_usd(prediction, situation.prices), trial)
+
+
+def _strategies(situation: Situation, candidates: list[Candidate]) -> tuple[list[Candidate], dict[Effort, Exclusion]]:
+    """The strategies that may be taken, and of the others the first rule that forbids each."""
+    found: list[Candidate] = []
+    left_out: dict[Effort, Exclusion] = {}
+    for trial in situation.trials:
+        estimate = estimate_of(trial, situation.local, situation.cloud)
+        rule = _effort_rule(situation, trial, candidates)
+        rule = rule or _capability_rule(estimate) or _budget_rule(situation, estimate)
+        if rule is None:
+            found.append(_candidate(situation, estimate, trial))
+        else:
+            left_out[trial.effort] = rule
+    return found, left_out
+
+
+def _effort_rule(situation: Situation, trial: Trial, candidates: list[Candidate]) -> Exclusion | None:
+    """A strategy needs every route that it uses, enough battery, and a draft that may leave where it has to."""
+    if situation.structured or situation.unknown:
+        return "written_once", "an answer that has a form, or that is known, is written once"
+    for route in sorted(trial.routes - {candidate.estimate.route for candidate in candidates}):
+        return "route", f"it needs {_place(route)}, which is not to answer"
+    if _is_low(situation):
+        return "battery", _low(situation)
+    kept = [*(item.sensitivity for item in situation.evidence), situation.conversation_label]
+    if trial.effort is Effort.VERIFY and not all(map(may_leave, kept)):
+        return "kept_draft", "the device's draft would be made from what stays on the device"
+    return None
+
+
+def _worthwhile(situation: Situation, best: Candidate, strategies: list[Candidate]) -> Candidate | None:
+    """The strategy to take: the one that was asked for, or one that is worth more than any route alone."""
+    strongest = max(strategies, key=lambda candidate: candidate.value_usd, default=None)
+    if strongest is None or (situation.effort is None and strongest.value_usd <= best.value_usd):
+        return None
+    return strongest
+
+
+def _why_effort(situation: Situation, best: Candidate, stronger: Candidate, reason: str) -> Exclusion:
+    if situation.effort is not None:
+        return "asked_effort", f"asked for {situation.effort}; {reason}"
+    chances = f"{stronger.prediction.quality.expected:.2f} rather than {best.prediction.quality.expected:.2f}"
+    return "best_effort", f"{stronger.prediction.name} pays: the chance of a good answer is {chances}; {reason}"
 
 
 def _preferred(situation: Situation, candidates: list[Candidate], excluded: dict[Route, Exclusion]) -> list[Candidate]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from orchestrator.budget import Ledger, MemoryLedgerStore, Resource, Window
 from orchestrator.candour import Candour
-from orchestrator.engine import Engine, Patience
+from orchestrator.engine import Engine
 from orchestrator.errors import (
     BudgetExhausted,
     CloudTruncated,
@@ -23,6 +23,7 @@ from orchestrator.errors import (
     InvalidRequest,
 )
 from orchestrator.link import Link
+from orchestrator.patience import Patience
 from orchestrator.planner import Planner
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory

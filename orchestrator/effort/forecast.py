@@ -1,0 +1,119 @@
+"""What a strategy would do for a question: an estimate like a route's, made of those of the routes it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from orchestrator.effort.extraction import AnswerKind
+from orchestrator.effort.strategy import EffortRules
+from orchestrator.effort.verification import CONFIRMING_TOKENS, INSTRUCTION_TOKENS
+from orchestrator.routing.estimate import RouteEstimate
+from orchestrator.types import Effort, Request, Route, Terms
+from orchestrator.units import Interval
+
+CONFIRMED: Final = 0.5
+"""Share of the device's drafts that the cloud is expected to confirm."""
+_ODDS: Final = {Effort.BEST: 1.0, Effort.VOTE: 1.0, Effort.REBASE: 1.0, Effort.VERIFY: 1.0}
+"""Odds of a right answer, against the device alone and, of a check, against the cloud alone: docs/effort.md."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A strategy that a decision may choose. Plain values: it is stored with the situation."""
+
+    effort: Effort
+    samples: int
+    quality: Interval
+    """Chance of a good answer."""
+
+    @property
+    def routes(self) -> frozenset[Route]:
+        """Every one of them has to be open."""
+        return frozenset({Route.LOCAL, Route.CLOUD} if self.effort is Effort.VERIFY else {Route.LOCAL})
+
+
+def trials(
+    rules: EffortRules, request: Request, local: RouteEstimate, cloud: RouteEstimate | None
+) -> tuple[Trial, ...]:
+    """The strategies that are in question, each once: the configured ones, and the one that is asked for."""
+    asked = () if request.effort is None else (request.effort,)
+    wanted = () if request.effort is Effort.NONE else dict.fromkeys((*rules.strategies, *asked))
+    comparable = AnswerKind.of(request.question) is not AnswerKind.TEXT
+    return tuple(_trials(wanted, rules, local, cloud, comparable=comparable))
+
+
+def _trials(
+    wanted: Iterable[Effort], rules: EffortRules, local: RouteEstimate, cloud: RouteEstimate | None, *, comparable: bool
+) -> Iterable[Trial]:
+    for effort in wanted:
+        checked = effort is Effort.VERIFY
+        if checked and cloud is None:
+            continue
+        base = cloud.quality if checked and cloud is not None else local.quality
+        quality = _at_odds(base, _ODDS[effort]) if comparable else base
+        yield Trial(effort=effort, samples=1 if checked else rules.samples, quality=quality)
+
+
+def estimate_of(trial: Trial, local: RouteEstimate, cloud: RouteEstimate | None) -> RouteEstimate:
+    """What the strategy takes. Nothing is shown before it is chosen, so its first token is its last."""
+    if trial.effort is not Effort.VERIFY:
+        return _sampled(trial, local)
+    assert cloud is not None, "a check without a cloud is no trial"
+    return _verified(trial, local, cloud)
+
+
+def _sampled(trial: Trial, local: RouteEstimate) -> RouteEstimate:
+    """The prompt is read once, and every sample is written in full: early ends are not counted on."""
+    writing = _times(local.decode_ms, local.answer_tokens, trial.samples)
+    return replace(
+        local,
+        quality=trial.quality,
+        first_token_ms=local.first_token_ms + writing,
+        decode_ms=Interval.exactly(0.0),
+        decode_joules=_scaled(local.decode_joules, trial.samples),
+    )
+
+
+def _verified(trial: Trial, local: RouteEstimate, cloud: RouteEstimate) -> RouteEstimate:
+    """Every token of the draft is read by the cloud, which at worst writes as many itself."""
+    prompt_tokens = cloud.prompt_tokens + INSTRUCTION_TOKENS
+    room = min(local.room_tokens, (cloud.terms.context_tokens - prompt_tokens) // 2)
+    each_usd = cloud.terms.prompt_usd + cloud.terms.completion_usd
+    confirming = CONFIRMING_TOKENS / max(1.0, local.answer_tokens.expected)
+    share = min(1.0, CONFIRMED * confirming + (1 - CONFIRMED))
+    expected_usd = cloud.terms.prompt_usd + share * cloud.terms.completion_usd
+    drafting = _times(local.decode_ms, local.answer_tokens, 1)
+    return RouteEstimate(
+        route=Route.CLOUD,
+        terms=Terms(prompt_tokens + room, cloud.terms.prompt_usd, each_usd),
+        prompt_tokens=prompt_tokens,
+        quality=trial.quality,
+        first_token_ms=local.first_token_ms + drafting + cloud.first_token_ms,
+        decode_ms=_scaled(cloud.decode_ms, share),
+        prompt_joules=local.prompt_joules + cloud.prompt_joules,
+        decode_joules=local.decode_joules + cloud.decode_joules,
+        cloud_joules=_scaled(cloud.cloud_joules, share),
+        answer_tokens=local.answer_tokens,
+        billed_share=expected_usd / each_usd if each_usd else 1.0,
+    )
+
+
+def _at_odds(chance: Interval, ratio: float) -> Interval:
+    """The chance whose odds are `ratio` times as good."""
+
+    def moved(p: float) -> float:
+        return ratio * p / (1 - p + ratio * p)
+
+    return Interval(moved(chance.low), moved(chance.expected), moved(chance.high))
+
+
+def _scaled(interval: Interval, factor: float) -> Interval:
+    return Interval(interval.low * factor, interval.expected * factor, interval.high * factor)
+
+
+def _times(each: Interval, tokens: Interval, factor: float) -> Interval:
+    return Interval(
+        each.low * tokens.low * factor, each.expected * tokens.expected * factor, each.high * tokens.high * factor
+    )
