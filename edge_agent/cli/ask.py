@@ -18,6 +18,7 @@ from orchestrator.errors import EdgewiseError, InvalidRequest
 from orchestrator.format import Format, FormatKind
 
 if TYPE_CHECKING:
+    from edge_agent.answers import Wishes
     from edge_agent.config import Config
     from orchestrator.types import Answer
 
@@ -77,9 +78,11 @@ def ask(
         question = sys.stdin.read()
     try:
         chosen = settings(config, local_only=local_only, budget_joules=budget_joules, first_token_ms=first_token_ms)
-        wishes = Wishes(
-            route=route.value if route else None, effort=effort.value if effort else None, format=_format(schema)
-        )
+        wishes: Wishes = {
+            "route": route.value if route else None,
+            "effort": effort.value if effort else None,
+            "format": _format(schema),
+        }
         asyncio.run(_ask(question, chosen, wishes, as_json))
     except EdgewiseError as error:
         if not as_json:

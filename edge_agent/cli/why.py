@@ -110,7 +110,7 @@ def _print_decision(decision: Decision, out: Console) -> None:
     table = Table(title="predicted: expected (about 90 % of outcomes)", title_justify="left", pad_edge=False, box=None)
     table.add_column("", no_wrap=True)
     for prediction in decision.predictions:
-        table.add_column(prediction.route.value, justify="right", no_wrap=True)
+        table.add_column(prediction.name, justify="right", no_wrap=True)
     for field, (words, digits) in _QUANTITIES.items():
         table.add_row(words, *(_cell(_interval(prediction, field), digits) for prediction in decision.predictions))
     out.print(table)

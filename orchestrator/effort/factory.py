@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.effort.extraction import AnswerKind
+from orchestrator.effort.rebase import Rebase
 from orchestrator.effort.strategy import BestOfN, EffortRules, Strategy, Voting
 from orchestrator.types import Decision, Effort
 
@@ -14,5 +15,7 @@ def strategy_for(decision: Decision, question: str, rules: EffortRules) -> Strat
             return BestOfN(decision.samples)
         case Effort.VOTE:
             return Voting(decision.samples, AnswerKind.of(question).extractor, weighted=rules.weighted)
+        case Effort.REBASE:
+            return Rebase(decision.samples, AnswerKind.of(question).extractor)
         case _:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -35,6 +35,8 @@ class Sample:
     """The steps before it."""
     text: str = ""
     tokens: list[TokenScore] = field(default_factory=list)
+    inherited: int = 0
+    """How many of the tokens are of the steps before it."""
     completed: Completed | None = None
 
     @property
@@ -79,15 +81,22 @@ class Task:
         return cast(AsyncGenerator[ModelEvent, None], stream)
 
 
-async def write(task: Task, samples: Sequence[Sample], halt: Halt) -> AsyncGenerator[TextDelta, None]:
+async def write(
+    task: Task,
+    samples: Sequence[Sample],
+    halt: Halt,
+    *,
+    begin: Callable[[Sample], AsyncGenerator[ModelEvent, None]] | None = None,
+) -> AsyncGenerator[TextDelta, None]:
     """Write samples together, into themselves; what comes out are their tokens without their text, to be metered.
 
-    They share the prompt: the model reads it once. Closing the generator, or the halt, stops all of them.
+    They share the prompt: the model reads it once. Closing the generator, or the halt, stops all of them. `begin`
+    starts a sample otherwise than with the task.
 
     Raises:
         InferenceFailed, ContextWindowExceeded: of any of them.
     """
-    streams = [task.begin(sample) for sample in samples]
+    streams = [(begin or task.begin)(sample) for sample in samples]
     async with aclosing(together(streams)) as events:
         async for at, event in events:
             sample = samples[at]

@@ -135,7 +135,7 @@ def shown(chosen: Sample | None, samples: Sequence[Sample], halt: Halt) -> list[
     ends = [sample.completed for sample in samples if sample.completed is not None]
     usage = Usage(
         max((end.usage.prompt_tokens for end in ends), default=0),
-        sum(len(sample.tokens) for sample in samples),
+        sum(len(sample.tokens) - sample.inherited for sample in samples),
         dropped_tokens=max((end.usage.dropped_tokens for end in ends), default=0),
     )
     cut = halt.reason or FinishReason.DEADLINE

@@ -59,12 +59,13 @@ class Forecast:
 
 
 def hindsight(decision: Decision, answer: Answer) -> tuple[Forecast, ...]:
-    """The forecasts for the route that was chosen, whichever route the answer then took.
+    """The forecasts for the route or strategy that was chosen, whichever route the answer then took.
 
     Empty where there is nothing to compare: no model wrote a word of the answer, or nothing was predicted. What was
     sure to be nothing and was nothing (the price of the device's own answer) is left out.
     """
-    predicted = next((p for p in decision.predictions if p.route is decision.route), None)
+    chosen = decision.route, decision.effort
+    predicted = next((p for p in decision.predictions if (p.route, p.effort) == chosen), None)
     if predicted is None or not answer.usage.completion_tokens:
         return ()
     forecasts = (Forecast(q, q.foreseen(predicted), q.seen(answer)) for q in Quantity)

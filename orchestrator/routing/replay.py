@@ -35,7 +35,7 @@ class Replay:
     @property
     def same_route(self) -> bool:
         """What law 7 asks for."""
-        return self.now is not None and self.now.route is self.stored.route
+        return self.now is not None and (self.now.route, self.now.effort) == (self.stored.route, self.stored.effort)
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -76,16 +76,14 @@ def _differences(stored: Decision, now: Decision) -> Iterator[Difference]:
 
 
 def _of_predictions(stored: Decision, now: Decision) -> Iterator[Difference]:
-    """By route and quantity: which interval moved."""
-    before = {prediction.route: prediction for prediction in stored.predictions}
-    after = {prediction.route: prediction for prediction in now.predictions}
-    for route in dict.fromkeys([*before, *after]):
-        one, other = before.get(route), after.get(route)
+    """By route or strategy, and quantity: which interval moved."""
+    before = {prediction.name: prediction for prediction in stored.predictions}
+    after = {prediction.name: prediction for prediction in now.predictions}
+    for name in dict.fromkeys([*before, *after]):
+        one, other = before.get(name), after.get(name)
         if one is None or other is None:
-            yield Difference(f"{route} predicted", str(one is not None), str(other is not None))
+            yield Difference(f"{name} predicted", str(one is not None), str(other is not None))
             continue
         for field in fields(one):
             if getattr(one, field.name) != getattr(other, field.name):
-                yield Difference(
-                    f"{route} {field.name}", str(getattr(one, field.name)), str(getattr(other, field.name))
-                )
+                yield Difference(f"{name} {field.name}", str(getattr(one, field.name)), str(getattr(other, field.name)))
