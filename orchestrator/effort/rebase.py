@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 from orchestrator.effort.extraction import Extractor
@@ -51,9 +52,7 @@ class Rebase:
         while parents and not (halt.reason or task.deadline.expired):
             steps = self._continued(parents)
             limits = self._limits(task, steps)
-            async with aclosing(
-                write(task, steps, halt, begin=lambda step, limits=limits: one_step(task, step, limits[step.index]))
-            ) as deltas:
+            async with aclosing(write(task, steps, halt, begin=partial(one_step, task, limits))) as deltas:
                 async for delta in deltas:
                     yield delta
             for step in steps:
@@ -94,10 +93,13 @@ class Rebase:
         return EffortReceipt(strategy=Effort.REBASE, samples=len(self._steps), votes=self._vote.weights)
 
 
-async def one_step(task: Task, step: Sample, max_tokens: int) -> AsyncGenerator[ModelEvent, None]:
-    """The events of a sample up to the end of a line or sentence; `Completed` comes only where the answer ends."""
+async def one_step(task: Task, limits: Mapping[int, int], step: Sample) -> AsyncGenerator[ModelEvent, None]:
+    """The events of a sample up to the end of a line or sentence; `Completed` comes only where the answer ends.
+
+    `limits` has the tokens that each step may have, by its index.
+    """
     text = ""
-    async with aclosing(task.begin(step, max_tokens)) as events:
+    async with aclosing(task.begin(step, limits[step.index])) as events:
         async for event in events:
             if not isinstance(event, TextDelta):
                 yield event

@@ -46,7 +46,7 @@ def test_a_step_ends_with_its_line_or_sentence() -> None:
         _, asked = task(Script(pieces=pieces))
 
         async def step(asked: Task = asked) -> list[ModelEvent]:
-            return [event async for event in one_step(asked, Sample(0), 10)]
+            return [event async for event in one_step(asked, {0: 10}, Sample(0))]
 
         events = asyncio.run(step())
         assert "".join(event.text for event in events if isinstance(event, TextDelta)) == kept

@@ -79,12 +79,12 @@ class World:
         self.costs = CostHistory()
         self.decided_on: list[tuple[Decision, dict[str, Any]]] = []
         self.ends: list[Answer | str] = []
-        records = [Recalled(Record(kind="note", title="n", body="kept at home", sensitivity=label, id=1), 0.9)]
+        note = Record(kind="note", title="n", body="kept at home", sensitivity=label or Sensitivity.PUBLIC, id=1)
         link = Link(self.cloud, self.clock)
         planner = Planner(
             local=self.local,
             link=link,
-            context=ShelfStore(Recollection(tuple(records) if label else (), confidence=1.0)),
+            context=ShelfStore(Recollection((Recalled(note, 0.9),) if label else (), confidence=1.0)),
             ledger=self.ledger,
             composer=Composer(
                 wording=lambda record, now: record.body, count_tokens=self.local.count_tokens, system="Be brief."
@@ -168,7 +168,8 @@ def test_the_whole_strategy_is_reserved_before_it_runs_and_its_truth_settled() -
     (decision, situation), (state,) = world.decided_on[0], world.ledger.state()
     one = Situation.from_dict(situation).local.worst_case(decision.max_tokens)
     assert decision.worst_case.device_joules > 4 * one.device_joules
-    assert (state.reserved, state.spent) == (0, pytest.approx(answer.device_energy.joules))
+    assert state.reserved == 0
+    assert state.spent == pytest.approx(answer.device_energy.joules)
 
 
 def test_a_strategy_that_no_budget_holds_gives_way_to_one_answer() -> None:
