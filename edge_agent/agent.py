@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
@@ -120,7 +121,7 @@ class AsyncAgent:
             RecordNotFound: there is no such decision; names the nearest ids.
             StoreError: it could not be kept.
         """
-        self.parts.journal.rate(decision_id, good=good)
+        await asyncio.to_thread(self.parts.teacher.rate, decision_id, good=good)
 
     async def _tell(self, decision_id: str, good: bool) -> None:
         await self.feedback(decision_id, good=good)

@@ -18,6 +18,9 @@ from edge_agent.context.wording import sentence
 from edge_agent.energy import Hardware, Profile, SystemBattery, meter_for, this_machine
 from edge_agent.energy.throttling import SystemProcessor
 from edge_agent.journal import Journal
+from edge_agent.learning.asking_again import AskingAgain
+from edge_agent.learning.listening import Listener
+from edge_agent.learning.teacher import Teacher
 from edge_agent.ledger import SqliteLedgerStore
 from edge_agent.removals import RemovalWatch
 from edge_agent.slm.cores import usable_cores
@@ -68,6 +71,7 @@ class Parts:
     context: SqliteContextStore
     ledger: Ledger
     journal: Journal
+    teacher: Teacher
     meter: EnergyMeter
     link: Link
     clock: Clock
@@ -102,6 +106,7 @@ async def assemble(
         costs.observe(answer)
     # Asked without the question's vector, so that no question waits for one.
     router = await asyncio.to_thread(Router.named, config.routing.router) if config.routing.router else None
+    teacher = Teacher.of(config.routing, journal, clock)
     planner = Planner(
         local=model,
         link=link,
@@ -120,6 +125,7 @@ async def assemble(
         prices=Prices(**config.prices.model_dump()),
         keeper=await asyncio.to_thread(_keeper, config, journal, router),
         router=router,
+        teacher=teacher if config.routing.learning != "off" else None,
         clock=clock,
         battery=SystemBattery(),
         floor=config.battery_floor,
@@ -133,14 +139,14 @@ async def assemble(
         ledger=ledger,
         meter=meter,
         costs=costs,
-        observer=journal,
+        observer=Listener(journal, teacher, AskingAgain(clock)),
         clock=clock,
         stop_repeating=config.answer.stop_repeating,
         effort=config.effort.rules(),
         probe=_probe(config),
         patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
     )
-    return Parts(config, engine, model, context, ledger, journal, meter, link, clock)
+    return Parts(config, engine, model, context, ledger, journal, teacher, meter, link, clock)
 
 
 def _probe(config: Config) -> Probe | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from edge_agent.context.labels import Labels, Rule
@@ -198,8 +198,16 @@ class PromiseSection(Section):
         return self
 
 
+def _a_word(value: object) -> object:
+    """YAML reads `on` and `off` as truth values."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 class RoutingSection(Section):
     """How routes are chosen."""
+
+    learning: Annotated[Literal["off", "shadow", "on"], BeforeValidator(_a_word)] = "shadow"
+    """Whether feedback teaches the router: not at all, without a say, or with one once that is proved to be no loss."""
 
     router: str | None = None
     """A fitted router, by its name or as a file: its chances take the place of the prior of how hard a question looks.

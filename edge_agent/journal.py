@@ -9,11 +9,11 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 import msgspec
 
@@ -72,7 +72,19 @@ def create_feedback(db: sqlite_utils.Database) -> None:
     """)
 
 
-SCHEMA: Final = Schema("journal", (create_journal, create_accesses, create_feedback))
+def create_learning(db: sqlite_utils.Database) -> None:
+    """One row: what was learned from feedback, and from where on feedback counts."""
+    db.execute("""
+        CREATE TABLE learning (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            since INTEGER NOT NULL,
+            learned TEXT
+        ) STRICT
+    """)
+    db.execute("INSERT INTO learning (id, since) VALUES (1, 0)")
+
+
+SCHEMA: Final = Schema("journal", (create_journal, create_accesses, create_feedback, create_learning))
 
 _T = TypeVar("_T")
 _STORED: Final = """
@@ -193,6 +205,31 @@ class Journal:
             raise InvalidRequest(
                 f"decision {decision_id} has no answer that could be rated", remedy="rate one that was answered"
             )
+
+    def learned(self) -> str | None:
+        """What `learn` kept last; None where nothing was learned, or all of it is to be learned anew."""
+        with self._database.lend() as db:
+            return cast("str | None", db.execute("SELECT learned FROM learning").fetchone()[0])
+
+    def learn(self, learn: Callable[[list[StoredDecision]], str], n: int) -> str:
+        """Keep what `learn` makes of the latest `n` rated answers, given oldest first. One process at a time.
+
+        Only decisions that a lesson went into are given, and only those since the last `unlearn`.
+        """
+        sql = (
+            f"{_STORED} WHERE sign IS NOT NULL AND sequence > ? AND instr(situation, ?) ORDER BY sequence DESC LIMIT ?"
+        )
+        with self._database.write() as db:
+            since = db.execute("SELECT since FROM learning").fetchone()[0]
+            rows = db.execute(sql, [since, '"lesson":{', n]).fetchall()
+            learned = learn([_stored(row) for row in reversed(rows)])
+            db.execute("UPDATE learning SET learned = ?", [learned])
+        return learned
+
+    def unlearn(self) -> None:
+        """Forget what was learned: only what is decided from now on counts. Feedback stays with its decisions."""
+        with self._database.write() as db:
+            db.execute("UPDATE learning SET learned = NULL, since = (SELECT coalesce(max(sequence), 0) FROM journal)")
 
     def accessed(self, client: str, tool: str, record_ids: Sequence[int], *, withheld: int) -> None:
         """Keep what another program is about to be given; once this returns, it is on the disk."""

@@ -16,7 +16,7 @@ from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import BudgetExhausted
 from orchestrator.focus import in_focus
 from orchestrator.link import Link
-from orchestrator.ports import Battery, Clock, ContextStore, LocalModel, Processor
+from orchestrator.ports import Battery, Clock, ContextStore, LocalModel, Processor, Teacher
 from orchestrator.privacy.egress import may_leave, sendable
 from orchestrator.prompt import Composer, Prompt
 from orchestrator.routing.bids import bids
@@ -77,6 +77,7 @@ class Planner:
         prices: Prices,
         keeper: PromiseKeeper | None = None,
         router: Router | None = None,
+        teacher: Teacher | None = None,
         clock: Clock,
         battery: Battery | None = None,
         floor: BatteryFloor = NO_FLOOR,
@@ -94,6 +95,7 @@ class Planner:
         self._prices = prices
         self._keeper = keeper
         self._router = router
+        self._teacher = teacher
         self._clock = clock
         self._battery = battery
         self._floor = floor
@@ -125,6 +127,7 @@ class Planner:
         cloud = self._cloud_prompt(request, recalled, terms, behind, now)
         chances = await self._chances(request.question)
         situation = await self._pledged(self._situation(request, chances, recalled, local, cloud, terms, behind))
+        situation = await self._taught(situation, decision_id)
         situation, decision, reservation = self._reserve(situation, request, decision_id, deadline)
         return Plan(decision, reservation, situation, local, cloud)
 
@@ -254,6 +257,19 @@ class Planner:
         uplift = situation.cloud.quality.expected - situation.local.quality.expected
         watched = all(may_leave(item.sensitivity) for item in situation.evidence)
         return replace(situation, pledge=await asyncio.to_thread(self._keeper.pledge, uplift, watched=watched))
+
+    async def _taught(self, situation: Situation, decision_id: str) -> Situation:
+        """With what feedback has taught, where there is a choice and all that matters may leave.
+
+        The promise was given on the router's own score: what is learned chooses only among what it allows.
+        """
+        if self._teacher is None or situation.cloud is None:
+            return situation
+        if not all(may_leave(item.sensitivity) for item in situation.evidence):
+            return situation
+        local, cloud = situation.local.quality.expected, situation.cloud.quality.expected
+        lesson = await asyncio.to_thread(self._teacher.lesson, decision_id, local=local, cloud=cloud)
+        return replace(situation, lesson=lesson)
 
     def _reserve(
         self, situation: Situation, request: Request, decision_id: str, deadline: Deadline

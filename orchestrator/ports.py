@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.budget.pacing import Demand, Pace
     from orchestrator.budget.window import Account, Period, Window
     from orchestrator.privacy.egress import Outbound
+    from orchestrator.routing.lesson import Lesson
 
 
 class Clock(Protocol):
@@ -227,6 +228,16 @@ class Processor(Protocol):
 
     def speed(self) -> float:
         """Share of its full clock that it is allowed at this moment, above 0 and at most 1."""
+        ...
+
+
+class Teacher(Protocol):
+    """Knows what feedback has taught about the router's errors."""
+
+    def lesson(self, decision_id: str, *, local: float, cloud: float) -> Lesson:
+        """On one question, whose chances of a good answer the router gives. Asked for each, so it takes well under a
+        millisecond.
+        """
         ...
 
 

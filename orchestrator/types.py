@@ -279,6 +279,16 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """How a decision stood between two routes that were both possible."""
+
+    gap_usd: float
+    """By how much the cloud's answer was valued above the device's, before anything was learned from feedback."""
+    probability: float = 1.0
+    """Of the route that was taken, above 0: below 1 where chance had a say, so that feedback teaches something new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The route chosen for a request, why, and what it may spend at worst."""
 
@@ -299,6 +309,8 @@ class Decision:
     effort: Effort = Effort.NONE
     samples: int = 1
     """How many the strategy may write."""
+    choice: Choice | None = None
+    """None where rules and budgets left one route, or a strategy was chosen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,14 @@ from orchestrator.effort.forecast import Trial, estimate_of
 from orchestrator.errors import EdgewiseError
 from orchestrator.privacy.egress import may_leave
 from orchestrator.routing.estimate import RouteEstimate
+from orchestrator.routing.lesson import Lesson
 from orchestrator.routing.promise import Pledge
 from orchestrator.routing.quality import Evidence
 from orchestrator.routing.refusal import Exclusion, refusal
 from orchestrator.routing.value import Prices, value_usd
 from orchestrator.types import (
     Budget,
+    Choice,
     Decision,
     Effort,
     LinkState,
@@ -64,6 +66,8 @@ class Situation:
     """Whether it asks for a fact of the user's own life that the records do not hold."""
     pledge: Pledge | None = None
     """The promise that is to be kept, if there is one and there is a choice."""
+    lesson: Lesson | None = None
+    """What feedback has taught about such questions, where there is a choice."""
     power: PowerState | None = None
     """What feeds the device; None where it has no battery."""
     floor: BatteryFloor = NO_FLOOR
@@ -111,7 +115,7 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
     candidates = _thrifty(situation, candidates, excluded)
     if not candidates:
         raise _refusal(situation, estimates, excluded)
-    best = max(candidates, key=lambda candidate: candidate.value_usd)
+    best, choice = _best(situation, candidates)
     rule, reason = _why(situation, best, candidates, excluded)
     strategies, left_out = _strategies(situation, candidates)
     if (stronger := _worthwhile(situation, best, strategies)) is not None:
@@ -134,6 +138,7 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
         excluded={name.value: text for name, (_, text) in (*excluded.items(), *left_out.items())},
         effort=best.trial.effort if best.trial else Effort.NONE,
         samples=best.trial.samples if best.trial else 1,
+        choice=choice if best.trial is None else None,
     )
 
 
@@ -343,6 +348,19 @@ def _thrifty(situation: Situation, candidates: list[Candidate], excluded: dict[R
     return by_joules[:1]
 
 
+def _best(situation: Situation, candidates: list[Candidate]) -> tuple[Candidate, Choice | None]:
+    """The route of the best value. What feedback has taught has its say here, among the routes that may be taken."""
+    best = max(candidates, key=lambda candidate: candidate.value_usd)
+    if len(candidates) < 2:
+        return best, None
+    by_route = {candidate.estimate.route: candidate for candidate in candidates}
+    gap_usd = by_route[Route.CLOUD].value_usd - by_route[Route.LOCAL].value_usd
+    if situation.lesson is None:
+        return best, Choice(gap_usd=gap_usd)
+    leaves, probability = situation.lesson.chosen(gap_usd, situation.prices.good_answer_usd)
+    return by_route[Route.CLOUD if leaves else Route.LOCAL], Choice(gap_usd=gap_usd, probability=probability)
+
+
 def _is_low(situation: Situation) -> bool:
     return situation.floor.holds(situation.power)
 
@@ -373,6 +391,8 @@ def _why(
     situation: Situation, best: Candidate, candidates: list[Candidate], excluded: dict[Route, Exclusion]
 ) -> Exclusion:
     """The rule that chose, and its reason in plain words."""
+    if len(candidates) > 1 and best.value_usd < max(candidate.value_usd for candidate in candidates):
+        return "learned", f"feedback on such questions speaks for {_place(best.estimate.route)}, or it is tried out"
     if len(candidates) > 1:
         return "best_value", _compare(situation, best, next(c for c in candidates if c is not best))
     if best.estimate.route in excluded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -11,11 +12,13 @@ from orchestrator.budget import Deadline, Ledger, MemoryLedgerStore, Resource, W
 from orchestrator.errors import BudgetExhausted, CloudUnavailable
 from orchestrator.link import Link
 from orchestrator.planner import Plan, Planner
-from orchestrator.ports import Processor
+from orchestrator.ports import Processor, Teacher
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.features import Features
 from orchestrator.routing.keeper import PromiseKeeper
+from orchestrator.routing.learned import Learned
+from orchestrator.routing.lesson import Lesson
 from orchestrator.routing.policy import Situation, decide
 from orchestrator.routing.promise import Promise
 from orchestrator.routing.quality import prior
@@ -56,6 +59,7 @@ def plan(
     keeper: PromiseKeeper | None = None,
     processor: Processor | None = None,
     router: Router | None = None,
+    teacher: Teacher | None = None,
 ) -> Plan:
     clock = ManualClock()
     local = ScriptedModel(clock, Script(pieces=["yes"]))
@@ -70,6 +74,7 @@ def plan(
         prices=Prices(),
         keeper=keeper,
         router=router,
+        teacher=teacher,
         clock=clock,
         processor=processor,
     )
@@ -230,3 +235,28 @@ def test_a_fitted_router_takes_the_place_of_the_prior() -> None:
     assert fitted.cloud is not None
     assert fitted.cloud.quality.expected == chances.cloud
     assert plan(asked(question=EASY), Shelf()).situation.local.quality.expected == prior(Features.of(EASY)).device
+
+
+class Tutor:
+    """Teaches that the cloud is of no use for anything."""
+
+    def lesson(self, decision_id: str, *, local: float, cloud: float) -> Lesson:
+        lesson = Learned.of([], "prior:uplift").lesson(local, cloud, decision_id=decision_id, say=1.0)
+        return replace(lesson, cloud=-1.0)
+
+
+def test_what_was_learned_stands_in_the_situation_and_turns_the_route() -> None:
+    hard = Request(id="r", messages=(Message("user", HARD),))
+    untaught, taught = plan(hard, Shelf()), plan(hard, Shelf(), teacher=Tutor())
+    assert (untaught.decision.route, taught.decision.route) == (Route.CLOUD, Route.LOCAL)
+    assert untaught.situation.lesson is None
+    assert taught.situation.lesson == Tutor().lesson(
+        "d1",
+        local=prior(Features.of(HARD)).device,
+        cloud=prior(Features.of(HARD)).cloud,
+    )
+
+
+def test_nothing_is_learned_or_tried_where_a_record_stays_at_home() -> None:
+    question = Request(id="r", messages=(Message("user", HARD),))
+    assert plan(question, Shelf(hit(PERSONAL)), teacher=Tutor()).situation.lesson is None

@@ -63,3 +63,19 @@ def test_an_unknown_id_names_the_nearest() -> None:
 def test_with_nothing_answered_there_is_no_latest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEWISE_HOME", str(tmp_path / "empty"))
     assert "nothing was answered" in COMMANDS.error("feedback", "--last", "good").message
+
+
+def test_what_was_learned_is_shown_and_forgotten(journal: Path) -> None:
+    COMMANDS.done("feedback", "--last", "good")
+    shown = COMMANDS.done("feedback")
+    assert "learning is shadow: of answers to which both routes were open, 0 were rated" in shown
+    assert "chooses no route" in shown
+    assert "forgotten" in COMMANDS.done("feedback", "--reset")
+    assert "not one answer" in COMMANDS.error("feedback", DECISION.id, "--reset").message
+    assert verdict(journal) is True, "what was said stays"
+
+
+@pytest.mark.parametrize("word", ["off", "shadow", "on"])
+def test_yaml_words_are_words(journal: Path, word: str) -> None:
+    (journal.parent / "agent.yaml").write_text(f"routing: {{learning: {word}}}\n")
+    assert f"learning is {word}" in COMMANDS.done("feedback")
