@@ -50,6 +50,7 @@ class AskingAgain:
         """
         question = _Asked(request.conversation, self._sketch(request.question))
         with self._one_at_a_time:
+            self._drop_stale()
             former = next((key for key, asked in reversed(self._asked.items()) if self._again(asked, question)), None)
             if former is not None:
                 del self._asked[former]
@@ -69,13 +70,17 @@ class AskingAgain:
         with self._one_at_a_time:
             self._asked.pop(decision_id, None)
 
+    def _drop_stale(self) -> None:
+        now_s = self._clock.monotonic()
+        for key, asked in list(self._asked.items()):
+            if asked.answered_s is not None and now_s - asked.answered_s > _WITHIN_S:
+                del self._asked[key]
+
     def _sketch(self, question: str) -> frozenset[bytes]:
         words = {word.lower().encode("utf-8", "replace") for word in _WORD.findall(question)}
         return frozenset(blake2b(word, digest_size=8, key=self._key).digest() for word in words)
 
     def _again(self, former: _Asked, question: _Asked) -> bool:
         if former.answered_s is None or former.conversation != question.conversation:
-            return False
-        if self._clock.monotonic() - former.answered_s > _WITHIN_S:
             return False
         return len(former.words & question.words) >= _ALIKE * max(1, len(former.words | question.words))
