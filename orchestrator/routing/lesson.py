@@ -17,7 +17,7 @@ class Lesson:
     """How far the router is probably off for one question, and how much say that has."""
 
     context: tuple[float, ...]
-    """What was learned from: numbers that say roughly what the question is about, and none of its words."""
+    """What errors are explained by: numbers about what the router expects, and nothing about the question's words."""
     basis: str
     """The router and the kind of context; lessons of another basis do not compare."""
     local: float = 0.0
