@@ -164,7 +164,7 @@ class EffortSection(Section):
     """Those that a decision may choose by itself; a question may ask for any."""
     samples: int = Field(default=5, ge=2, le=32)
     """That one question may take."""
-    temperature: Positive = 0.7
+    temperature: Positive = 0.5
     """Of samples, where `answer.temperature` is 0."""
     weighted: bool = True
     """Whether votes count by how likely the model found their answers."""

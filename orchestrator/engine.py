@@ -24,7 +24,6 @@ from orchestrator.errors import (
     CloudError,
     DeadlineExceeded,
     EdgewiseError,
-    InvalidRequest,
 )
 from orchestrator.leg import Leg
 from orchestrator.link import Link
@@ -49,12 +48,12 @@ from orchestrator.types import (
     Piece,
     Request,
     Route,
-    RoutePreference,
     Sensitivity,
     Started,
     TextDelta,
     Usage,
 )
+from orchestrator.validity import check
 
 
 @dataclass(slots=True)
@@ -131,7 +130,7 @@ class Engine:
         Raises:
             EdgewiseError: the one typed error that the request ended in. Pieces that came before it stand.
         """
-        _check(request)
+        check(request)
         started_s = self._clock.monotonic()
         deadline = Deadline.after(self._clock, request.budget.total_ms)
         journey = _Journey(request, uuid.uuid4().hex[:12], deadline, Tally(self._clock, started_s))
@@ -240,8 +239,12 @@ class Engine:
         Raises:
             BudgetExhausted: the device cannot be afforded.
         """
-        if route is Route.LOCAL or not await self._planner.is_withdrawn(plan):
-            return route, reservation
+        try:
+            if route is Route.LOCAL or not await self._planner.is_withdrawn(plan):
+                return route, reservation
+        except BaseException:  # no leg has taken it up yet, so nobody else would
+            self._ledger.refund(reservation)
+            raise
         self._ledger.refund(reservation)
         journey.tally.notes.append("a record may not leave any more: the device goes on")
         questions = reservation.amount.questions
@@ -397,39 +400,6 @@ class Engine:
         )
         journey.tally.begin(leg, prompt)
         return leg
-
-
-def _check(request: Request) -> None:
-    """Refuse what cannot be.
-
-    Raises:
-        InvalidRequest: naming the field.
-    """
-    answerable = request.messages and request.messages[-1].role in ("user", "tool")
-    if not answerable or not request.question.strip():
-        raise InvalidRequest("the question is empty", remedy="the last message is the user's and has a text")
-    _check_form(request)
-    if request.local_only and request.route is RoutePreference.CLOUD:
-        raise InvalidRequest("local-only and the route cloud contradict each other", remedy="drop one of the two")
-    if request.sampling.max_tokens < 1:
-        raise InvalidRequest(f"max_tokens is {request.sampling.max_tokens}", remedy="ask for at least one token")
-    for name in ("first_token_ms", "total_ms", "device_joules", "usd"):
-        limit = getattr(request.budget, name)
-        if limit is not None and not limit >= 0:
-            raise InvalidRequest(f"the budget's {name} is {limit}", remedy="a budget is a number from 0 up")
-
-
-def _check_form(request: Request) -> None:
-    """Refuse what contradicts a fixed form of the answer."""
-    if request.structured and request.route is RoutePreference.CLOUD:
-        raise InvalidRequest(
-            "a structured answer and the route cloud contradict each other: only the device holds answers to a form",
-            remedy="drop the route, or drop the format and the tools",
-        )
-    if request.sampling.format is not None and request.sampling.stop:
-        raise InvalidRequest(
-            "stop strings could cut an answer in the middle of its form", remedy="drop the stop strings or the format"
-        )
 
 
 async def _said(text: str, model: str) -> AsyncGenerator[ModelEvent, None]:

@@ -25,7 +25,7 @@ class EffortRules:
     """Others are used where a question asks for them."""
     samples: int = 5
     """That one question may take."""
-    temperature: float = 0.7
+    temperature: float = 0.5
     """Of samples, where the question's own is 0: samples have to differ."""
     weighted: bool = True
     """Whether a vote counts by how likely the model found its answer; otherwise each counts the same."""

@@ -121,8 +121,9 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
     if (stronger := _worthwhile(situation, best, strategies)) is not None:
         rule, reason = _why_effort(situation, best, stronger, reason)
         best = stronger
-    elif situation.effort in left_out:
-        reason = f"{reason}; without {situation.effort}, which was asked for: {left_out[situation.effort][1]}"
+    elif situation.effort not in (None, Effort.NONE):
+        _, why_not = left_out.get(situation.effort, ("route", "it needs the cloud, which cannot be asked"))
+        reason = f"{reason}; without {situation.effort}, which was asked for: {why_not}"
     return Decision(
         id=decision_id,
         request_id=request.id,
@@ -143,7 +144,7 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
 
 
 def contenders(situation: Situation) -> tuple[Prediction, ...]:
-    """What the routes would do that rules and wishes allow, whatever budgets leave: for pacing."""
+    """What the routes and strategies would do that rules and wishes allow, whatever budgets leave: for pacing."""
     estimates = [e for e in (situation.local, situation.cloud) if e is not None and _capability_rule(e) is None]
     if _kept_at_home(situation) or situation.preference is RoutePreference.LOCAL:
         estimates = [e for e in estimates if e.route is Route.LOCAL]
@@ -151,6 +152,9 @@ def contenders(situation: Situation) -> tuple[Prediction, ...]:
         estimates = [e for e in estimates if e.route is Route.CLOUD]
     elif len(estimates) > 1:
         estimates = [e for e in estimates if e.route is not _forbidden(situation)]
+    routes = {e.route for e in estimates}
+    trials = (trial for trial in situation.trials if trial.routes <= routes)
+    estimates += [estimate_of(trial, situation.local, situation.cloud) for trial in trials]
     return tuple(e.predict(min(situation.max_tokens, e.room_tokens)) for e in estimates)
 
 

@@ -210,3 +210,24 @@ def test_an_answer_takes_feedback(agent: Agent, config: Config) -> None:
     assert [feedback.good for feedback in known if feedback] == [True, False, True, False]
     with pytest.raises(RecordNotFound):
         agent.feedback("nobody's", good=True)
+
+
+@pytest.mark.parametrize("effort", ["best", "vote", "rebase"])
+def test_a_strategy_gives_the_same_answer_again_and_says_what_it_did(config: Config, effort: str) -> None:
+    with Agent.open(config) as agent:
+        sampling = Sampling(max_tokens=8)
+        first, second = (agent.ask("What is 1 + 2?", effort=effort, sampling=sampling) for _ in range(2))
+    assert first.text == second.text
+    assert first.effort == second.effort
+    assert first.effort is not None
+    assert (first.effort.strategy, first.usage.prompt_tokens > 0) == (effort, True)
+    assert 2 * 8 < first.usage.completion_tokens <= 5 * 8
+
+
+def test_a_check_needs_a_cloud_and_says_so(config: Config) -> None:
+    with Agent.open(config) as agent:
+        answer = agent.ask("What is 1 + 2?", effort="verify", sampling=Sampling(max_tokens=4))
+        with pytest.raises(InvalidRequest, match="no effort 'more'"):
+            agent.ask("x", effort="more")
+    assert answer.effort is None
+    assert "without verify, which was asked for: it needs the cloud" in answer.reason

@@ -141,7 +141,7 @@ def test_five_samples_vote_and_no_more_are_written_than_the_vote_needs() -> None
     assert answer.route is Route.LOCAL
     seeds = [asked.sampling.seed for asked in world.local.asked]
     assert seeds == [0, 1, 2, 3], "each its own"
-    assert all(asked.sampling.temperature == 0.7 for asked in world.local.asked)
+    assert all(asked.sampling.temperature == 0.5 for asked in world.local.asked)
 
 
 def test_a_weighted_vote_listens_to_the_surer_sample() -> None:
