@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,20 +11,28 @@ from numpy.typing import NDArray
 
 from orchestrator.errors import InvalidRequest
 from orchestrator.routing.curve import Outcomes
-from orchestrator.routing.members import HEADS, Floats, Meaning, Trees, Words, halved, tf_idf
-from orchestrator.routing.router import Reading, Router, Scale
+from orchestrator.routing.expert import Expert, Scale
+from orchestrator.routing.members import HEADS, Floats, Linear, Meaning, Trees, Words, halved, standardised, tf_idf
+from orchestrator.routing.reading import FORMS, Reading
+from orchestrator.routing.router import ANY
 
 Rows = NDArray[np.intp]
 
 _FEWEST: Final = 50
 """Questions below which nothing is fitted."""
+_FEWEST_APART: Final = 200
+"""Questions of each form below which the forms share an expert."""
 _MET: Final = 2
 """How many questions must hold a word or a pair before it counts."""
 _MOST_WORDS: Final = 100_000
 """Of a file's vocabulary: the most frequent ones."""
 _DEPTH: Final = 4
-_TREES: Final = 150
-_GROWTH: Final = {"learning_rate": 0.06, "max_features": 0.1, "subsample": 0.7, "min_samples_leaf": 60}
+_MOST_TREES: Final = 150
+"""Fewer are grown on fewer questions, twice their square root: boosting goes on to learn luck by heart."""
+_GROWTH: Final = {"learning_rate": 0.06, "max_features": 0.1, "subsample": 0.7, "min_samples_leaf": 40}
+_PENALTIES: Final = (0.001, 0.01, 0.1)
+"""Of the linear member: scikit-learn's `C`, the smaller the stronger."""
+_INNER_FOLDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +49,26 @@ class Sample:
         return np.stack([cloud & ~device, device & ~cloud, device & cloud], axis=1)
 
 
-def fit_members(sample: Sample, rows: Rows, *, seed: int) -> Router:
-    """A router fitted on some of the questions, whose members are not on a common scale yet."""
+def forms_apart(sample: Sample, rows: Rows) -> Mapping[str, Rows]:
+    """Which of some questions, `[n]` places in `rows`, each expert is fitted on, by its name in a router.
+
+    Each form has its own where all forms have enough labels. Otherwise one learns from all: the few of one form can
+    hardly mislead it about the many of the other.
+    """
+    forms = np.array([sample.readings[row].form for row in rows])
+    apart = {form: np.flatnonzero(forms == form) for form in FORMS}
+    if all(len(own) >= _FEWEST_APART and is_learnable(sample.outcomes, rows[own]) for own in apart.values()):
+        return apart
+    return {ANY: np.arange(len(rows))}
+
+
+def fit_expert(sample: Sample, rows: Rows, *, seed: int) -> Expert:
+    """An expert fitted on some of the questions, whose mean is not on the scale of chances yet."""
     with_vectors = all(reading.vector is not None for reading in sample.readings)
-    return Router(
+    return Expert(
         words=_fit_words(sample, rows),
         trees=_fit_trees(sample, rows, seed),
+        linear=_fit_linear(sample, rows),
         meaning=_fit_meaning(sample, rows) if with_vectors else None,
         scale=Scale(np.ones(len(HEADS), np.float32), np.zeros(len(HEADS), np.float32)),
     )
@@ -109,6 +131,26 @@ def _fit_meaning(sample: Sample, rows: Rows) -> Meaning:
     return Meaning(*_logistic(vectors, vectors.shape[1], sample.targets[rows]))
 
 
+def _fit_linear(sample: Sample, rows: Rows) -> Linear:
+    """The penalty of each head is chosen on five folds of these questions by the log loss."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+
+    traits = np.stack([sample.readings[row].traits for row in rows])
+    means, deviations = traits.mean(axis=0), traits.std(axis=0) + np.float32(1e-6)
+    values = standardised(traits, means, deviations)
+    weights, offsets = np.zeros((traits.shape[1], len(HEADS)), np.float32), np.zeros(len(HEADS), np.float32)
+    for head, target in enumerate(sample.targets[rows].T):
+        offsets[head] = _log_odds_of(target)
+        if min(target.sum(), (~target).sum()) >= _INNER_FOLDS:
+            search = GridSearchCV(
+                LogisticRegression(max_iter=300), {"C": _PENALTIES}, scoring="neg_log_loss", cv=_INNER_FOLDS
+            )
+            fit = search.fit(values, target).best_estimator_
+            weights[:, head], offsets[head] = fit.coef_[0], fit.intercept_[0]
+    return Linear(means, deviations, halved(weights), offsets)
+
+
 def _logistic(matrix: Any, columns: int, targets: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Weights `[columns, heads]` and offsets `[heads]` of a logistic regression a head."""
     from sklearn.linear_model import LogisticRegression
@@ -126,13 +168,14 @@ def _fit_trees(sample: Sample, rows: Rows, seed: int) -> Trees:
     from sklearn.ensemble import GradientBoostingClassifier
 
     traits = np.stack([sample.readings[row].traits for row in rows])
-    shape = (len(HEADS), _TREES, 2**_DEPTH)
+    n_trees = min(_MOST_TREES, round(2 * len(rows) ** 0.5))
+    shape = (len(HEADS), n_trees, 2**_DEPTH)
     looked_at, thresholds = np.zeros((*shape[:2], shape[2] - 1), np.int64), np.zeros((*shape[:2], shape[2] - 1))
     values, offsets = np.zeros(shape), np.zeros(len(HEADS), np.float32)
     for head, target in enumerate(sample.targets[rows].T):
         offsets[head] = _log_odds_of(target)
         if not _is_constant(target):
-            fit = GradientBoostingClassifier(n_estimators=_TREES, max_depth=_DEPTH, random_state=seed, **_GROWTH)
+            fit = GradientBoostingClassifier(n_estimators=n_trees, max_depth=_DEPTH, random_state=seed, **_GROWTH)
             for place, (grown,) in enumerate(fit.fit(traits, target).estimators_):
                 looked_at[head, place], thresholds[head, place], values[head, place] = _completed(grown.tree_)
     return Trees(looked_at, thresholds.astype(np.float32), halved(values * _GROWTH["learning_rate"]), offsets)

@@ -14,14 +14,24 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.routing.fitting import Rows, Sample, fit_members, fit_scale, is_learnable, require_learnable
+from edge_agent.routing.fitting import (
+    Rows,
+    Sample,
+    fit_expert,
+    fit_scale,
+    forms_apart,
+    is_learnable,
+    require_learnable,
+)
 from edge_agent.routing.labels import Labels
 from edge_agent.slm.progress import Progress, Quiet
 from orchestrator.ports import Embedder
 from orchestrator.routing.calibration import Calibration
 from orchestrator.routing.curve import Outcomes, Score, score
+from orchestrator.routing.expert import Expert
 from orchestrator.routing.members import HEADS, Floats
-from orchestrator.routing.router import Reading, Router, Source, chances_of
+from orchestrator.routing.reading import Reading
+from orchestrator.routing.router import Router, Source, chances_of
 
 _FOLDS: Final = 5
 _READ_AT_ONCE: Final = 64
@@ -83,15 +93,17 @@ def read(questions: Sequence[str], embedder: Embedder | None, progress: Progress
 
 @dataclass(frozen=True, slots=True)
 class _HeldOut:
-    """What routers said of questions that they were not fitted on.
+    """What experts said of questions that they were not fitted on.
 
     Attributes:
         rows: which questions of the sample; `[n]`.
+        apart: which of them, places in `rows`, each expert judged, by its name.
         log_odds: mean of all members, `[n, heads]`.
         vectorless: mean of those that need no vector, of the same shape.
     """
 
     rows: Rows
+    apart: Mapping[str, Rows]
     log_odds: Floats
     vectorless: Floats
 
@@ -142,41 +154,54 @@ def _train(corpus: _Corpus, embedder: str, seed: int, step: Callable[[], None]) 
     for file in range(len(corpus.labels) if len(corpus.labels) > 1 else 0):
         own, others = np.flatnonzero(corpus.files == file), np.flatnonzero(corpus.files != file)
         if is_learnable(sample.outcomes, others):
-            stranger = fit_members(sample, others, seed=seed)
+            stranger = Router(experts=_fit(sample, others, forms_apart(sample, others), seed))
             said = [stranger.judge(sample.readings[row]).uplift for row in own.tolist()]
             across |= _scores(corpus, own, np.array(said))
         step()
-    fitted = fit_members(sample, everything, seed=seed)
+    fitted = _fit(sample, everything, held_out.apart, seed)
     step()
-    router = replace(_scaled(fitted, sample, held_out), embedder=embedder, sources=_sources(corpus.labels))
-    router = replace(router, calibration=_calibration(sample, held_out))
+    router = Router(
+        experts={name: _scaled(expert, name, sample, held_out) for name, expert in fitted.items()},
+        embedder=embedder,
+        sources=_sources(corpus.labels),
+        calibration=_calibration(sample, held_out),
+    )
     return Training(router, in_domain, unseen, across)
 
 
+def _fit(sample: Sample, rows: Rows, apart: Mapping[str, Rows], seed: int) -> dict[str, Expert]:
+    return {name: fit_expert(sample, rows[own], seed=seed) for name, own in apart.items()}
+
+
 def _cross_fit(sample: Sample, rows: Rows, groups: Rows, seed: int, step: Callable[[], None]) -> _HeldOut:
-    """Let every question be judged by a router that was fitted without its group."""
+    """Let every question be judged by an expert that was fitted without its group."""
     from sklearn.model_selection import GroupKFold
 
     log_odds = np.zeros((len(rows), len(HEADS)), np.float32)
-    vectorless = np.zeros_like(log_odds)
+    vectorless, apart = np.zeros_like(log_odds), forms_apart(sample, rows)
     parts = GroupKFold(_FOLDS, shuffle=True, random_state=seed).split(rows, groups=groups[rows])
     for fitted_on, judged in parts:
-        router = fit_members(sample, rows[fitted_on], seed=seed)
-        for place in judged:
-            members = router.members(sample.readings[rows[place]])
-            log_odds[place], vectorless[place] = members.mean(axis=0), members[:2].mean(axis=0)
+        experts = _fit(sample, rows, {name: np.intersect1d(own, fitted_on) for name, own in apart.items()}, seed)
+        for name, expert in experts.items():
+            for place in np.intersect1d(apart[name], judged):
+                reading = sample.readings[rows[place]]
+                log_odds[place], vectorless[place] = expert.mean(reading), expert.mean(reading, with_meaning=False)
         step()
-    return _HeldOut(rows, log_odds, vectorless)
+    return _HeldOut(rows, apart, log_odds, vectorless)
 
 
 def _uplift(sample: Sample, held_out: _HeldOut) -> NDArray[np.float64]:
     """Scaled uplift, `[n]`.
 
-    One scale for all folds: with one of its own each fold would lean away from its own share of right answers, and
-    questions of two folds could not be compared.
+    One scale an expert for all folds: with one of its own each fold would lean away from its own share of right answers,
+    and questions of two folds could not be compared.
     """
-    scale = fit_scale(held_out.log_odds, sample.targets[held_out.rows])
-    return np.array([chances_of(row).uplift for row in scale(held_out.log_odds)])
+    uplift = np.zeros(len(held_out.rows))
+    for own in held_out.apart.values():
+        log_odds = held_out.log_odds[own]
+        scale = fit_scale(log_odds, sample.targets[held_out.rows[own]])
+        uplift[own] = [chances_of(row).uplift for row in scale(log_odds)]
+    return uplift
 
 
 def _calibration(sample: Sample, held_out: _HeldOut) -> Calibration:
@@ -188,11 +213,12 @@ def _calibration(sample: Sample, held_out: _HeldOut) -> Calibration:
     return Calibration.of(np.round(uplift, 4), sample.outcomes.device, sample.outcomes.cloud)
 
 
-def _scaled(router: Router, sample: Sample, held_out: _HeldOut) -> Router:
+def _scaled(expert: Expert, name: str, sample: Sample, held_out: _HeldOut) -> Expert:
     """With scales fitted on what its like said of questions they had not seen."""
-    targets = sample.targets[held_out.rows]
-    vectorless = fit_scale(held_out.vectorless, targets) if router.meaning else None
-    return replace(router, scale=fit_scale(held_out.log_odds, targets), vectorless_scale=vectorless)
+    own = held_out.apart[name]
+    targets = sample.targets[held_out.rows[own]]
+    vectorless = fit_scale(held_out.vectorless[own], targets) if expert.meaning else None
+    return replace(expert, scale=fit_scale(held_out.log_odds[own], targets), vectorless_scale=vectorless)
 
 
 def _scores(corpus: _Corpus, rows: Rows, uplift: NDArray[np.float64]) -> dict[str, Score]:

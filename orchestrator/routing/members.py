@@ -121,3 +121,28 @@ class Meaning(_Member):
         """`[heads]`, for a vector of length 1, `[dimensions]`."""
         result: Floats = vector @ self.weights + self.offsets
         return result
+
+
+@dataclass(frozen=True, slots=True)
+class Linear(_Member):
+    """A logistic model of the traits, each in standard deviations from its mean: what few questions can teach."""
+
+    means: Floats
+    """`[traits]`."""
+    deviations: Floats
+    """`[traits]`, above 0."""
+    weights: Floats
+    """`[traits, heads]`."""
+    offsets: Floats
+    """`[heads]`."""
+
+    def log_odds(self, traits: Floats) -> Floats:
+        """`[heads]`, for the traits of one question, `[traits]`."""
+        result: Floats = standardised(traits, self.means, self.deviations) @ self.weights + self.offsets
+        return result
+
+
+def standardised(traits: Floats, means: Floats, deviations: Floats) -> Floats:
+    """Traits `[..., traits]` in deviations; one that is far outside of what was met counts as five."""
+    result: Floats = np.clip((traits - means) / deviations, -5, 5)
+    return result

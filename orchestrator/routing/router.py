@@ -2,7 +2,8 @@
 
 It is fitted on questions of which it is known who got them right (`edgewise train routing`). What counts for a decision
 is the *uplift*: P(only the cloud is right) − P(only the device is right). A question that both get right, or neither,
-is not worth sending. The file holds numbers only: no text of anybody's, and no code.
+is not worth sending. Questions with options and open ones are judged by experts of their own. The file holds numbers
+only: no text of anybody's, and no code.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import IO, Any, Final
@@ -21,15 +22,16 @@ import numpy as np
 
 from orchestrator.errors import InvalidRequest, ModelCorrupt, ModelNotFound, ModelUnsupported
 from orchestrator.routing.calibration import Calibration
-from orchestrator.routing.members import HEADS, Floats, Meaning, Trees, Words
-from orchestrator.routing.ngrams import Grams
-from orchestrator.routing.traits import TRAITS, traits_of
+from orchestrator.routing.expert import Expert, under
+from orchestrator.routing.members import HEADS, Floats
+from orchestrator.routing.reading import FORMS, Reading
+from orchestrator.routing.traits import TRAITS
 
 SHIPPED: Final = "edgewise"
 """The name of the router that comes with the product."""
-FORMAT: Final = 1
-_MOST_CHARACTERS: Final = 4000
-"""Of a question that are looked at: a decision takes milliseconds, however long the question is."""
+FORMAT: Final = 2
+ANY: Final = "any"
+"""The expert for questions of every form, where one of the forms has too few labels for an expert of its own."""
 _TRAIN: Final = "fit one again: edgewise train routing --data FILE --out PATH"
 
 
@@ -47,29 +49,6 @@ class Chances:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What the members see of a question.
-
-    Attributes:
-        grams: its words.
-        traits: `[traits]`.
-        vector: its embedding, unit length, if there is one.
-    """
-
-    grams: Grams
-    traits: Floats
-    vector: Floats | None = None
-
-    @classmethod
-    def of(cls, question: str, vector: Iterable[float] | None = None) -> Reading:
-        """Read `question`: the beginning and the end of a long one, what it is about and what is asked."""
-        half = _MOST_CHARACTERS // 2
-        text = question if len(question) <= 2 * half else f"{question[:half]}\n{question[-half:]}"
-        values = None if vector is None else np.fromiter(vector, np.float32)
-        return cls(Grams.of(text), np.asarray(traits_of(text), np.float32), values)
-
-
-@dataclass(frozen=True, slots=True)
 class Source:
     """A data set that a router was fitted on."""
 
@@ -80,37 +59,19 @@ class Source:
     cloud_right: float
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """From the members' mean log-odds to calibrated ones (Platt 1999): a slope and an offset a head, `[heads]`."""
-
-    slopes: Floats
-    offsets: Floats
-
-    def __call__(self, log_odds: Floats) -> Floats:
-        """Calibrated log-odds of the same shape, `[..., heads]`."""
-        result: Floats = self.slopes * log_odds + self.offsets
-        return result
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Router:
-    """Fitted weights. Members are averaged; each sees what others do not.
+    """Fitted weights.
 
     Attributes:
-        meaning: needs the question's vector; None where the router was fitted without.
-        embedder: the name of the model whose vectors `meaning` was fitted on; empty without.
-        scale: for the mean of all members.
-        vectorless_scale: for the mean without `meaning`, when there is no vector.
+        experts: by the form of the questions that they were fitted on, one of `reading.FORMS` each; or one alone, called
+            `ANY`, which was fitted on all.
+        embedder: the name of the model whose vectors the experts were fitted on; empty without.
         calibration: what its like said of the labelled questions out of fold, for a promise; see docs/promise.md.
     """
 
-    words: Words
-    trees: Trees
-    scale: Scale
-    meaning: Meaning | None = None
+    experts: Mapping[str, Expert]
     embedder: str = ""
-    vectorless_scale: Scale | None = None
     sources: tuple[Source, ...] = field(default=())
     calibration: Calibration | None = None
 
@@ -128,26 +89,19 @@ class Router:
 
     def judge(self, reading: Reading) -> Chances:
         """The same for a question that was read already."""
-        log_odds = self.members(reading)
-        scale = self.scale if len(log_odds) == self._members else self.vectorless_scale
-        return chances_of((scale or self.scale)(log_odds.mean(axis=0)))
+        return chances_of(self.expert(reading).log_odds(reading))
 
-    def members(self, reading: Reading) -> Floats:
-        """The log-odds of each member that can say something, `[members, heads]`; errors as of `chances`."""
-        found = [self.words.log_odds(reading.grams), self.trees.log_odds(reading.traits)]
-        vector = reading.vector
-        if self.meaning is not None and vector is not None:
-            if vector.shape != self.meaning.weights.shape[:1] or not np.isfinite(vector).all():
+    def expert(self, reading: Reading) -> Expert:
+        """Who judges a question of this form; errors as of `chances`."""
+        found = self.experts[reading.form if reading.form in self.experts else ANY]
+        vector, meaning = reading.vector, found.meaning
+        if meaning is not None and vector is not None:
+            if vector.shape != meaning.weights.shape[:1] or not np.isfinite(vector).all():
                 raise InvalidRequest(
                     "the question's vector is not of the model that the router was fitted with",
                     remedy=f"embed it with {self.embedder}",
                 )
-            found.append(self.meaning.log_odds(vector))
-        return np.stack(found)
-
-    @property
-    def _members(self) -> int:
-        return 2 + (self.meaning is not None)
+        return found
 
     @classmethod
     def named(cls, name: str) -> Router:
@@ -202,20 +156,20 @@ class Router:
             raise InvalidRequest(f"{path} cannot be written", remedy="name a file in a folder of yours") from error
 
     def _meta(self) -> dict[str, Any]:
-        sources = [{name: getattr(source, name) for name in Source.__slots__} for source in self.sources]
-        return {"format": FORMAT, "traits": TRAITS, "heads": HEADS, "embedder": self.embedder, "sources": sources}
+        return {
+            "format": FORMAT,
+            "traits": TRAITS,
+            "heads": HEADS,
+            "experts": list(self.experts),
+            "embedder": self.embedder,
+            "sources": [asdict(source) for source in self.sources],
+        }
 
     def _arrays(self) -> dict[str, Any]:
-        members = {"words": self.words.arrays(), "trees": self.trees.arrays()}
-        if self.meaning is not None:
-            members["meaning"] = self.meaning.arrays()
-        kept = {f"{member}.{name}": value for member, arrays in members.items() for name, value in arrays.items()}
-        for name, scale in (("scale", self.scale), ("vectorless_scale", self.vectorless_scale)):
-            if scale is not None:
-                kept[name] = np.stack([scale.slopes, scale.offsets])
-        if self.calibration is not None:
-            kept |= self.calibration.arrays
-        return kept
+        kept = {
+            f"{form}.{name}": array for form, expert in self.experts.items() for name, array in expert.arrays().items()
+        }
+        return kept | (self.calibration.arrays if self.calibration else {})
 
 
 def chances_of(log_odds: Floats) -> Chances:
@@ -254,21 +208,12 @@ def _check(meta: dict[str, Any], name: str) -> None:
 
 
 def _assembled(meta: dict[str, Any], arrays: dict[str, Any]) -> Router:
-    def part(member: str) -> dict[str, Any]:
-        return {key.removeprefix(f"{member}."): value for key, value in arrays.items() if key.startswith(f"{member}.")}
-
-    def scale(key: str) -> Scale:
-        slopes, offsets = arrays[key].astype(np.float32)
-        return Scale(slopes, offsets)
-
-    meaning = Meaning.of(part("meaning")) if meta["embedder"] else None
+    if set(meta["experts"]) not in ({ANY}, set(FORMS)):
+        raise KeyError("experts")
+    embedder = meta["embedder"]
     return Router(
-        words=Words.of(part("words")),
-        trees=Trees.of(part("trees")),
-        scale=scale("scale"),
-        meaning=meaning,
-        embedder=meta["embedder"],
-        vectorless_scale=scale("vectorless_scale") if meaning else None,
+        experts={form: Expert.of(under(form, arrays), with_meaning=bool(embedder)) for form in meta["experts"]},
+        embedder=embedder,
         sources=tuple(Source(**source) for source in meta["sources"]),
         calibration=Calibration.from_arrays(arrays) if Calibration.is_in(arrays) else None,
     )
