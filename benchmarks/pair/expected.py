@@ -10,10 +10,11 @@ import numpy as np
 from benchmarks.pair.fitting import FOLDS, Floats, folds
 from benchmarks.pair.labels import Label
 from benchmarks.pair.questions import asked
-from edge_agent.routing.fitting import Sample, fit_members, fit_scale
+from edge_agent.routing.fitting import Sample, fit_expert, fit_scale, forms_apart
 from orchestrator.routing.curve import Outcomes
 from orchestrator.routing.members import HEADS
-from orchestrator.routing.router import Reading, chances_of
+from orchestrator.routing.reading import Reading
+from orchestrator.routing.router import chances_of
 
 
 def expected(labels: Sequence[Label], data: Path) -> tuple[Floats, Floats]:
@@ -28,11 +29,14 @@ def expected(labels: Sequence[Label], data: Path) -> tuple[Floats, Floats]:
         np.array([label.device_right for label in labels]), np.array([label.cloud_right for label in labels])
     )
     sample = Sample([Reading.of(texts[label.key]) for label in labels], outcomes)
+    apart = forms_apart(sample, np.arange(len(labels)))
     part, log_odds = folds(len(labels)), np.zeros((len(labels), len(HEADS)), np.float32)
     for fold in range(FOLDS):
-        router = fit_members(sample, np.flatnonzero(part != fold), seed=0)
-        for row in np.flatnonzero(part == fold).tolist():
-            log_odds[row] = router.members(sample.readings[row]).mean(axis=0)
-    scaled = fit_scale(log_odds, sample.targets)(log_odds)
-    chances = [chances_of(row) for row in scaled]
+        for own in apart.values():
+            expert = fit_expert(sample, own[part[own] != fold], seed=0)
+            for row in own[part[own] == fold].tolist():
+                log_odds[row] = expert.mean(sample.readings[row])
+    for own in apart.values():
+        log_odds[own] = fit_scale(log_odds[own], sample.targets[own])(log_odds[own])
+    chances = [chances_of(row) for row in log_odds]
     return np.array([chance.device for chance in chances]), np.array([chance.cloud for chance in chances])

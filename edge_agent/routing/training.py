@@ -193,8 +193,8 @@ def _cross_fit(sample: Sample, rows: Rows, groups: Rows, seed: int, step: Callab
 def _uplift(sample: Sample, held_out: _HeldOut) -> NDArray[np.float64]:
     """Scaled uplift, `[n]`.
 
-    One scale an expert for all folds: with one of its own each fold would lean away from its own share of right answers,
-    and questions of two folds could not be compared.
+    One scale an expert for all folds: with one of its own each fold would lean away from its own share of right
+    answers, and questions of two folds could not be compared.
     """
     uplift = np.zeros(len(held_out.rows))
     for own in held_out.apart.values():

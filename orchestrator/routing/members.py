@@ -117,6 +117,10 @@ class Meaning(_Member):
     offsets: Floats
     """`[heads]`."""
 
+    def fits(self, vector: Floats) -> bool:
+        """Whether it has the right length and holds numbers, as the embedding that the weights are for."""
+        return vector.shape == self.weights.shape[:1] and bool(np.isfinite(vector).all())
+
     def log_odds(self, vector: Floats) -> Floats:
         """`[heads]`, for a vector of length 1, `[dimensions]`."""
         result: Floats = vector @ self.weights + self.offsets

@@ -64,7 +64,7 @@ class Router:
     """Fitted weights.
 
     Attributes:
-        experts: by the form of the questions that they were fitted on, one of `reading.FORMS` each; or one alone, called
+        experts: by the form of the questions that they were fitted on, each of `reading.FORMS`; or one alone, called
             `ANY`, which was fitted on all.
         embedder: the name of the model whose vectors the experts were fitted on; empty without.
         calibration: what its like said of the labelled questions out of fold, for a promise; see docs/promise.md.
@@ -94,13 +94,11 @@ class Router:
     def expert(self, reading: Reading) -> Expert:
         """Who judges a question of this form; errors as of `chances`."""
         found = self.experts[reading.form if reading.form in self.experts else ANY]
-        vector, meaning = reading.vector, found.meaning
-        if meaning is not None and vector is not None:
-            if vector.shape != meaning.weights.shape[:1] or not np.isfinite(vector).all():
-                raise InvalidRequest(
-                    "the question's vector is not of the model that the router was fitted with",
-                    remedy=f"embed it with {self.embedder}",
-                )
+        if found.meaning is not None and reading.vector is not None and not found.meaning.fits(reading.vector):
+            raise InvalidRequest(
+                "the question's vector is not of the model that the router was fitted with",
+                remedy=f"embed it with {self.embedder}",
+            )
         return found
 
     @classmethod

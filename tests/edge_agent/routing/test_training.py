@@ -13,12 +13,13 @@ import pytest
 from edge_agent.cli import eval
 from edge_agent.cli.routing import training as app
 from edge_agent.routing.evaluation import evaluate
-from edge_agent.routing.fitting import Sample, fit_members
+from edge_agent.routing.fitting import Sample, fit_expert, forms_apart
 from edge_agent.routing.labels import Labels
 from edge_agent.routing.training import Training, train
 from orchestrator.errors import InvalidRequest
 from orchestrator.routing.curve import Outcomes
-from orchestrator.routing.router import Reading, Router
+from orchestrator.routing.reading import FORMS, Reading
+from orchestrator.routing.router import ANY, Router
 from tests.edge_agent.cli.commands import Commands
 
 RNG = np.random.default_rng(0)
@@ -52,12 +53,12 @@ class Lengths:
         return [[len(text) / 100, 1.0] for text in texts]
 
 
-ONE, OTHER = labels("one", 180), labels("other", 120, domains=False)
+ONE, OTHER = labels("one", 140), labels("other", 110, domains=False)
 
 
 @pytest.fixture(scope="module")
 def trained() -> Training:
-    return train([ONE, OTHER])
+    return train([ONE, OTHER], embedder=Lengths())
 
 
 def test_what_was_held_out_is_there_for_a_promise(trained: Training) -> None:
@@ -80,11 +81,11 @@ def test_the_router_tells_them_apart_and_says_what_it_was_fitted_on(trained: Tra
     sums, riddle = (trained.router.chances(q) for q in ("Calculate 12 * 7 for me.", "What has 4 eyes and likes rain?"))
     assert sums.uplift > 0.3 > 0 > riddle.uplift
     assert sums.device < 0.5 < sums.cloud
-    assert [(source.name, source.questions) for source in trained.router.sources] == [("one", 180), ("other", 120)]
+    assert [(source.name, source.questions) for source in trained.router.sources] == [("one", 140), ("other", 110)]
 
 
-def test_a_router_may_use_vectors_and_does_without(tmp_path: Path) -> None:
-    router = train([OTHER], embedder=Lengths()).router
+def test_a_router_may_use_vectors_and_does_without(trained: Training, tmp_path: Path) -> None:
+    router = trained.router
     assert router.embedder == "lengths"
     router.save(tmp_path / "router.npz")
     again = Router.load(tmp_path / "router.npz")
@@ -117,25 +118,38 @@ def test_labels_that_hold_nothing_are_refused(outcomes: Outcomes, message: str) 
 def test_where_the_device_is_never_better_there_is_still_something_to_learn() -> None:
     outcomes = Outcomes(OTHER.outcomes.device & OTHER.outcomes.cloud, OTHER.outcomes.cloud)
     sample = Sample([Reading.of(question) for question in OTHER.questions], outcomes)
-    router = fit_members(sample, np.arange(OTHER.size), seed=0)
+    router = Router(experts={ANY: fit_expert(sample, np.arange(OTHER.size), seed=0)})
     assert router.chances("Calculate 12 * 7 for me.").uplift > router.chances("Tell me of the rain number 3.").uplift
 
 
-def test_the_commands_tell_results_and_write_the_same_router_again(tmp_path: Path) -> None:
+def test_forms_have_experts_of_their_own_where_each_has_enough_labels() -> None:
+    asked = labels("asked", 400)
+    closed = [f"{question}\nA. one\nB. two" for question in asked.questions[:200]]
+    sample = Sample([Reading.of(question) for question in (*closed, *asked.questions[200:])], asked.outcomes)
+    apart = forms_apart(sample, np.arange(400))
+    assert {form: own.tolist() for form, own in apart.items()} == dict(
+        zip(FORMS, (list(range(200)), list(range(200, 400))), strict=True)
+    )
+    assert list(forms_apart(sample, np.arange(1, 400))) == [ANY]
+
+
+def test_the_commands_tell_results_and_write_a_router(tmp_path: Path) -> None:
     rows = [
         {"prompt": question, "weak_correct": bool(device), "strong_correct": bool(cloud)}
         for question, device, cloud in zip(OTHER.questions, OTHER.outcomes.device, OTHER.outcomes.cloud, strict=True)
-    ]
+    ][:60]
     data = tmp_path / "other.jsonl"
     data.write_text("\n".join(json.dumps(row) for row in rows))
     found = Commands(app).as_json("routing", "--data", str(data), "--out", str(tmp_path / "router.npz"))
-    assert found["in_domain"]["other"]["apgr"] > 0.8
+    assert found["in_domain"]["other"]["apgr"] > 0.5
     assert found["unseen_subjects"] == found["across_data_sets"] == {}
     table = Commands(eval.app).as_json("routing", "--data", str(data), "--router", str(tmp_path / "router.npz"))
     assert list(table["other"]) == ["random", "length", "oracle", "router"]
     assert list(table["other"]["router"]) == ["apgr", "apgr_ci", "cpt20", "cpt50", "cpt80"]
-    # The same seed and labels give the same router.
-    train([OTHER]).router.save(tmp_path / "again.npz")
-    with np.load(tmp_path / "router.npz") as one, np.load(tmp_path / "again.npz") as other:
-        assert one.files == other.files
-        assert all(np.array_equal(one[name], other[name]) for name in one.files)
+
+
+def test_the_same_seed_and_labels_give_the_same_expert() -> None:
+    sample = Sample([Reading.of(question) for question in OTHER.questions], OTHER.outcomes)
+    one, other = (fit_expert(sample, np.arange(OTHER.size), seed=7).arrays() for _ in range(2))
+    assert list(one) == list(other)
+    assert all(np.array_equal(one[name], other[name]) for name in one)

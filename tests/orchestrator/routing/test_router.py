@@ -15,19 +15,24 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import InvalidRequest, ModelCorrupt, ModelNotFound, ModelUnsupported
 from orchestrator.routing.calibration import Calibration
+from orchestrator.routing.expert import Scale
 from orchestrator.routing.members import HEADS, Meaning
-from orchestrator.routing.router import Reading, Router, Scale, chances_of
+from orchestrator.routing.reading import CHOICE, FORMS, OPEN, Reading
+from orchestrator.routing.router import ANY, Router, chances_of
 
 SHIPPED = Router.shipped()
 DIMENSIONS = 8
 RNG = np.random.default_rng(0)
+MEANING = Meaning(
+    RNG.normal(size=(DIMENSIONS, len(HEADS))).astype(np.float16).astype(np.float32), np.zeros(3, np.float32)
+)
+IDENTITY = Scale(np.ones(3, np.float32), np.zeros(3, np.float32))
 WITH_MEANING = replace(
     SHIPPED,
-    meaning=Meaning(
-        RNG.normal(size=(DIMENSIONS, len(HEADS))).astype(np.float16).astype(np.float32), np.zeros(3, np.float32)
-    ),
+    experts={
+        form: replace(expert, meaning=MEANING, vectorless_scale=IDENTITY) for form, expert in SHIPPED.experts.items()
+    },
     embedder="some-model",
-    vectorless_scale=Scale(np.ones(3, np.float32), np.zeros(3, np.float32)),
 )
 VECTOR = [1.0] + [0.0] * (DIMENSIONS - 1)
 QUESTION = "If a train travels 120 km in 1.5 hours, how many km does it travel in 4 hours?"
@@ -60,7 +65,7 @@ def test_a_file_brings_the_same_router_back(router: Router, tmp_path: Path) -> N
     again = Router.load(path)
     assert again.sources == router.sources
     assert again.embedder == router.embedder
-    vector = VECTOR if router.meaning else None
+    vector = VECTOR if router.embedder else None
     assert again.chances(QUESTION, vector) == router.chances(QUESTION, vector)
     assert again.chances(QUESTION) == router.chances(QUESTION)
 
@@ -92,6 +97,22 @@ def test_a_vector_counts_where_the_router_knows_its_model_and_may_be_missing() -
 def test_a_vector_of_another_model_is_refused(vector: list[float]) -> None:
     with pytest.raises(InvalidRequest, match="not of the model"):
         WITH_MEANING.chances(QUESTION, vector)
+
+
+def test_a_question_is_judged_by_the_expert_for_its_form_or_by_the_only_one() -> None:
+    readings = {OPEN: Reading.of(QUESTION), CHOICE: Reading.of(f"{QUESTION}\nA. 320\nB. 180\nAnswer:")}
+    assert set(SHIPPED.experts) == set(FORMS)
+    for form, reading in readings.items():
+        assert reading.form == form
+        assert SHIPPED.expert(reading) is SHIPPED.experts[form]
+        alone = replace(SHIPPED, experts={ANY: SHIPPED.experts[CHOICE]})
+        assert alone.expert(reading) is SHIPPED.experts[CHOICE]
+
+
+def test_a_trait_far_outside_of_what_was_met_does_not_run_away() -> None:
+    linear = SHIPPED.experts[OPEN].linear
+    far, farther = linear.means + 9 * linear.deviations, linear.means + 99 * linear.deviations
+    assert linear.log_odds(far) == pytest.approx(linear.log_odds(farther))
 
 
 def test_a_long_question_is_read_at_both_ends() -> None:
@@ -127,9 +148,11 @@ def test_a_damaged_file_is_called_so(tmp_path: Path) -> None:
 
 
 def test_weights_that_are_no_numbers_are_damage(tmp_path: Path) -> None:
-    weights = SHIPPED.words.weights.copy()
+    expert = SHIPPED.experts[OPEN]
+    weights = expert.words.weights.copy()
     weights[0, 0] = np.nan
-    replace(SHIPPED, words=replace(SHIPPED.words, weights=weights)).save(tmp_path / "router.npz")
+    damaged = replace(expert, words=replace(expert.words, weights=weights))
+    replace(SHIPPED, experts={**SHIPPED.experts, OPEN: damaged}).save(tmp_path / "router.npz")
     with pytest.raises(ModelCorrupt, match="damaged"):
         Router.load(tmp_path / "router.npz")
 
