@@ -132,9 +132,7 @@ def _fit_meaning(sample: Sample, rows: Rows) -> Meaning:
 
 
 def _fit_linear(sample: Sample, rows: Rows) -> Linear:
-    """The penalty of each head is chosen on five folds of these questions by the log loss."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GridSearchCV
 
     traits = np.stack([sample.readings[row].traits for row in rows])
     means, deviations = traits.mean(axis=0), traits.std(axis=0) + np.float32(1e-6)
@@ -143,12 +141,23 @@ def _fit_linear(sample: Sample, rows: Rows) -> Linear:
     for head, target in enumerate(sample.targets[rows].T):
         offsets[head] = _log_odds_of(target)
         if min(target.sum(), (~target).sum()) >= _INNER_FOLDS:
-            search = GridSearchCV(
-                LogisticRegression(max_iter=300), {"C": _PENALTIES}, scoring="neg_log_loss", cv=_INNER_FOLDS
-            )
-            fit = search.fit(values, target).best_estimator_
+            losses = [_held_out_loss(values, target, penalty) for penalty in _PENALTIES]
+            best = _PENALTIES[int(np.argmin(losses))]
+            fit = LogisticRegression(C=best, max_iter=300).fit(values, target)
             weights[:, head], offsets[head] = fit.coef_[0], fit.intercept_[0]
     return Linear(means, deviations, halved(weights), offsets)
+
+
+def _held_out_loss(values: Floats, target: NDArray[np.bool_], penalty: float) -> float:
+    """The summed log loss over folds of the questions that a member is fitted on."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold
+
+    loss = 0.0
+    for fitted_on, judged in StratifiedKFold(_INNER_FOLDS).split(values, target):
+        fit = LogisticRegression(C=penalty, max_iter=300).fit(values[fitted_on], target[fitted_on])
+        loss += np.logaddexp(0, np.where(target[judged], -1, 1) * fit.decision_function(values[judged])).sum()
+    return float(loss)
 
 
 def _logistic(matrix: Any, columns: int, targets: NDArray[np.bool_]) -> tuple[Floats, Floats]:
