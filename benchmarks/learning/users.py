@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.routing.fitting import Sample, fit_members
+from edge_agent.routing.fitting import Sample, fit_expert
 from edge_agent.routing.labels import Labels
 from edge_agent.routing.training import read
 from edge_agent.slm.progress import Quiet
-from orchestrator.routing.router import Reading, chances_of
+from orchestrator.routing.reading import Reading
+from orchestrator.routing.router import chances_of
 
 Rows = NDArray[np.intp]
 Floats = NDArray[np.float64]
@@ -86,6 +87,6 @@ def crowds(labels: Labels, seed: int) -> dict[str, Crowd]:
 
 
 def _chances(sample: Sample, readings: list[Reading], rows: Rows, seed: int) -> Floats:
-    router = fit_members(sample, rows, seed=seed)
-    judged = (chances_of(router.members(reading).mean(axis=0)) for reading in readings)
+    expert = fit_expert(sample, rows, seed=seed)
+    judged = (chances_of(expert.log_odds(reading)) for reading in readings)
     return np.array([(chances.device, chances.cloud) for chances in judged])
