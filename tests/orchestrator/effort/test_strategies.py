@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -187,6 +188,16 @@ def test_a_strategy_is_chosen_by_itself_only_where_it_is_configured_and_pays() -
     decision, _ = world.decided_on[0]
     assert {p.name for p in decision.predictions} >= {"local", "cloud", "vote", "best", "rebase"}
     assert World(says("43"), rules=EffortRules(strategies=ON_THE_DEVICE)).ask(Effort.NONE).effort is None
+
+
+def test_a_configured_strategy_is_chosen_where_it_is_worth_more_than_it_takes() -> None:
+    world = World(says("43"), rules=EffortRules(strategies=(Effort.VOTE,)))
+    world.ask(None, local_only=True)
+    dear, plain = world.decided_on[0]
+    assert dear.effort is Effort.NONE, "seconds and joules have their price"
+    patient = replace(Situation.from_dict(plain), prices=Prices(second_usd=0, device_joule_usd=0))
+    decision = decide(patient, Request(id="r", messages=()), "d")
+    assert (decision.effort, decision.rule, decision.samples) == (Effort.VOTE, "best_effort", 5)
 
 
 @pytest.mark.parametrize("effort", list(Effort))
