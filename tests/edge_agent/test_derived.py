@@ -52,6 +52,8 @@ TABLES: Final = {
     "journal.db": {
         "journal": "ids and the labels of that moment, never text",
         "accesses": "ids and counts, never text",
+        "feedback": "ids and verdicts, never text",
+        "learning": NO_CONTENT,
     },
     "ledger.db": dict.fromkeys(("spending", "reservation", "holding", "demand", "pace"), NO_CONTENT),
 }
