@@ -6,6 +6,7 @@ A new table or file fails this test until it is named here, with the reason why 
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -106,9 +107,10 @@ def test_only_the_records_and_their_index_hold_what_a_record_says(lived_in: Path
 
 def test_saved_system_prompts_are_the_same_whatever_the_records_say(model: Path, tmp_path: Path) -> None:
     """Not even what a public record says is in them: it may be private tomorrow."""
-    (model / MANIFEST).write_text("{}")  # without one nobody knows whose keys and values they are, and nothing is saved
+    known = shutil.copytree(model, tmp_path / "known")
+    (known / MANIFEST).write_text("{}")  # without one nobody knows whose keys and values they are, and nothing is saved
     for what in ("lentils", CANARY):
-        with Agent.open(Config(state=tmp_path / what, model=ModelSection(name=str(model)))) as agent:
+        with Agent.open(Config(state=tmp_path / what, model=ModelSection(name=str(known)))) as agent:
             agent.ask("What do bees make?", sampling=SHORT)
             for label in Sensitivity:
                 agent.remember(f"The {label} key is {what}", sensitivity=label)
