@@ -2,7 +2,7 @@
 
 python -m benchmarks.pair collect --data FOLDER --out FOLDER   ask both models; again until it says done
 python -m benchmarks.pair pack --out FOLDER                    keep labels and signals of that, without any text
-python -m benchmarks.pair rows --data FOLDER --out FOLDER      a file a task, for `edgewise train routing`
+python -m benchmarks.pair rows --data FOLDER --out FOLDER      pair.jsonl for `edgewise train routing`; a file a task
 python -m benchmarks.pair fit                                  fit the probe that ships, from the kept labels
 python -m benchmarks.pair report --data FOLDER [--plot PNG]    the tables and the frontier of docs/pair.md
 """
@@ -78,8 +78,9 @@ def _pack(options: argparse.Namespace) -> None:
 
 def _rows(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
-    for task, lines in routing_rows(read(), options.data).items():
-        (options.out / f"{task}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    tasks = routing_rows(read(), options.data)
+    for name, lines in {**tasks, "pair": [line for task in sorted(tasks) for line in tasks[task]]}.items():
+        (options.out / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _fit(options: argparse.Namespace) -> None:
