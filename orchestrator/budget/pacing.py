@@ -116,7 +116,7 @@ class Pace:
         price, spent = _cleared(demand)
         trust = _TRUST if self.learnt else 1.0
         even, total = _UNFORESEEN / SLICES, sum(spent)
-        sample = [(1 - _UNFORESEEN) * part / total + even for part in spent] if total else _EVENLY
+        sample = [(1 - _UNFORESEEN) * (part / total) + even for part in spent] if total else _EVENLY
         return Pace(
             math.exp((1 - trust) * math.log(self.price) + trust * math.log(price)),
             tuple((1 - trust) * old + trust * new for old, new in zip(self.plan, sample, strict=True)),
