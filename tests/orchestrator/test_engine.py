@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.budget import Ledger, MemoryLedgerStore, Resource, Window
-from orchestrator.candour import Candour
-from orchestrator.engine import Engine
+from orchestrator.budget import Resource, Window
 from orchestrator.errors import (
     BudgetExhausted,
     CloudTruncated,
@@ -22,125 +18,20 @@ from orchestrator.errors import (
     InferenceFailed,
     InvalidRequest,
 )
-from orchestrator.link import Link
 from orchestrator.patience import Patience
-from orchestrator.planner import Planner
-from orchestrator.prompt import Composer
-from orchestrator.routing.costs import CostHistory
-from orchestrator.routing.value import Prices
-from orchestrator.testing import UNSURE, FakeMeter, ManualClock, Script, ScriptedCloudModel, ScriptedModel, ShelfStore
+from orchestrator.testing import UNSURE, Script
 from orchestrator.types import (
-    Answer,
     Budget,
-    Decision,
     FinishReason,
     Message,
-    Piece,
-    Recalled,
     Recollection,
-    Record,
     Request,
     Route,
     RoutePreference,
     Sampling,
     Sensitivity,
-    Terms,
 )
-
-EASY = "What do bees make?"
-HARD = "Explain why and how a compiler works, compare two algorithms, and prove the complexity of each in detail"
-PRICED = Terms(context_tokens=4096, prompt_usd=1e-6, completion_usd=2e-6)
-
-
-class Witness:
-    """An observer that remembers."""
-
-    def __init__(self) -> None:
-        self.decisions: list[Decision] = []
-        self.situations: list[dict[str, Any]] = []
-        self.answers: list[Answer] = []
-        self.failures: list[str] = []
-
-    def decided(self, request: Request, decision: Decision, situation: dict[str, object]) -> None:
-        self.decisions.append(decision)
-        self.situations.append(situation)
-
-    def answered(self, decision: Decision, answer: Answer) -> None:
-        self.answers.append(answer)
-
-    def failed(self, decision_id: str, error_type: str, message: str) -> None:
-        self.failures.append(error_type)
-
-
-class World:
-    """An engine among fakes."""
-
-    def __init__(
-        self,
-        *,
-        local: Script | None = None,
-        cloud: Script | None = None,
-        terms: Terms | CloudUnavailable = PRICED,
-        records: Sequence[Recalled] = (),
-        recollection: Recollection | None = None,
-        windows: Sequence[Window] = (),
-        joules_per_step: float = 0.1,
-        patience: Patience | None = None,
-    ) -> None:
-        self.clock = ManualClock()
-        self.local = ScriptedModel(self.clock, local or Script(pieces=["honey", ", ", "mostly"]))
-        self.cloud = ScriptedCloudModel(
-            self.clock, cloud or Script(pieces=["from ", "the ", "cloud"], usd=0.0001), terms=terms
-        )
-        self.store = MemoryLedgerStore()
-        self.ledger = Ledger(self.store, windows, self.clock)
-        self.witness = Witness()
-        costs = CostHistory()
-        link = Link(self.cloud, self.clock)
-        composer = Composer(
-            wording=lambda record, now: f"{record.title}: {record.body}",
-            count_tokens=self.local.count_tokens,
-            system="Be brief.",
-        )
-        planner = Planner(
-            local=self.local,
-            link=link,
-            context=ShelfStore(Recollection(tuple(records), confidence=1.0) if recollection is None else recollection),
-            ledger=self.ledger,
-            composer=composer,
-            candour=Candour(nothing="Nothing.", unsure="Perhaps:", wording=composer.wording),
-            costs=costs,
-            prices=Prices(),
-            clock=self.clock,
-        )
-        self.engine = Engine(
-            planner=planner,
-            local=self.local,
-            link=link,
-            ledger=self.ledger,
-            meter=FakeMeter(self.clock, joules_per_step=joules_per_step),
-            costs=costs,
-            observer=self.witness,
-            clock=self.clock,
-            patience=patience,
-        )
-
-    async def run(self, question: str = EASY, **options: Any) -> tuple[list[Piece], Answer]:
-        request = Request(id="r1", messages=(Message("user", question),), **options)
-        events = [event async for event in self.engine.run(request)]
-        *pieces, answer = events
-        assert isinstance(answer, Answer)
-        assert all(isinstance(piece, Piece) for piece in pieces)
-        return [piece for piece in pieces if isinstance(piece, Piece)], answer
-
-    def ask(self, question: str = EASY, **options: Any) -> Answer:
-        pieces, answer = asyncio.run(self.run(question, **options))
-        assert "".join(piece.text for piece in pieces) == answer.text
-        return answer
-
-
-def hit(label: Sensitivity, *, id: int = 12, relevance: float = 0.9) -> Recalled:
-    return Recalled(Record(kind="event", title="Dentist", body="Tuesday at 9:30", sensitivity=label, id=id), relevance)
+from tests.orchestrator.world import EASY, HARD, PRICED, World, hit
 
 
 def test_an_easy_question_stays_on_the_device() -> None:

@@ -10,7 +10,7 @@ from orchestrator.routing.confidence import hands_over
 from orchestrator.routing.policy import Situation
 from orchestrator.testing import CONFIDENT, UNSURE, Script
 from orchestrator.types import Route, RoutePreference, TokenScore
-from tests.orchestrator.test_engine import EASY, World
+from tests.orchestrator.world import EASY, World
 
 
 def short(score: TokenScore) -> Script:

@@ -36,7 +36,7 @@ from orchestrator.types import (
     Sampling,
     Sensitivity,
 )
-from tests.orchestrator.test_engine import EASY, HARD, World, hit
+from tests.orchestrator.world import EASY, HARD, World, hit
 
 PUBLIC, PERSONAL, PRIVATE = Sensitivity
 

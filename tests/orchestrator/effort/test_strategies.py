@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,35 +11,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.budget import Ledger, MemoryLedgerStore, Resource, Window
+from orchestrator.budget import Resource, Window
 from orchestrator.effort.strategy import EffortRules
-from orchestrator.engine import Engine
 from orchestrator.errors import CloudTruncated, CloudUnavailable, DeadlineExceeded, EdgewiseError, InferenceFailed
-from orchestrator.link import Link
-from orchestrator.planner import Planner
-from orchestrator.prompt import Composer
-from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.policy import Situation, decide
 from orchestrator.routing.value import Prices
 from orchestrator.testing import (
     CONFIDENT,
     UNSURE,
-    FakeMeter,
-    ManualClock,
     Script,
-    ScriptedCloudModel,
-    ScriptedModel,
-    ShelfStore,
 )
 from orchestrator.types import (
-    Answer,
     Budget,
     Decision,
     Effort,
     FinishReason,
-    Message,
     Recalled,
-    Recollection,
     Record,
     Request,
     Route,
@@ -49,6 +35,7 @@ from orchestrator.types import (
     Sensitivity,
     Terms,
 )
+from tests.orchestrator import world
 
 SUM = "What is 17 + 26?"
 PRICED = Terms(context_tokens=4096, prompt_usd=1e-6, completion_usd=2e-6)
@@ -61,79 +48,25 @@ def says(text: str, *, sure: bool = True, token_ms: float = 0.0, fault: Exceptio
     return Script(pieces=pieces, scores=scores, token_ms=token_ms, fault=fault)
 
 
-class World:
-    """An engine among fakes that keeps what was decided."""
+class World(world.World):
+    """With as many scripts as samples are written, a cloud that confirms, and perhaps a record."""
 
     def __init__(
-        self,
-        *local: Script,
-        cloud: Script | None = None,
-        rules: EffortRules | None = None,
-        windows: Sequence[Window] = (),
-        label: Sensitivity | None = None,
-        joules_per_step: float = 0.1,
+        self, *local: Script, cloud: Script | None = None, label: Sensitivity | None = None, **options: Any
     ) -> None:
-        self.clock = ManualClock()
-        self.local = ScriptedModel(self.clock, *local)
-        self.cloud = ScriptedCloudModel(self.clock, cloud or says("RIGHT"), terms=PRICED)
-        self.ledger = Ledger(MemoryLedgerStore(), windows, self.clock)
-        self.costs = CostHistory()
-        self.decided_on: list[tuple[Decision, dict[str, Any]]] = []
-        self.ends: list[Answer | str] = []
         note = Record(kind="note", title="n", body="kept at home", sensitivity=label or Sensitivity.PUBLIC, id=1)
-        link = Link(self.cloud, self.clock)
-        planner = Planner(
-            local=self.local,
-            link=link,
-            context=ShelfStore(Recollection((Recalled(note, 0.9),) if label else (), confidence=1.0)),
-            ledger=self.ledger,
-            composer=Composer(
-                wording=lambda record, now: record.body, count_tokens=self.local.count_tokens, system="Be brief."
-            ),
-            costs=self.costs,
-            prices=Prices(),
-            clock=self.clock,
-            effort=rules,
-        )
-        self.engine = Engine(
-            planner=planner,
-            local=self.local,
-            link=link,
-            ledger=self.ledger,
-            meter=FakeMeter(self.clock, joules_per_step=joules_per_step),
-            costs=self.costs,
-            observer=self,
-            clock=self.clock,
-            effort=rules,
-        )
+        records = (Recalled(note, 0.9),) if label else ()
+        super().__init__(local=local, cloud=cloud or says("RIGHT"), records=records, **options)
 
-    def decided(self, request: Request, decision: Decision, situation: dict[str, object]) -> None:
-        self.decided_on.append((decision, situation))
 
-    def answered(self, decision: Decision, answer: Answer) -> None:
-        self.ends.append(answer)
-
-    def failed(self, decision_id: str, error_type: str, message: str) -> None:
-        self.ends.append(error_type)
-
-    async def run(self, **options: Any) -> Answer:
-        request = Request(id="r", messages=(Message("user", SUM),), **options)
-        shown = ""
-        async with contextlib.aclosing(self.engine.run(request)) as stream:
-            async for event in stream:
-                if isinstance(event, Answer):
-                    assert event.text == shown
-                    return event
-                shown += event.text
-        raise AssertionError("a stream ends in an answer")
-
-    def ask(self, effort: Effort | None, **options: Any) -> Answer:
-        return asyncio.run(self.run(effort=effort, **options))
+def decided(world: World) -> tuple[Decision, dict[str, Any]]:
+    """The first decision, and what it saw."""
+    return world.witness.decisions[0], world.witness.situations[0]
 
 
 def test_five_samples_vote_and_no_more_are_written_than_the_vote_needs() -> None:
     world = World(says("so 42"), says("it is 43"), says("43"), says("43 then"), says("never asked"))
-    answer = world.ask(Effort.VOTE)
+    answer = world.ask(SUM, effort=Effort.VOTE)
     assert "43" in answer.text
     assert answer.effort is not None
     assert (answer.effort.strategy, answer.effort.samples) == (Effort.VOTE, 4)
@@ -147,26 +80,30 @@ def test_five_samples_vote_and_no_more_are_written_than_the_vote_needs() -> None
 
 def test_a_weighted_vote_listens_to_the_surer_sample() -> None:
     scripts = [says("41"), says("43", sure=False), says("43", sure=False)]
-    assert World(*scripts, rules=EffortRules(samples=3)).ask(Effort.VOTE).text == "41 "
-    assert World(*scripts, rules=EffortRules(samples=3, weighted=False)).ask(Effort.VOTE).text == "43 "
+    assert World(*scripts, effort=EffortRules(samples=3)).ask(SUM, effort=Effort.VOTE).text == "41 "
+    assert World(*scripts, effort=EffortRules(samples=3, weighted=False)).ask(SUM, effort=Effort.VOTE).text == "43 "
 
 
 def test_the_best_of_several_is_the_likeliest() -> None:
-    answer = World(says("41", sure=False), says("43"), says("42", sure=False)).ask(Effort.BEST)
+    answer = World(says("41", sure=False), says("43"), says("42", sure=False)).ask(SUM, effort=Effort.BEST)
     assert answer.text == "43 "
     assert answer.effort is not None
     assert (answer.effort.samples, answer.effort.votes) == (5, ())
 
 
 def test_answers_that_say_nothing_comparable_are_chosen_by_likelihood() -> None:
-    assert World(says("well", sure=False), says("hm"), rules=EffortRules(samples=2)).ask(Effort.VOTE).text == "hm "
+    assert (
+        World(says("well", sure=False), says("hm"), effort=EffortRules(samples=2)).ask(SUM, effort=Effort.VOTE).text
+        == "hm "
+    )
 
 
 def test_the_whole_strategy_is_reserved_before_it_runs_and_its_truth_settled() -> None:
     window = Window("energy", Resource.DEVICE_JOULES, 200, 3600)
     world = World(says("43"), windows=[window])
-    answer = world.ask(Effort.VOTE, sampling=Sampling(max_tokens=20))
-    (decision, situation), (state,) = world.decided_on[0], world.ledger.state()
+    answer = world.ask(SUM, effort=Effort.VOTE, sampling=Sampling(max_tokens=20))
+    decision, situation = decided(world)
+    (state,) = world.ledger.state()
     one = Situation.from_dict(situation).local.worst_case(decision.max_tokens)
     assert decision.worst_case.device_joules > 4 * one.device_joules
     assert state.reserved == 0
@@ -175,56 +112,56 @@ def test_the_whole_strategy_is_reserved_before_it_runs_and_its_truth_settled() -
 
 def test_a_strategy_that_no_budget_holds_gives_way_to_one_answer() -> None:
     world = World(says("43"), windows=[Window("energy", Resource.DEVICE_JOULES, 12, 3600)])
-    answer = world.ask(Effort.VOTE, route=RoutePreference.LOCAL)
+    answer = world.ask(SUM, effort=Effort.VOTE, route=RoutePreference.LOCAL)
     assert (answer.text, answer.effort, len(world.local.asked)) == ("43 ", None, 1)
     assert "without vote, which was asked for" in answer.reason
-    assert "vote" in world.decided_on[0][0].excluded
+    assert "vote" in world.witness.decisions[0].excluded
 
 
 def test_a_strategy_is_chosen_by_itself_only_where_it_is_configured_and_pays() -> None:
-    assert World(says("43")).ask(None).effort is None
-    world = World(says("43"), rules=EffortRules(strategies=ON_THE_DEVICE))
-    world.ask(None)
-    decision, _ = world.decided_on[0]
+    assert World(says("43")).ask(SUM, effort=None).effort is None
+    world = World(says("43"), effort=EffortRules(strategies=ON_THE_DEVICE))
+    world.ask(SUM, effort=None)
+    decision, _ = decided(world)
     assert {p.name for p in decision.predictions} >= {"local", "cloud", "vote", "best", "rebase"}
-    assert World(says("43"), rules=EffortRules(strategies=ON_THE_DEVICE)).ask(Effort.NONE).effort is None
+    assert World(says("43"), effort=EffortRules(strategies=ON_THE_DEVICE)).ask(SUM, effort=Effort.NONE).effort is None
 
 
 def test_a_configured_strategy_is_chosen_where_it_is_worth_more_than_it_takes() -> None:
-    world = World(says("43"), rules=EffortRules(strategies=(Effort.VOTE,)))
-    world.ask(None, local_only=True)
-    dear, plain = world.decided_on[0]
+    world = World(says("43"), effort=EffortRules(strategies=(Effort.VOTE,)))
+    world.ask(SUM, effort=None, local_only=True)
+    dear, plain = decided(world)
     assert dear.effort is Effort.NONE, "seconds and joules have their price"
     patient = replace(Situation.from_dict(plain), prices=Prices(second_usd=0, device_joule_usd=0))
-    decision = decide(patient, Request(id="r", messages=()), "d")
+    decision = decide(patient, Request(id="r1", messages=()), "d")
     assert (decision.effort, decision.rule, decision.samples) == (Effort.VOTE, "best_effort", 5)
 
 
 @pytest.mark.parametrize("effort", list(Effort))
 def test_a_stored_situation_replays_to_the_same_strategy(effort: Effort) -> None:
     world = World(says("43"))
-    world.ask(effort)
-    decision, situation = world.decided_on[0]
+    world.ask(SUM, effort=effort)
+    decision, situation = decided(world)
     assert decision.effort is effort
-    again = decide(Situation.from_dict(situation), Request(id="r", messages=()), decision.id)
+    again = decide(Situation.from_dict(situation), Request(id="r1", messages=()), decision.id)
     assert again == decision
 
 
 @pytest.mark.parametrize("effort", ON_THE_DEVICE)
 def test_at_the_deadline_it_chooses_among_what_there_is(effort: Effort) -> None:
     world = World(says("it is 43"), says("43 and " * 40, token_ms=100))
-    answer = world.ask(effort, budget=Budget(total_ms=60_000))
+    answer = world.ask(SUM, effort=effort, budget=Budget(total_ms=60_000))
     assert "43" in answer.text
     slow = World(says("43 and then 44", token_ms=20_000))
-    assert slow.ask(effort, budget=Budget(total_ms=50_000)).finish_reason is FinishReason.DEADLINE
+    assert slow.ask(SUM, effort=effort, budget=Budget(total_ms=50_000)).finish_reason is FinishReason.DEADLINE
     with pytest.raises(DeadlineExceeded):
-        World(Script(pieces=["43"], first_token_ms=70_000)).ask(effort, budget=Budget(total_ms=60_000))
+        World(Script(pieces=["43"], first_token_ms=70_000)).ask(SUM, effort=effort, budget=Budget(total_ms=60_000))
 
 
 @pytest.mark.parametrize("effort", [*ON_THE_DEVICE, Effort.VERIFY])
 def test_joules_hold_in_the_middle(effort: Effort) -> None:
     world = World(says("43"), says("and so on " * 30), joules_per_step=2.0)
-    answer = world.ask(effort, budget=Budget(device_joules=100), sampling=Sampling(max_tokens=100))
+    answer = world.ask(SUM, effort=effort, budget=Budget(device_joules=100), sampling=Sampling(max_tokens=100))
     assert answer.device_energy.joules <= 100 + 2, "the fake meter counts the text that is shown as a step"
     assert "43" in answer.text
 
@@ -232,14 +169,14 @@ def test_joules_hold_in_the_middle(effort: Effort) -> None:
 def test_a_strategy_teaches_nothing_of_one_answer() -> None:
     world = World(says("43 " * 10))
     before = world.costs.of(Route.LOCAL).answer_tokens.mean
-    world.ask(Effort.VOTE)
+    world.ask(SUM, effort=Effort.VOTE)
     assert world.costs.of(Route.LOCAL).answer_tokens.mean == before
 
 
 def test_a_draft_that_the_cloud_finds_right_is_shown_and_billed_once() -> None:
     bill = Script(pieces=["RIGHT", "."], usd=0.0001)
     world = World(says("it is 43"), cloud=bill, windows=[Window("money", Resource.USD, 1.0, 86_400)])
-    answer = world.ask(Effort.VERIFY)
+    answer = world.ask(SUM, effort=Effort.VERIFY)
     assert (answer.text, answer.usd, answer.model) == ("it is 43 ", 0.0001, "scripted-cloud")
     assert answer.effort is not None
     assert answer.effort.votes == (1.0,)
@@ -250,14 +187,14 @@ def test_a_draft_that_the_cloud_finds_right_is_shown_and_billed_once() -> None:
 
 
 def test_a_draft_that_it_finds_wrong_is_never_seen() -> None:
-    answer = World(says("it is 41"), cloud=says("Rightly it is 43")).ask(Effort.VERIFY)
+    answer = World(says("it is 41"), cloud=says("Rightly it is 43")).ask(SUM, effort=Effort.VERIFY)
     assert (answer.text, answer.effort and answer.effort.votes) == ("Rightly it is 43 ", (0.0,))
 
 
 @pytest.mark.parametrize("pieces", [[], ["it ", "is "]])
 def test_without_the_cloud_there_is_still_an_answer(pieces: list[str]) -> None:
     lost = Script(pieces=pieces, fault=CloudTruncated("cut") if pieces else CloudUnavailable("gone"), fault_after=2)
-    answer = World(says("43"), cloud=lost).ask(Effort.VERIFY)
+    answer = World(says("43"), cloud=lost).ask(SUM, effort=Effort.VERIFY)
     assert answer.text == "".join(pieces) + "43 "
     assert answer.model == "scripted-local"
 
@@ -265,7 +202,7 @@ def test_without_the_cloud_there_is_still_an_answer(pieces: list[str]) -> None:
 @pytest.mark.parametrize("label", [Sensitivity.PERSONAL, Sensitivity.PRIVATE])
 def test_a_draft_made_from_records_that_stay_is_not_sent(label: Sensitivity) -> None:
     world = World(says("43"), label=label)
-    answer = world.ask(Effort.VERIFY)
+    answer = world.ask(SUM, effort=Effort.VERIFY)
     assert answer.effort is None
     assert all("43" not in message.text for asked in world.cloud.asked for message in asked.messages)
 
@@ -303,22 +240,24 @@ def test_any_strategy_ends_once_within_its_windows_and_leaves_nothing_behind(
     """Laws 1 to 3, also where the caller goes away in the middle: `patience` is how many turns of the loop it has."""
     windows = [Window("energy", Resource.DEVICE_JOULES, 150, 3600), Window("money", Resource.USD, 0.01, 86_400)]
     rules = EffortRules(samples=samples)
-    world = World(*scripts, cloud=cloud, rules=rules, windows=windows, label=label, joules_per_step=per_step)
+    world = World(*scripts, cloud=cloud, effort=rules, windows=windows, label=label, joules_per_step=per_step)
 
     async def ask() -> None:
         budget = Budget(device_joules=joules, total_ms=20_000)
-        task = asyncio.create_task(world.run(effort=effort, budget=budget, sampling=Sampling(max_tokens=32)))
+        task = asyncio.create_task(world.run(SUM, effort=effort, budget=budget, sampling=Sampling(max_tokens=32)))
         for _ in range(patience or 0):
             await asyncio.sleep(0)
         if patience is not None:
             task.cancel()
         with contextlib.suppress(EdgewiseError, asyncio.CancelledError):
-            await task
+            pieces, answer = await task
+            assert "".join(piece.text for piece in pieces) == answer.text
         assert not asyncio.all_tasks() - {asyncio.current_task()}, "no sample goes on"
 
     asyncio.run(ask())
-    assert len(world.ends) <= 1
-    assert patience is not None or len(world.ends) == 1
+    ends = [*world.witness.answers, *world.witness.failures]
+    assert len(ends) <= 1
+    assert patience is not None or len(ends) == 1
     # One step of a model is the most that is spent before a meter can say so, for each sample under way.
     slack = per_step * samples
     energy, money = world.ledger.state()
