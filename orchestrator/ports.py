@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.budget.pacing import Demand, Pace
     from orchestrator.budget.window import Account, Period, Window
     from orchestrator.privacy.egress import Outbound
+    from orchestrator.privacy.finding import Finding
     from orchestrator.routing.lesson import Lesson
 
 
@@ -139,6 +140,14 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Iterable[Iterable[float]]:
         """One unit-length vector a text."""
+        ...
+
+
+class Detector(Protocol):
+    """Finds in a text what tells of a person. A question waits for it: 1,000 words take at most 10 ms."""
+
+    def find(self, text: str) -> Sequence[Finding]:
+        """In the order of their starts; none overlaps another."""
         ...
 
 
