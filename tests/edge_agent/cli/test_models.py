@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 
 from edge_agent.cli.models import app
 from edge_agent.cli.progress import Bars, Lines
+from edge_agent.slm import catalog
 from edge_agent.slm.pull import pull
-from orchestrator.errors import ModelNotFound
+from orchestrator.errors import ConfigError, ModelNotFound
 
 
 def run(*arguments: str, typed: str = "") -> Result:
@@ -162,3 +163,20 @@ class TestTune:
         pull(tiny)
         told = json.loads(run("tune", tiny, "--json", "--max-kl", "0.05").stdout)
         assert (told["model"], told["target"], told["max_kl"]) == (tiny, "turn", 0.05)
+
+
+class TestLock:
+    """`local_only` in the configuration."""
+
+    def test_nothing_is_downloaded(self, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EDGEWISE_LOCAL_ONLY", "true")
+        for words in (["pull", tiny], ["pull", tiny, "--from", "hub"], ["pull", "owner/name"], ["tune", tiny]):
+            error = run(*words).exception
+            assert isinstance(error, ConfigError)
+            assert "local_only is set, so no socket is opened" in error.message
+            assert "--from FILE" in str(error)
+
+    def test_a_file_of_this_device_is_installed(self, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        [source] = catalog.find(tiny).sources
+        monkeypatch.setenv("EDGEWISE_LOCAL_ONLY", "true")
+        assert f"{tiny} is ready" in run("pull", tiny, "--from", str(source.place)).stdout
