@@ -55,12 +55,7 @@ class GatewayModel:
     ) -> AsyncIterator[ModelEvent]:
         """Stream an answer; see `CloudModel`."""
         stream = self._gateway.stream(
-            outbound.messages,
-            model=self._name,
-            sampling=sampling,
-            deadline=deadline,
-            request_id=request_id,
-            prefix=outbound.prefix,
+            outbound, model=self._name, sampling=sampling, deadline=deadline, request_id=request_id
         )
         async with aclosing(stream) as events:
             async for event in events:

@@ -13,25 +13,21 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from edge_agent.context.labels import Labels, Rule
+from edge_agent.context.labels import Labels
 from edge_agent.driver import Encryption
 from edge_agent.home import home
 from edge_agent.keys import key_source
+from edge_agent.sections.privacy import PrivacySection
+from edge_agent.sections.records import ContextSection, ConversationsSection
 from orchestrator.budget import BatteryFloor, Below, Resource, Window, seconds_in
 from orchestrator.effort.strategy import EffortRules
 from orchestrator.routing.promise import Promise
 from orchestrator.settings import Section, Settings
-from orchestrator.types import Budget, Effort, RoutePreference, Sampling, Sensitivity
+from orchestrator.types import Budget, Effort, RoutePreference, Sampling
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 ShareOfOne = Annotated[float, Field(gt=0, lt=1)]
-
-
-def _a_key_source(words: str) -> str:
-    """Wrong words are an error at the start, not when a store is first opened."""
-    key_source(words)
-    return words
 
 
 class ProviderSection(Section):
@@ -223,66 +219,6 @@ class RoutingSection(Section):
         return Promise(**limits, confidence=self.confidence) if limits else None
 
 
-class EncryptionSection(Section):
-    """Encryption at rest of the personal-context store; an encrypted store is recognised without being announced."""
-
-    required: bool = False
-    """A new store is encrypted, and one that is not is refused."""
-    key_from: Annotated[str, AfterValidator(_a_key_source)] = "keyring"
-    """Where the key is kept: `keyring`, `file:PATH`, `env:NAME`, or `passphrase` to be asked."""
-
-
-class LabelSection(Section):
-    """A rule that gives records a label: it holds where all its conditions do. docs/labels.md tells of them."""
-
-    label: Sensitivity
-    name: str = ""
-    """What reasons call it; by default its conditions."""
-    kind: str = ""
-    source: str = ""
-    """A file, a folder, or a pattern with `*`."""
-    sender: str = ""
-    person: str = ""
-    topic: str = ""
-    """One of those that Edgewise knows: health, therapy, money, law, passwords, identity."""
-    pattern: str = ""
-    """A regular expression, searched in title, text and place."""
-
-    @model_validator(mode="after")
-    def _is_a_rule(self) -> Self:
-        """A rule that can never be is refused with the file, and not at the first record."""
-        self.rule()
-        return self
-
-    def rule(self) -> Rule:
-        """As the store takes it."""
-        return Rule(**self.model_dump())
-
-
-class ContextSection(Section):
-    """The personal-context store."""
-
-    enabled: bool = True
-    path: Path | None = None
-    """By default `context.db` in the state folder."""
-    embedding: str = "all-minilm-l6-v2"
-    """The catalog name of the model that compares meanings; empty for recall by words, people and times alone."""
-    records_tokens: int = Field(default=400, ge=0)
-    """At most this much of a prompt is records."""
-    encryption: EncryptionSection = EncryptionSection()
-    labels: tuple[LabelSection, ...] = ()
-    """Rules for the labels of records, beside those for the topics that Edgewise knows."""
-
-
-class ConversationsSection(Section):
-    """Conversations with the agent."""
-
-    remember: bool = True
-    """Keep them in the personal-context store, to be resumed and recalled."""
-    history_tokens: int = Field(default=1500, ge=0)
-    """At most this much of the device's prompt is earlier turns; older ones are condensed."""
-
-
 class EnergySection(Section):
     """How joules are told."""
 
@@ -363,6 +299,7 @@ class Config(Settings):
     energy: EnergySection = EnergySection()
     serve: ServeSection = ServeSection()
     mcp: McpSection = McpSection()
+    privacy: PrivacySection = PrivacySection()
 
     @classmethod
     def load(cls, path: Path | str | None = None) -> Config:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator.types import FinishReason, Message, Sampling, Terms, Usage
+from orchestrator.privacy.egress import NO_TEXT, ClearText, OutboundMessage
+from orchestrator.types import FinishReason, Sampling, Terms, Usage
 from orchestrator.units import Energy
 
 NANO: Final = 10**9
@@ -18,9 +19,9 @@ class Chat:
     """A conversation that wants its next assistant message. The last message is the user's."""
 
     model: str
-    messages: tuple[Message, ...]
+    messages: tuple[OutboundMessage, ...]
     sampling: Sampling
-    prefix: str = ""
+    prefix: ClearText = NO_TEXT
     """The beginning of the answer, where one was shown already; the answer goes on behind it."""
 
 

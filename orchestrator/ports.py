@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.budget.deadline import Deadline
     from orchestrator.budget.pacing import Demand, Pace
     from orchestrator.budget.window import Account, Period, Window
+    from orchestrator.privacy.consent import ConsentRequest
     from orchestrator.privacy.egress import Outbound
     from orchestrator.privacy.finding import Finding
     from orchestrator.routing.lesson import Lesson
@@ -148,6 +149,14 @@ class Detector(Protocol):
 
     def find(self, text: str) -> Sequence[Finding]:
         """In the order of their starts; none overlaps another."""
+        ...
+
+
+class Consent(Protocol):
+    """Asks the user whether something may leave, where the rules say so. The question waits for the answer."""
+
+    async def allows(self, request: ConsentRequest) -> bool:
+        """Whether it may. No answer is a no."""
         ...
 
 

@@ -17,7 +17,7 @@ from typing import Final
 from orchestrator.budget.deadline import Deadline
 from orchestrator.errors import CloudError, CloudTimeout, ContextWindowExceeded
 from orchestrator.ports import Clock
-from orchestrator.privacy.egress import Outbound
+from orchestrator.privacy.egress import Outbound, OutboundMessage
 from orchestrator.types import (
     Completed,
     FinishReason,
@@ -120,7 +120,7 @@ class Script:
 class Asked:
     """What a scripted model was asked."""
 
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...] | tuple[OutboundMessage, ...]
     sampling: Sampling
     deadline: Deadline
     prefix: str
@@ -285,7 +285,7 @@ class ScriptedCloudModel(_Scripted):
                         yield event
 
 
-def count_words(messages: Sequence[Message], prefix: str = "") -> int:
+def count_words(messages: Sequence[Message] | Sequence[OutboundMessage], prefix: str = "") -> int:
     """The scripted models' idea of tokens: words."""
     return sum(len(message.text.split()) for message in messages) + len(prefix.split())
 

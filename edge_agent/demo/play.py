@@ -10,11 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from edge_agent.agent import AsyncAgent
-from edge_agent.config import CloudSection, Config, ContextSection, ModelSection
+from edge_agent.config import CloudSection, Config, ModelSection
 from edge_agent.context.importers.run import import_paths
 from edge_agent.demo.scenes import Scene, scenes
 from edge_agent.demo.show import Act, Show
 from edge_agent.demo.stage import CLOUD_MODEL, Cloud, cloud_side
+from edge_agent.sections.records import ContextSection
 from edge_agent.slm.progress import Progress
 from edge_agent.slm.pull import ensure
 from orchestrator.budget import WindowState

@@ -17,7 +17,7 @@ from orchestrator.budget.deadline import Deadline
 from orchestrator.chat import Chat, Generation, ServedModel
 from orchestrator.client.channel import TlsOptions, check_target, open_channel
 from orchestrator.errors import Cancelled, CloudTimeout, CloudTruncated, CloudUnavailable, InvalidRequest
-from orchestrator.privacy.egress import clear
+from orchestrator.privacy.egress import Outbound, clear
 from orchestrator.types import Completed, Message, ModelEvent, Sampling
 from orchestrator.v1 import gateway_service_pb2, gateway_service_pb2_grpc
 from orchestrator.wire import answers, requests, status
@@ -72,7 +72,7 @@ class AsyncGateway:
 
     async def generate(
         self,
-        messages: str | Sequence[Message],
+        messages: str | Sequence[Message] | Outbound,
         *,
         model: str | None = None,
         sampling: Sampling | None = None,
@@ -84,7 +84,8 @@ class AsyncGateway:
         """One answer, whole.
 
         Args:
-            messages: a question, or a conversation whose last message is the user's.
+            messages: a question, a conversation whose last message is the user's, or what was cleared to leave already:
+                it holds its own prefix.
             model: a name that `models` lists.
             sampling: how tokens are chosen; greedy unless it says otherwise.
             prefix: the beginning of the answer, already shown; the answer goes on behind it and does not repeat it.
@@ -103,7 +104,7 @@ class AsyncGateway:
 
     async def stream(
         self,
-        messages: str | Sequence[Message],
+        messages: str | Sequence[Message] | Outbound,
         *,
         model: str | None = None,
         sampling: Sampling | None = None,
@@ -184,10 +185,10 @@ class AsyncGateway:
         await self.aclose()
 
     def _chat(
-        self, messages: str | Sequence[Message], model: str | None, sampling: Sampling | None, prefix: str
+        self, messages: str | Sequence[Message] | Outbound, model: str | None, sampling: Sampling | None, prefix: str
     ) -> Chat:
-        turns = (Message("user", messages),) if isinstance(messages, str) else tuple(messages)
-        outbound = clear(turns, prefix=prefix)
+        turns = (Message("user", messages),) if isinstance(messages, str) else messages
+        outbound = turns if isinstance(turns, Outbound) else clear(turns, prefix=prefix)
         chosen = model or self._model
         if chosen is None:
             raise InvalidRequest("no model is named", remedy="pass model=…; `models()` lists what the gateway offers")

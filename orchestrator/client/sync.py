@@ -12,6 +12,7 @@ from orchestrator.chat import Generation, ServedModel
 from orchestrator.client.channel import TlsOptions
 from orchestrator.client.gateway import AsyncGateway
 from orchestrator.errors import InvalidRequest
+from orchestrator.privacy.egress import Outbound
 from orchestrator.types import Message, ModelEvent, Sampling
 
 
@@ -42,7 +43,7 @@ class Gateway:
 
     def generate(
         self,
-        messages: str | Sequence[Message],
+        messages: str | Sequence[Message] | Outbound,
         *,
         model: str | None = None,
         sampling: Sampling | None = None,
@@ -66,7 +67,7 @@ class Gateway:
 
     def stream(
         self,
-        messages: str | Sequence[Message],
+        messages: str | Sequence[Message] | Outbound,
         *,
         model: str | None = None,
         sampling: Sampling | None = None,

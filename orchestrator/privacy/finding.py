@@ -48,3 +48,8 @@ class Finding:
     """How far it may travel: of what the store knows, the label of the record that it is from, and never public."""
     source: str
     """Who found it, for reasons and measurements: `pattern`, `name`, or `record 12`. Never the text itself."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is from one of the user's own records."""
+        return self.source.startswith("record ")

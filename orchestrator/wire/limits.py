@@ -35,9 +35,7 @@ def check(request_id: str, chat: Chat) -> None:
         raise _invalid("chat.messages", f"1 to {MAX_MESSAGES} messages")
     if chat.messages[-1].role != "user":
         raise _invalid("chat.messages", "a conversation whose last message is the user's")
-    if chat.sampling.format is not None or any(
-        turn.tools or turn.calls or turn.role == "tool" for turn in chat.messages
-    ):
+    if chat.sampling.format is not None or any(turn.role == "tool" for turn in chat.messages):
         raise _invalid(
             "chat", "without a format and without tools", remedy="only a device's own model can do these yet"
         )

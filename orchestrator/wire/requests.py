@@ -6,7 +6,8 @@ from typing import Final
 
 from orchestrator.chat import Chat
 from orchestrator.errors import InvalidRequest
-from orchestrator.types import Message, Role, Sampling
+from orchestrator.privacy.egress import OutboundMessage, arrived
+from orchestrator.types import Role, Sampling
 from orchestrator.v1 import chat_pb2, gateway_service_pb2
 from orchestrator.wire import limits
 
@@ -50,7 +51,7 @@ def decode(
         model=message.model,
         messages=tuple(_decode_message(index, turn) for index, turn in enumerate(message.messages)),
         sampling=_decode_sampling(message.sampling),
-        prefix=message.prefix,
+        prefix=arrived(message.prefix),
     )
     limits.check(request.request_id, chat)
     return request.request_id, chat
@@ -90,11 +91,11 @@ def _encode_sampling(sampling: Sampling) -> chat_pb2.Sampling:
     )
 
 
-def _decode_message(index: int, message: chat_pb2.Message) -> Message:
+def _decode_message(index: int, message: chat_pb2.Message) -> OutboundMessage:
     role = _ROLE_NAMES.get(message.role)
     if role is None:
         raise InvalidRequest(f"chat.messages[{index}].role has to be system, user or assistant")
-    return Message(role, message.text)
+    return OutboundMessage(role, arrived(message.text))
 
 
 def _decode_sampling(message: chat_pb2.Sampling) -> Sampling:

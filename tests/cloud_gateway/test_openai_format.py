@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from cloud_gateway.openai_format import Fault, Part, body, read, read_fault
 from orchestrator import errors
 from orchestrator.chat import Chat
-from orchestrator.types import FinishReason, Message, Sampling, Usage
+from orchestrator.privacy.egress import OutboundMessage, arrived
+from orchestrator.types import FinishReason, Sampling, Usage
 
-CHAT = Chat(model="m", messages=(Message("user", "Grüß Gott 🐝"),), sampling=Sampling())
+CHAT = Chat(model="m", messages=(OutboundMessage("user", arrived("Grüß Gott 🐝")),), sampling=Sampling())
 
 
 def test_a_plain_chat_holds_nothing_that_a_simple_server_could_not_know() -> None:

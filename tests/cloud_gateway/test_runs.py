@@ -12,12 +12,13 @@ import pytest
 from cloud_gateway.runs import Runs
 from orchestrator import errors
 from orchestrator.chat import Chat
+from orchestrator.privacy.egress import OutboundMessage, arrived
 from orchestrator.testing import ManualClock
-from orchestrator.types import Completed, FinishReason, Message, ModelEvent, Sampling, Started, TextDelta, Usage
+from orchestrator.types import Completed, FinishReason, ModelEvent, Sampling, Started, TextDelta, Usage
 
 pytestmark = pytest.mark.anyio
-CHAT = Chat(model="m", messages=(Message("user", "Hi"),), sampling=Sampling())
-OTHER = Chat(model="m", messages=(Message("user", "Ho"),), sampling=Sampling())
+CHAT = Chat(model="m", messages=(OutboundMessage("user", arrived("Hi")),), sampling=Sampling())
+OTHER = Chat(model="m", messages=(OutboundMessage("user", arrived("Ho")),), sampling=Sampling())
 KEY = ("caller", "request")
 RECEIPT = Completed(Usage(1, 2), FinishReason.STOP)
 WHOLE: list[ModelEvent] = [Started("m"), TextDelta("a"), TextDelta("b"), RECEIPT]

@@ -12,10 +12,11 @@ import pytest
 
 import edge_agent
 from edge_agent import Agent, AsyncAgent, Budget, Config, Format, Message, Reply, Sampling
-from edge_agent.config import EncryptionSection, ModelSection
+from edge_agent.config import ModelSection
 from edge_agent.context.forgetting import Forgotten
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.journal import Journal
+from edge_agent.sections.records import EncryptionSection
 from edge_agent.slm.model import OnnxModel
 from orchestrator.errors import InvalidRequest, ModelNotFound, RecordNotFound
 from orchestrator.types import FinishReason, Route, Sensitivity

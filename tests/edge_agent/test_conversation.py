@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent import Agent, AsyncAgent, Config, Sampling
-from edge_agent.config import ContextSection, ConversationsSection, ModelSection
+from edge_agent.config import ModelSection
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.conversation import AsyncConversation, AsyncConversations, Conversation, Conversations
+from edge_agent.sections.records import ContextSection, ConversationsSection
 from orchestrator.errors import InvalidRequest, RecordNotFound
 from orchestrator.types import Message, Request, Sensitivity
 

@@ -15,20 +15,25 @@ from hypothesis import strategies as st
 from orchestrator import errors
 from orchestrator.chat import NANO, Chat, Generation, Price, ServedModel
 from orchestrator.format import Format
-from orchestrator.tools import Tool
-from orchestrator.types import Completed, FinishReason, Message, Sampling, Started, TextDelta, Usage
+from orchestrator.privacy.egress import OutboundMessage, arrived
+from orchestrator.types import Completed, FinishReason, Role, Sampling, Started, TextDelta, Usage
 from orchestrator.units import Energy, EnergySource
 from orchestrator.v1 import chat_pb2, gateway_service_pb2
 from orchestrator.wire import answers, limits, requests, status
 
-CHAT = Chat(model="m", messages=(Message("user", "hello"),), sampling=Sampling())
+
+def said(role: Role, text: str) -> OutboundMessage:
+    return OutboundMessage(role, arrived(text))
+
+
+CHAT = Chat(model="m", messages=(said("user", "hello"),), sampling=Sampling())
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 ids = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=128)
 counts = st.integers(0, 2**63 - 1)
 amounts = st.floats(0, 1e12)
-earlier = st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), texts), max_size=5)
+earlier = st.lists(st.builds(said, st.sampled_from(["system", "user", "assistant"]), texts), max_size=5)
 samplings = st.builds(
     Sampling,
     temperature=st.floats(0, 100),
@@ -41,7 +46,7 @@ samplings = st.builds(
 chats = st.builds(
     Chat,
     model=names,
-    messages=st.tuples(earlier, texts).map(lambda turns: (*turns[0], Message("user", turns[1]))),
+    messages=st.tuples(earlier, texts).map(lambda turns: (*turns[0], said("user", turns[1]))),
     sampling=samplings,
     prefix=texts,
 )
@@ -133,16 +138,15 @@ def test_hostile_sampling_is_refused_by_name_at_both_ends(field: str, value: Any
         ("r", {"model": ""}, "chat.model"),
         ("r", {"model": "m" * 257}, "chat.model"),
         ("r", {"messages": ()}, "chat.messages"),
-        ("r", {"messages": (Message("assistant", "hi"),)}, "chat.messages"),
-        ("r", {"messages": (Message("user", "hi"),) * (limits.MAX_MESSAGES + 1)}, "chat.messages"),
-        ("r", {"messages": (Message("robot", "hi"), Message("user", "hi"))}, "unknown role"),  # type: ignore[arg-type]
-        ("r", {"messages": (Message("user", "\ud800"),)}, "no valid Unicode"),
-        ("r", {"messages": (Message("user", 7),)}, "wrong type"),  # type: ignore[arg-type]
-        ("r", {"messages": (Message("user", "x" * limits.MAX_MESSAGE_BYTES),)}, "bytes"),
+        ("r", {"messages": (said("assistant", "hi"),)}, "chat.messages"),
+        ("r", {"messages": (said("user", "hi"),) * (limits.MAX_MESSAGES + 1)}, "chat.messages"),
+        ("r", {"messages": (said("robot", "hi"), said("user", "hi"))}, "unknown role"),  # type: ignore[arg-type]
+        ("r", {"messages": (said("user", "\ud800"),)}, "no valid Unicode"),
+        ("r", {"messages": (said("user", 7),)}, "wrong type"),  # type: ignore[arg-type]
+        ("r", {"messages": (said("user", "x" * limits.MAX_MESSAGE_BYTES),)}, "bytes"),
         ("r", {"sampling": Sampling(seed=2**63)}, "seed"),
         ("r", {"sampling": Sampling(format=Format.json_object())}, "without a format"),
-        ("r", {"messages": (Message("system", "", tools=(Tool("f"),)), Message("user", "hi"))}, "without tools"),
-        ("r", {"messages": (Message("tool", "42"), Message("user", "hi"))}, "without tools"),
+        ("r", {"messages": (said("tool", "42"), said("user", "hi"))}, "without tools"),
         ("r", {"sampling": Sampling(temperature="hot")}, "wrong type"),  # type: ignore[arg-type]
     ],
 )

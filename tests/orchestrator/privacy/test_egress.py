@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from orchestrator.errors import EgressRefused
-from orchestrator.privacy.egress import Outbound, clear, may_leave, sendable
+from orchestrator.errors import EgressRefused, InvalidRequest
+from orchestrator.privacy.egress import NO_TEXT, Outbound, OutboundMessage, arrived, clear, may_leave, sendable
+from orchestrator.tools import Tool
 from orchestrator.types import Message, Recalled, Record, Sensitivity
 
 
 def hit(label: Sensitivity) -> Recalled:
-    return Recalled(Record(kind="note", body="the secret", sensitivity=label, id=3), 1.0)
+    return Recalled(Record(kind="note", body="x", sensitivity=label, id=7), relevance=0.5)
 
 
-def test_only_public_text_leaves() -> None:
+def test_only_public_may_leave() -> None:
     assert [label for label in Sensitivity if may_leave(label)] == [Sensitivity.PUBLIC]
     assert [found.record.sensitivity for found in sendable([hit(label) for label in Sensitivity])] == [
         Sensitivity.PUBLIC
     ]
 
 
+def test_public_messages_and_records_are_cleared() -> None:
+    outbound = clear([Message("user", "hi")], recalled=[hit(Sensitivity.PUBLIC)], prefix="well")
+    assert (outbound.messages, outbound.prefix, outbound.record_ids) == (
+        (OutboundMessage("user", arrived("hi")),),
+        "well",
+        (7,),
+    )
+
+
 @pytest.mark.parametrize("label", [Sensitivity.PERSONAL, Sensitivity.PRIVATE])
-def test_a_kept_message_or_record_is_refused_without_quoting_it(label: Sensitivity) -> None:
-    for messages, recalled in (([Message("user", "the secret", label)], []), ([Message("user", "hi")], [hit(label)])):
-        with pytest.raises(EgressRefused) as caught:
+def test_a_message_or_record_above_public_is_refused_without_quoting_it(label: Sensitivity) -> None:
+    for messages, recalled in (([Message("user", "secret", label)], []), ([Message("user", "hi")], [hit(label)])):
+        with pytest.raises(EgressRefused) as refused:
             clear(messages, recalled=recalled)
-        assert "secret" not in str(caught.value)
+        assert "secret" not in str(refused.value)
+        assert label in refused.value.message
 
 
-def test_what_is_cleared_names_its_records() -> None:
-    outbound = clear([Message("user", "hi")], recalled=[hit(Sensitivity.PUBLIC)], prefix="so")
-    assert (outbound.record_ids, outbound.prefix) == ((3,), "so")
+def test_what_brings_tools_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="tools"):
+        clear([Message("system", "", tools=(Tool("f"),)), Message("user", "hi")])
 
 
-def test_nobody_else_makes_an_outbound() -> None:
+def test_nothing_else_can_make_text_that_may_leave() -> None:
     with pytest.raises(EgressRefused):
-        Outbound((Message("user", "hi"),), "", (), object())
+        Outbound((OutboundMessage("user", arrived("hi")),), NO_TEXT, (), object())
+    with pytest.raises(ValueError, match="door"):
+        replace(clear([Message("user", "hi")]), prefix=arrived("mine"))  # type: ignore[call-arg]

@@ -1,0 +1,1 @@
+"""Sections of the configuration, by family; `edge_agent.config` has the file as a whole."""

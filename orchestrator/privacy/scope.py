@@ -1,0 +1,95 @@
+"""Which findings matter in which text.
+
+In a personal text all of them do: it is about the user's life, so a town or a date in it is part of that life. A public
+text is mostly a question about the world, and "What is the capital of France?" without France is none. So a public
+text is personal only if something in it *tells of somebody*; then all that was found in it matters, and otherwise
+nothing does:
+
+- an identifier (mail address, phone number, card, account, key, …) or a street address always tells of somebody;
+- a person's name does, also one that the store does not know, but for the subject of an encyclopedic question;
+- an organization or a domain does if the store knows it, but for the subject of an encyclopedic question;
+- a country, town, date, age, title or nationality by itself does not: half the world shares it.
+
+A question is encyclopedic if it asks about the world: it is one short line that opens like one ("Who wrote …"), has no
+pronoun of the first or second person and no word of everyday business ("meeting", "invoice", "tomorrow"), and recall
+does not take it for one about the user. A name that the store knows tells of somebody even there. These signs are
+English: in other languages a person's name always matters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from orchestrator.privacy.finding import Finding, Kind
+from orchestrator.types import Sensitivity
+
+_SHARED: Final = frozenset({Kind.GPE, Kind.NRP, Kind.DATE_TIME, Kind.AGE, Kind.TITLE})
+_INSTITUTIONS: Final = frozenset({Kind.ORGANIZATION, Kind.DOMAIN_NAME})
+_LONGEST_QUESTION: Final = 200
+"""Characters. What is longer has a text in it."""
+
+_ABOUT_THE_WORLD: Final = re.compile(
+    r"\W*(?:(?:please|and|so|but|ok|okay|hello|hi|hey)\W+)*(?:in|by|for|from|to|of|at|on|with|under|during)?\s*"
+    r"(?:who|whom|whose|what|which|when|where|why|how|was|were|did|explain|describe|summari[sz]e|define|compare|list)\b",
+    re.IGNORECASE,
+)
+_WE_AND_YOU: Final = re.compile(
+    r"\b(?:i|me|my|mine|myself|we|us|our|ours|ourselves|you|your|yours|yourself|let's)\b", re.IGNORECASE
+)
+_EVERYDAY: Final = re.compile(
+    r"\b(?:today|tonight|tomorrow|yesterday|this (?:morning|afternoon|evening|week|weekend|month|year)"
+    r"|(?:next|last) (?:week|weekend|month|\w+day)|appointments?|meetings?|invoices?|e?-?mails?|messages?|calls?|called"
+    r"|calling|phone|mobile|address|lives?|living|birthday|salary|password|account|payments?|owes?|doctor|dentist"
+    r"|landlord|colleague|boss|neighbou?r|classmate|boyfriend|girlfriend)\b",
+    re.IGNORECASE,
+)
+
+
+def is_encyclopedic(question: str, *, personal: bool = False) -> bool:
+    """Whether a text of the user's asks about the world, so that a stranger's name in it is its subject.
+
+    Args:
+        question: the text.
+        personal: whether recall takes it for a question about the user's own life.
+    """
+    return (
+        not personal
+        and len(question) <= _LONGEST_QUESTION
+        and "\n" not in question.strip()
+        and _ABOUT_THE_WORLD.match(question) is not None
+        and _WE_AND_YOU.search(question) is None
+        and _EVERYDAY.search(question) is None
+    )
+
+
+def label_of(findings: Iterable[Finding], *, encyclopedic: bool = False) -> Sensitivity:
+    """How far a text may travel that is labelled public and in which this was found.
+
+    Args:
+        findings: all that a detector found in it.
+        encyclopedic: whether it is an encyclopedic question, or the answer to one.
+    """
+    telling = [finding.label for finding in findings if _tells_of_somebody(finding, encyclopedic=encyclopedic)]
+    return Sensitivity.highest(telling)
+
+
+def has_private(findings: Iterable[Finding]) -> bool:
+    """Whether something was found in a text, of whatever label, that must not leave even behind a stand-in."""
+    return any(finding.label is Sensitivity.PRIVATE and finding.kind not in _SHARED for finding in findings)
+
+
+def stands_alone(finding: Finding) -> bool:
+    """Whether it tells of somebody wherever it stands: once it has a stand-in, it may stand nowhere in a prompt."""
+    return finding.kind not in _SHARED
+
+
+def _tells_of_somebody(finding: Finding, *, encyclopedic: bool) -> bool:
+    if finding.kind in _SHARED:
+        return False
+    if finding.kind in _INSTITUTIONS:
+        return finding.label is Sensitivity.PRIVATE or (finding.is_known and not encyclopedic)
+    if finding.kind is Kind.PERSON:
+        return finding.is_known or not encyclopedic
+    return True
