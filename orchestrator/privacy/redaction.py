@@ -1,0 +1,145 @@
+"""Names out, stand-ins in, and the way back: one mapping for one request."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from orchestrator.privacy.finding import Finding, Kind
+from orchestrator.privacy.forms import Forms, Match, glued, squeezed
+from orchestrator.privacy.mentions import Mention, Mentions
+from orchestrator.privacy.restoring import Restorer
+from orchestrator.privacy.stand_ins import StandIns, Typed
+
+_POSSESSIVE: Final = re.compile(r"['’]s?\Z", re.IGNORECASE)
+
+
+class Redaction:
+    """What stands for what in one request.
+
+    The texts of a request are first all read, in the order in which they are sent, then redacted: only so is a name
+    that was found in the last text replaced in the first one, too. Numbers go by first appearance, so that turns that
+    are sent again are sent alike.
+    """
+
+    def __init__(self, stand_ins: StandIns | None = None) -> None:
+        """Begin with nothing in it. Without `stand_ins` they are `Typed`."""
+        self._stand_ins = stand_ins or Typed()
+        self._forms = Forms()
+        self._mentions = Mentions()
+        self._known: dict[tuple[Kind, str], str] = {}
+        self._texts: set[str] = set()
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """Places replaced so far."""
+        return self._count
+
+    def read(self, text: str, findings: Sequence[Finding]) -> None:
+        """Learn what was found in a text, before any text of the request is redacted."""
+        self._texts.add(squeezed(text))
+        for place in self._places(text, findings):
+            self._form(place.kind, text[place.start : place.end])
+
+    def redact(self, text: str, findings: Sequence[Finding]) -> str:
+        """A text with stand-ins in place of what was found in it, and of what was found in other texts.
+
+        A word found once is replaced wherever it stands as a whole word, in any case and with or without the s of a
+        genitive. Words in the text that read like a stand-in in use are replaced, too, so that they come back as they
+        are. `Restorer` gives the text again, exactly.
+        """
+        self.read(text, findings)
+        return "".join(self._pieces(text, self._places(text, findings)))
+
+    def restorer(self) -> Restorer:
+        """A new one, for one stream."""
+        return Restorer(self._forms)
+
+    def _pieces(self, text: str, found: Sequence[Mention]) -> Iterator[str]:
+        """The redacted text, piece by piece."""
+        missed = [mention for start, end in _gaps(text, found) for mention in self._mentions.find(text, start, end)]
+        at = 0
+        for place in self._joined(text, [*found, *missed]):
+            yield from self._unlike(text[at : place.start])
+            yield self._form(place.kind, text[place.start : place.end])
+            self._count += 1
+            at = place.end
+        yield from self._unlike(text[at:])
+
+    def _unlike(self, piece: str) -> Iterator[str]:
+        """A piece that stays, but for words that would be taken for stand-ins."""
+        at = copied = 0
+        while at < len(piece):
+            match = self._forms.match(piece, at, final=True)
+            if isinstance(match, Match):
+                yield piece[copied:at]
+                yield self._form(match.kind, piece[at : match.end])
+                at = copied = match.end
+            else:
+                at += 1
+        yield piece[copied:]
+
+    def _form(self, kind: Kind, original: str) -> str:
+        """The stand-in for an original, the same each time."""
+        form = self._known.get((kind, original))
+        if form is None:
+            form = self._stand_ins.form(kind, original, self._taken)
+            self._known[kind, original] = form
+            self._forms.add(form, original, kind)
+            self._mentions.add(original, kind)
+        return form
+
+    def _taken(self, form: str) -> bool:
+        """Whether a text says something like it."""
+        like = squeezed(form)
+        return any(like in text for text in self._texts)
+
+    def _places(self, text: str, findings: Sequence[Finding]) -> list[Mention]:
+        """Where something was found."""
+        trimmed = (Mention(*_trimmed(text, finding.start, finding.end), finding.kind) for finding in findings)
+        return self._joined(text, [place for place in trimmed if place.start < place.end])
+
+    def _joined(self, text: str, places: Iterable[Mention]) -> list[Mention]:
+        """In order, each up to where a word ends, what touches as one: stand-ins side by side would be one word."""
+        joined: list[Mention] = []
+        for place in sorted(places, key=lambda place: (place.start, -place.end)):
+            start, end = _whole(text, place.start, place.end, self._stand_ins.endings)
+            kind = place.kind
+            while joined and start <= joined[-1].end:
+                before = joined.pop()
+                start, end, kind = min(start, before.start), max(end, before.end), before.kind
+            joined.append(Mention(start, end, kind))
+        return joined
+
+
+def _gaps(text: str, found: Sequence[Mention]) -> Iterator[tuple[int, int]]:
+    """The stretches between findings, from and up to."""
+    edges = [0, *(edge for place in found for edge in (place.start, place.end)), len(text)]
+    return zip(edges[::2], edges[1::2], strict=True)
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Without spaces at the edges, and without the 's of a genitive."""
+    end = min(end, len(text))
+    possessive = _POSSESSIVE.search(text, start, end)
+    end = possessive.start() if possessive else end
+    stretch = text[start:end]
+    return start + len(stretch) - len(stretch.lstrip()), end - len(stretch) + len(stretch.rstrip())
+
+
+def _whole(text: str, start: int, end: int, endings: frozenset[str]) -> tuple[int, int]:
+    """Up to where words end: a stand-in inside a word would not be seen again. An inflection stays outside."""
+    while start > 0 and _inside(text[start - 1]):
+        start -= 1
+    stop = end
+    while stop < len(text) and (_inside(text[stop]) or unicodedata.category(text[stop]).startswith("M")):
+        stop += 1
+    return start, end if text[end:stop].lower() in endings else stop
+
+
+def _inside(character: str) -> bool:
+    """Whether a character is of a word that goes on next to it."""
+    return glued(character) or character.isdigit()

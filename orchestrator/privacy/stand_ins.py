@@ -1,0 +1,110 @@
+"""What is written in place of what was found: typed stand-ins such as PERSON_2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+from orchestrator.privacy.finding import Kind
+from orchestrator.privacy.mentions import folded
+
+WORDS: Final[dict[Kind, str]] = {
+    Kind.PERSON: "PERSON",
+    Kind.ORGANIZATION: "ORGANIZATION",
+    Kind.STREET_ADDRESS: "ADDRESS",
+    Kind.GPE: "PLACE",
+    Kind.ZIP_CODE: "ZIP",
+    Kind.NRP: "GROUP",
+    Kind.DATE_TIME: "DATE",
+    Kind.AGE: "AGE",
+    Kind.TITLE: "TITLE",
+    Kind.EMAIL_ADDRESS: "EMAIL",
+    Kind.PHONE_NUMBER: "PHONE",
+    Kind.DOMAIN_NAME: "DOMAIN",
+    Kind.IP_ADDRESS: "IP",
+    Kind.CREDIT_CARD: "CARD",
+    Kind.IBAN_CODE: "IBAN",
+    Kind.ACCOUNT_NUMBER: "ACCOUNT",
+    Kind.US_SSN: "SSN",
+    Kind.US_DRIVER_LICENSE: "LICENSE",
+    Kind.NATIONAL_ID: "ID",
+    Kind.SECRET: "SECRET",
+}
+"""One word for each kind. A word of a stand-in has no separator in it, so that it comes back whole."""
+
+_NUMBERS: Final = frozenset(
+    {
+        Kind.PHONE_NUMBER,
+        Kind.CREDIT_CARD,
+        Kind.IBAN_CODE,
+        Kind.ACCOUNT_NUMBER,
+        Kind.US_SSN,
+        Kind.US_DRIVER_LICENSE,
+        Kind.NATIONAL_ID,
+    }
+)
+
+
+class StandIns(Protocol):
+    """Makes stand-ins, for one request."""
+
+    @property
+    def endings(self) -> frozenset[str]:
+        """Endings of inflected words that may stay behind a stand-in, in lower case."""
+        ...
+
+    def form(self, kind: Kind, original: str, taken: Callable[[str], bool]) -> str:
+        """A stand-in for an original, asked for once for each spelling; spellings of one thing get ways of writing one
+        stand-in.
+
+        Args:
+            kind: what it is.
+            original: as it is written.
+            taken: whether a stand-in, or words like it, stand in a text of the request.
+        """
+        ...
+
+
+def identity(kind: Kind, original: str) -> str:
+    """What the spellings of one thing share: case, accents, spaces and the grouping of digits do not matter."""
+    key = folded(original)
+    return "".join(filter(str.isalnum, key)) or key if kind in _NUMBERS else key
+
+
+class Typed:
+    """PERSON_1, PERSON_2, EMAIL_1: numbered by kind, in order of first appearance.
+
+    A second spelling of the same original gets the same stand-in in another case or with another separator ("Person_1"
+    for "anna" after "Anna"): any reader sees that it is the same, and each spelling can be restored.
+    """
+
+    endings = frozenset({"s", "es", "n", "en", "ens"})
+
+    def __init__(self) -> None:
+        self._ways: dict[tuple[str, str], Iterator[str]] = {}
+        self._numbers: dict[str, int] = {}
+
+    def form(self, kind: Kind, original: str, taken: Callable[[str], bool]) -> str:
+        """See `StandIns.form`."""
+        word = WORDS[kind]
+        key = word, identity(kind, original)
+        form = next(self._ways.get(key, iter(())), None)
+        if form is None:
+            self._ways[key] = ways = _ways(word, self._number(word, taken))
+            form = next(ways)
+        return form
+
+    def _number(self, word: str, taken: Callable[[str], bool]) -> int:
+        """The next free number. A number that stands in a text is skipped, and never used later."""
+        number = self._numbers.get(word, 0) + 1
+        while taken(f"{word}_{number}"):
+            number += 1
+        self._numbers[word] = number
+        return number
+
+
+def _ways(word: str, number: int) -> Iterator[str]:
+    """The nine ways of writing a stand-in, the plain one first."""
+    for separator in "_- ":
+        for cased in (word, word.title(), word.lower()):
+            yield f"{cased}{separator}{number}"

@@ -1,0 +1,89 @@
+"""What leaves has stand-ins in it; what comes back has the names again."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.privacy.finding import Finding, Kind
+from orchestrator.privacy.redaction import Redaction
+from orchestrator.types import Sensitivity
+
+WORDS = ["Anna", "anna", "ANNA", "Ännä", "Anna Müller", "Müller", "Müllers", "王小明", "王", "O'Neil", "a@b.de"]
+LOOKALIKES = [
+    "PERSON_1",
+    "person 1",
+    "Person-2",
+    "PERSON\\_1",
+    "PERSON",
+    "_1",
+    "SECRET_1",
+    "12",
+    "1",
+    "1984",
+    "s",
+    "_",
+    "e\u0301",
+]
+BETWEEN = [" ", " ", ", ", ".", "'s", "\n", "**", "\\", "x", "e\u0301"]
+TEXTS = st.lists(st.sampled_from(WORDS + LOOKALIKES + BETWEEN), max_size=14).map("".join)
+
+
+def found(text: str, *originals: str, kind: Kind = Kind.PERSON) -> list[Finding]:
+    """Every place where one of the originals stands."""
+    return [
+        Finding(kind, match.start(), match.end(), Sensitivity.PERSONAL, "name")
+        for original in originals
+        for match in re.finditer(re.escape(original), text)
+    ]
+
+
+@st.composite
+def texts_with_findings(draw: st.DrawFn) -> tuple[str, list[Finding]]:
+    text = draw(st.one_of(TEXTS, st.text(max_size=30)))
+    cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=8)))
+    kinds = st.sampled_from([Kind.PERSON, Kind.AGE, Kind.SECRET])
+    spans = list(pairwise(cuts))
+    kept = [span for span in spans if draw(st.booleans())]
+    return text, [Finding(draw(kinds), start, end, Sensitivity.PERSONAL, "name") for start, end in kept]
+
+
+@given(st.lists(texts_with_findings(), max_size=3))
+def test_what_was_redacted_is_restored_exactly(conversation: list[tuple[str, list[Finding]]]) -> None:
+    redaction = Redaction()
+    for text, findings in conversation:
+        redaction.read(text, findings)
+    for text, findings in conversation:
+        restorer = redaction.restorer()
+        assert restorer.push(redaction.redact(text, findings)) + restorer.flush() == text
+
+
+def test_the_same_name_has_the_same_stand_in_in_every_text() -> None:
+    redaction = Redaction()
+    first = "Anna's flight is with Tom."
+    assert redaction.redact(first, found(first, "Anna", "Tom")) == "PERSON_1's flight is with PERSON_2."
+    second = "Does Tom know Anna?"
+    assert redaction.redact(second, found(second, "Tom", "Anna")) == "Does PERSON_2 know PERSON_1?"
+    assert redaction.count == 4
+
+
+def test_a_name_that_was_missed_elsewhere_is_replaced_as_well() -> None:
+    redaction = Redaction()
+    early, late = "annas car, Annabel's car", "Ask Anna."
+    redaction.read(early, [])
+    redaction.read(late, found(late, "Anna"))
+    assert redaction.redact(early, []) == "Person_1s car, Annabel's car"
+
+
+def test_what_the_user_wrote_like_a_stand_in_is_not_mixed_up() -> None:
+    redaction = Redaction()
+    text = "PERSON_1 is a word, Anna a name."
+    assert redaction.redact(text, found(text, "Anna")) == "PERSON_1 is a word, PERSON_2 a name."
+    later = "And person 2?"
+    sent = redaction.redact(later, [])
+    assert sent == "And PERSON_3?"
+    restorer = redaction.restorer()
+    assert restorer.push(sent) + restorer.flush() == later
