@@ -1,0 +1,66 @@
+"""How people are addressed, and where their letters go: titles and postal codes."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from edge_agent.privacy.page import Page
+from orchestrator.privacy.finding import Kind
+
+_TITLE: Final = re.compile(
+    r"(?<![\w.])(?:(?:Mrs?|Ms|Mx|Dr|Prof|Rev|Fr|Sr|Sra|Srta|Capt|Lt|Sgt|Col|Gen|Cpl|Maj|Hon|Messrs|Mme|Mlle|Dott"
+    r"|Sig|Ing|Mag)\.(?=\s?[^\W\d_])"
+    r"|(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Professor|Sir|Madam|Dame|Lady|Lord|Reverend|Captain|Herr|Frau|Madame|Monsieur"
+    r"|Mademoiselle|Señora?|Signora?"
+    r"|Senhora?|Pan|Pani|Mevrouw|Meneer|Doctor|Rabbi|Imam|Sheikh|Judge|Senator)(?=\s(?-i:[^\W\d_a-zß-öø-ÿ])))",
+    re.IGNORECASE,
+)
+_NAMES: Final = (
+    r"\b(?:zip|post(?:al)?)[ -]?(?:code|number|nr)?s?\b|\bzip\b|\bpost-?code\b|\bPLZ\b|Postleitzahl"
+    r"|code postal|c[óo]digo postal|\bCEP\b|\bCAP\b|postnummer|\bPIN code\b"
+)
+_CODE: Final = (
+    r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z][ -]?\d[A-Z]\d|\d{4} ?[A-Z]{2}|[A-Z]{1,2}-?\d{3,5}"
+    r"|\d{5}-\d{3,4}|\d{4}-\d{3}|\d{3} \d{2}|\d{2}-\d{3}|\d{3,10}"
+)
+_NAMED_CODE: Final = re.compile(
+    rf"(?:{_NAMES})[\s:#]*(?:(?:is|was|of|ist|est)\s*:?\s*)?(?P<code>{_CODE})(?![\w]|-\d)", re.IGNORECASE
+)
+_HAS_NAME: Final = re.compile(r"zip|post|PLZ|CEP|CAP|PIN", re.IGNORECASE)
+_STATES: Final = (
+    "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK"
+    "|OR|PA|RI|SC"
+    "|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR|AA|AE|AP"
+)
+_TOWN: Final = r"[^\W\d_a-zß-öø-ÿ][^\W\d_]+"
+_IN_TOWN: Final = re.compile(
+    rf"\b(?:in|at|from|to|near|of)\s+{_TOWN}(?:[ '-](?:de|do|da|di|la|le|el|am|an|der|den|på|i|São"
+    rf"|{_TOWN})){{0,5}},?\s(?P<code>\d{{4,5}}(?:-\d{{3,4}})?|\d{{3}} \d{{2}})(?![\w:%-]|[.,]\d)"
+)
+_STATED: Final = re.compile(rf"\b(?:{_STATES}),?\s{{1,2}}(?P<code>\d{{5}}(?:-\d{{4}})?)(?![\w-])")
+_BEFORE_TOWN: Final = re.compile(
+    rf"(?<![\w.,#$€£/-])(?:(?:DE?|A|CH|F|I|L|B|NL|SE?|NO?|FIN?|PL|CZ)-)?(?P<code>\d{{5}}|\d{{4}} ?[A-Z]{{2}}"
+    rf"|\d{{2}}-\d{{3}}|\d{{3}} \d{{2}})\s{_TOWN}"
+)
+_UNMISTAKABLE: Final = re.compile(
+    r"\b(?P<code>(?:[A-PR-UWYZ]\d{1,2}|[A-PR-UWYZ][A-HK-Y]\d{1,2}|[A-PR-UWYZ]\d[A-HJKPSTUW]"
+    r"|[A-PR-UWYZ][A-HK-Y]\d[ABEHMNPRV-Y]|GIR) \d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] "
+    r"\d[ABCEGHJ-NPRSTV-Z]\d)\b"
+)
+
+
+def find_titles(page: Page) -> None:
+    """Take titles: the title alone, since the name behind it is found by others."""
+    for match in _TITLE.finditer(page.rest):
+        page.take(Kind.TITLE, *match.span())
+
+
+def find_codes(page: Page) -> None:
+    """Take postal codes: those with a word or a town beside them, or of a form that nothing else has."""
+    patterns = [_STATED, _IN_TOWN, _BEFORE_TOWN, _UNMISTAKABLE]
+    if _HAS_NAME.search(page.text):
+        patterns.insert(0, _NAMED_CODE)
+    for pattern in patterns:
+        for match in pattern.finditer(page.rest):
+            page.take(Kind.ZIP_CODE, *match.span("code"))
