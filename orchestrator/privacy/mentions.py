@@ -49,18 +49,17 @@ class _Node:
 class Mentions:
     """The originals of a request. Bare numbers of up to three digits are left out: they are said of everything."""
 
-    def __init__(self, ordinary: frozenset[str] = frozenset()) -> None:
-        """Begin with none.
+    def __init__(self) -> None:
+        self._root = _Node()
+
+    def add(self, original: str, kind: Kind, *, cased: bool = False) -> None:
+        """Look for `original` from now on. The first kind of an original stays.
 
         Args:
-            ordinary: words, in lower case, that are names too ("will", "rose"): such a name is not looked for in lower
-                case.
+            original: as it was written.
+            kind: what it is.
+            cased: its lower case is an ordinary word ("will", "rose"), and not meant.
         """
-        self._root = _Node()
-        self._ordinary = ordinary
-
-    def add(self, original: str, kind: Kind) -> None:
-        """Look for `original` from now on. The first kind of an original stays."""
         if _BARE_NUMBER.fullmatch(original):
             return
         node = self._root
@@ -70,7 +69,7 @@ class Mentions:
             return
         node.kind = node.kind or kind
         node.written.add(original)
-        node.cased = original.lower() in self._ordinary
+        node.cased = cased
 
     def find(self, text: str, start: int, end: int) -> Iterator[Mention]:
         """Mentions inside a stretch of a text, in order, the longest at each place."""

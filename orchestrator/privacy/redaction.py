@@ -9,11 +9,18 @@ from typing import Final
 
 from orchestrator.privacy.finding import Finding, Kind
 from orchestrator.privacy.forms import Forms, Match, glued, squeezed
-from orchestrator.privacy.mentions import Mention, Mentions
+from orchestrator.privacy.mentions import Mention, Mentions, folded
+from orchestrator.privacy.people import ORDINARY, name_words
 from orchestrator.privacy.restoring import Restorer
 from orchestrator.privacy.stand_ins import StandIns, Typed
 
 _POSSESSIVE: Final = re.compile(r"['’]s?\Z", re.IGNORECASE)
+
+_WORD: Final = re.compile(r"[^\W_]+")
+_LAST_WORD: Final = re.compile(r"[^\W_]+\Z")
+_SHORTEST_NAME: Final = 3
+_SHORTEST_FRAGMENT: Final = 3
+"""Letters of a name at the end of an unfinished text that are taken for its beginning. Fewer tell of nobody."""
 
 
 class Redaction:
@@ -58,6 +65,29 @@ class Redaction:
         """A new one, for one stream."""
         return Restorer(self._forms)
 
+    def carry_on(self, shown: str, findings: Sequence[Finding]) -> tuple[str, Restorer]:
+        """The beginning of an answer that was shown already, for the model that goes on from it.
+
+        Where it ends inside a name ("Dear Anna Mil"), the name is sent whole, as its stand-in, and the restorer gives
+        its rest ("ler") before all else: so no half name leaves, and what comes fits on.
+
+        Returns:
+            The text to send, and the restorer for what comes.
+        """
+        rest = self._rest(shown)
+        sent = self.redact(shown + rest, findings)
+        return sent, Restorer(self._forms, after=sent, rest=rest)
+
+    def _rest(self, shown: str) -> str:
+        """What is missing of the name in which a text breaks off; nothing where it breaks off elsewhere."""
+        fragment = _LAST_WORD.search(shown)
+        if fragment is None or len(fragment[0]) < _SHORTEST_FRAGMENT or _is_ordinary(fragment[0]):
+            return ""
+        words = [word for _, original in self._known for word in _WORD.findall(original)]
+        if fragment[0] in words:
+            return ""
+        return next((word[len(fragment[0]) :] for word in words if word.startswith(fragment[0])), "")
+
     def _pieces(self, text: str, found: Sequence[Mention]) -> Iterator[str]:
         """The redacted text, piece by piece."""
         missed = [mention for start, end in _gaps(text, found) for mention in self._mentions.find(text, start, end)]
@@ -89,8 +119,18 @@ class Redaction:
             form = self._stand_ins.form(kind, original, self._taken)
             self._known[kind, original] = form
             self._forms.add(form, original, kind)
-            self._mentions.add(original, kind)
+            self._look_for(kind, original)
         return form
+
+    def _look_for(self, kind: Kind, original: str) -> None:
+        """An original elsewhere; of a person's name each word, too."""
+        self._mentions.add(original, kind, cased=_is_ordinary(original))
+        if kind is not Kind.PERSON:
+            return
+        words = name_words(original)
+        for word in _WORD.findall(original) if len(words) > 1 else ():
+            if len(word) >= _SHORTEST_NAME and folded(word) in words:
+                self._mentions.add(word, kind, cased=_is_ordinary(word))
 
     def _taken(self, form: str) -> bool:
         """Whether a text says something like it."""
@@ -113,6 +153,12 @@ class Redaction:
                 start, end, kind = min(start, before.start), max(end, before.end), before.kind
             joined.append(Mention(start, end, kind))
         return joined
+
+
+def _is_ordinary(name: str) -> bool:
+    """Whether a name in lower case would say something else."""
+    key = folded(name)
+    return key in ORDINARY or len(key) < _SHORTEST_NAME
 
 
 def _gaps(text: str, found: Sequence[Mention]) -> Iterator[tuple[int, int]]:

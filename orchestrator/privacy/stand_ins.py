@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from orchestrator.privacy.finding import Kind
 from orchestrator.privacy.mentions import folded
+from orchestrator.privacy.people import People
 
 WORDS: Final[dict[Kind, str]] = {
     Kind.PERSON: "PERSON",
@@ -74,8 +75,9 @@ def identity(kind: Kind, original: str) -> str:
 class Typed:
     """PERSON_1, PERSON_2, EMAIL_1: numbered by kind, in order of first appearance.
 
-    A second spelling of the same original gets the same stand-in in another case or with another separator ("Person_1"
-    for "anna" after "Anna"): any reader sees that it is the same, and each spelling can be restored.
+    A second spelling of the same original, or a shorter name of the same person, gets the same stand-in in another case
+    or with another separator ("Person_1" for "anna" after "Anna Miller"): any reader sees that it is the same, and each
+    spelling can be restored.
     """
 
     endings = frozenset({"s", "es", "n", "en", "ens"})
@@ -83,11 +85,12 @@ class Typed:
     def __init__(self) -> None:
         self._ways: dict[tuple[str, str], Iterator[str]] = {}
         self._numbers: dict[str, int] = {}
+        self._people = People()
 
     def form(self, kind: Kind, original: str, taken: Callable[[str], bool]) -> str:
         """See `StandIns.form`."""
         word = WORDS[kind]
-        key = word, identity(kind, original)
+        key = word, str(self._people.person(original)) if kind is Kind.PERSON else identity(kind, original)
         form = next(self._ways.get(key, iter(())), None)
         if form is None:
             self._ways[key] = ways = _ways(word, self._number(word, taken))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,3 +88,43 @@ def test_what_the_user_wrote_like_a_stand_in_is_not_mixed_up() -> None:
     assert sent == "And PERSON_3?"
     restorer = redaction.restorer()
     assert restorer.push(sent) + restorer.flush() == later
+
+
+def test_a_person_keeps_the_stand_in_under_each_of_their_names() -> None:
+    redaction = Redaction()
+    text = "Anna Miller called. Ms. Miller and Tom Miller asked for Anna."
+    sent = redaction.redact(text, found(text, "Anna Miller", "Tom Miller"))
+    assert sent == "PERSON_1 called. Ms. PERSON_3 and PERSON_2 asked for Person_1."
+    restorer = redaction.restorer()
+    assert restorer.push(sent) + restorer.flush() == text
+
+
+def test_an_ordinary_word_is_not_taken_for_a_name() -> None:
+    redaction = Redaction()
+    text = "Will Brown will bake brown bread. BROWN!"
+    assert redaction.redact(text, found(text, "Will Brown")) == "PERSON_1 will bake brown bread. Person_1!"
+
+
+@pytest.mark.parametrize(
+    ("shown", "sent", "first"),
+    [
+        ("Dear Anna Mil", "Dear PERSON_1", "ler, hello"),
+        ("Dear Anna Miller", "Dear PERSON_1", ", hello"),
+        ("Dear An", "Dear An", ", hello"),
+        ("Dear millipede", "Dear millipede", ", hello"),
+    ],
+)
+def test_a_text_that_breaks_off_inside_a_name_goes_on_with_its_rest(shown: str, sent: str, first: str) -> None:
+    redaction = Redaction()
+    text = "Write to Anna Miller."
+    redaction.read(text, found(text, "Anna Miller"))
+    prefix, restorer = redaction.carry_on(shown, [])
+    assert prefix == sent
+    assert restorer.push(", ") + restorer.push("hello") + restorer.flush() == first
+
+
+def test_what_goes_on_inside_a_word_is_not_taken_for_a_stand_in() -> None:
+    redaction = Redaction()
+    redaction.read("Anna", found("Anna", "Anna"))
+    _, restorer = redaction.carry_on("The sales", [])
+    assert restorer.push("person 1 ") == "person 1 "
