@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_agent.cli import promise, routing
+from edge_agent.cli import privacy, promise, routing
 from edge_agent.cli.terminal import JsonOption, console
 
 if TYPE_CHECKING:
     from edge_agent.context.evaluation import Report
     from orchestrator.ports import Embedder
 
-app = typer.Typer(help="Measure recall and routing on data with known answers.", no_args_is_help=True)
+app = typer.Typer(help="Measure recall, routing and detection on data with known answers.", no_args_is_help=True)
 
 DataOption = Annotated[
     list[Path],
@@ -30,11 +30,12 @@ WordsOption = Annotated[
 
 @app.callback()
 def group() -> None:
-    """Measure recall and routing on data with known answers."""
+    """Measure recall, routing and detection on data with known answers."""
 
 
 app.command("routing")(routing.evaluate)
 app.command("promise")(promise.promise)
+app.command("privacy")(privacy.evaluate)
 
 
 @app.command()
