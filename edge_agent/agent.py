@@ -20,6 +20,7 @@ from edge_agent.context.inheriting import Relabelled
 from edge_agent.context.items import Item
 from edge_agent.context.selection import Which
 from edge_agent.conversation import AsyncConversation, AsyncConversations, Conversation, Conversations
+from edge_agent.egress.forgetting import forget_sent
 from edge_agent.slm.progress import Progress, Quiet
 from orchestrator.blocking import EventLoopThread
 from orchestrator.budget import WindowState
@@ -192,7 +193,8 @@ class AsyncAgent:
         return self.parts.context.to_forget(*record_ids, **which)
 
     async def forget(self, *record_ids: int, **which: Unpack[Which]) -> Forgotten:
-        """Remove records from the store's files, and what was made of them: answers, and what the model keeps.
+        """Remove records from the store's files, and what was made of them: answers, what the model keeps, and what the
+        egress log has of messages that they were in.
 
         Args:
             record_ids: which ones; without any, all for which `which` holds.
@@ -203,16 +205,19 @@ class AsyncAgent:
             RecordNotFound: no record has one of the ids; nothing was removed.
             StoreError: the store cannot be written; nothing was removed.
         """
+        going = self.parts.context.to_forget(*record_ids, **which)
+        forget_sent(self.parts.egress, going)
         forgotten = self.parts.context.forget(*record_ids, **which)
         await self.parts.local.forget()
         return forgotten
 
     async def forget_all(self) -> Forgotten:
-        """Remove every record, and what the model keeps of earlier prompts.
+        """Remove every record, what the model keeps of earlier prompts, and the words of all that ever left.
 
         Raises:
             StoreError: the store cannot be written; nothing was removed.
         """
+        self.parts.egress.forget_all()
         forgotten = self.parts.context.forget_all()
         await self.parts.local.forget()
         return forgotten

@@ -15,6 +15,10 @@ from edge_agent.context.backfill import Backfill
 from edge_agent.context.opening import open_context
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.context.wording import sentence
+from edge_agent.egress.forgetting import forget_removed
+from edge_agent.egress.log import EgressLog
+from edge_agent.egress.opening import open_egress
+from edge_agent.egress.witness import LoggingWitness
 from edge_agent.energy import Hardware, Profile, SystemBattery, meter_for, this_machine
 from edge_agent.energy.throttling import SystemProcessor
 from edge_agent.journal import Journal
@@ -22,6 +26,7 @@ from edge_agent.learning.asking_again import AskingAgain
 from edge_agent.learning.listening import Listener
 from edge_agent.learning.teacher import Teacher
 from edge_agent.ledger import SqliteLedgerStore
+from edge_agent.observers import Observers
 from edge_agent.removals import RemovalWatch
 from edge_agent.slm.cores import usable_cores
 from edge_agent.slm.installed import installed
@@ -50,6 +55,7 @@ from orchestrator.types import Recollection, Sensitivity
 
 if TYPE_CHECKING:
     from edge_agent.cloud import GatewayModel
+    from orchestrator.client import Witness
 
 LOCAL_SYSTEM = "You are a helpful assistant. Answer briefly and correctly."
 GROUNDED_SYSTEM = "You are a helpful assistant. Answer in one or two short sentences."
@@ -71,6 +77,7 @@ class Parts:
     context: SqliteContextStore
     ledger: Ledger
     journal: Journal
+    egress: EgressLog
     teacher: Teacher
     meter: EnergyMeter
     link: Link
@@ -87,7 +94,8 @@ async def assemble(
     """
     clock = SystemClock()
     embedder = await asyncio.to_thread(open_embedder, config, progress)
-    context = resources.enter_context(open_context(config, embedder))
+    encryption = config.context_encryption.asked_once()
+    context = resources.enter_context(open_context(config, embedder, encryption=encryption))
     if config.context.enabled:
         await resources.enter_async_context(Backfill(context, clock))
     store = resources.enter_context(SqliteLedgerStore.open(config.ledger_path))
@@ -97,7 +105,12 @@ async def assemble(
     meter = open_meter(config, profile)
     model = resources.enter_context(await asyncio.to_thread(open_model, config, progress) if local is None else local)
     watch = await resources.enter_async_context(RemovalWatch(context, model.forget_soon, clock))
-    cloud = _cloud(config)
+    egress = resources.enter_context(
+        open_egress(config, encrypted=context.encrypted, heads=journal, clock=clock, encryption=encryption)
+    )
+    await asyncio.to_thread(forget_removed, egress, context)
+    witness = LoggingWitness(egress)
+    cloud = _cloud(config, witness)
     if cloud is not None:
         resources.push_async_callback(cloud.aclose)
     link = Link(cloud, clock)
@@ -139,14 +152,14 @@ async def assemble(
         ledger=ledger,
         meter=meter,
         costs=costs,
-        observer=Listener(journal, teacher, AskingAgain(clock)),
+        observer=Observers(Listener(journal, teacher, AskingAgain(clock)), witness),
         clock=clock,
         stop_repeating=config.answer.stop_repeating,
         effort=config.effort.rules(),
         probe=_probe(config),
         patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
     )
-    return Parts(config, engine, model, context, ledger, journal, teacher, meter, link, clock)
+    return Parts(config, engine, model, context, ledger, journal, egress, teacher, meter, link, clock)
 
 
 def _probe(config: Config) -> Probe | None:
@@ -156,13 +169,13 @@ def _probe(config: Config) -> Probe | None:
     return Probe.load(config.confidence.probe) if config.confidence.probe else Probe.for_model(config.model.name)
 
 
-def _cloud(config: Config) -> GatewayModel | None:
+def _cloud(config: Config, witness: Witness) -> GatewayModel | None:
     """The configured gateway's model. Without one not even gRPC is imported: it takes a tenth of a second."""
     if config.local_only or config.cloud.target is None:
         return None
     from edge_agent.cloud import GatewayModel
 
-    return GatewayModel.of(config.cloud)
+    return GatewayModel.of(config.cloud, witness)
 
 
 def _keeper(config: Config, journal: Journal, router: Router | None) -> PromiseKeeper | None:

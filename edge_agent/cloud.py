@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from edge_agent.config import CloudSection
+from edge_agent.egress.entry import Cause
 from orchestrator.budget import Deadline
-from orchestrator.client import AsyncGateway, TlsOptions
+from orchestrator.client import AsyncGateway, TlsOptions, Witness
 from orchestrator.errors import CloudRejected
 from orchestrator.privacy.egress import Outbound
 from orchestrator.types import ModelEvent, Sampling, Terms
@@ -23,8 +24,8 @@ class GatewayModel:
         self._name = name
 
     @classmethod
-    def of(cls, section: CloudSection) -> GatewayModel | None:
-        """The configured one; None without a target. Connects to nothing yet."""
+    def of(cls, section: CloudSection, witness: Witness) -> GatewayModel | None:
+        """The configured one, whose `witness` is told of every call; None without a target. Connects to nothing yet."""
         if section.target is None:
             return None
         gateway = AsyncGateway(
@@ -32,6 +33,7 @@ class GatewayModel:
             api_key=section.api_key,
             tls=TlsOptions(ca_file=section.ca_file) if section.tls else None,
             allow_clear_text=section.allow_clear_text,
+            witness=witness,
         )
         return cls(gateway, section.model)
 
@@ -51,11 +53,18 @@ class GatewayModel:
         raise CloudRejected(f"the gateway has no model {self._wanted!r}; it lists: {known}", remedy="set cloud.model")
 
     async def generate(
-        self, outbound: Outbound, *, request_id: str, sampling: Sampling, deadline: Deadline
+        self, outbound: Outbound, *, request_id: str, decision_id: str, sampling: Sampling, deadline: Deadline
     ) -> AsyncIterator[ModelEvent]:
         """Stream an answer; see `CloudModel`."""
         stream = self._gateway.stream(
-            outbound, model=self._name, sampling=sampling, deadline=deadline, request_id=request_id
+            outbound,
+            model=self._name,
+            sampling=sampling,
+            deadline=deadline,
+            request_id=request_id,
+            about=Cause(
+                decision_id=decision_id, request_id=request_id, rule="public text", record_ids=outbound.record_ids
+            ),
         )
         async with aclosing(stream) as events:
             async for event in events:

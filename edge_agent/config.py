@@ -229,6 +229,13 @@ class EnergySection(Section):
     of a typical x86 laptop until then."""
 
 
+class EgressSection(Section):
+    """The log of what left this device."""
+
+    keep_days: Positive = 90
+    """How long an entry is kept, with what was sent."""
+
+
 class ServeSection(Section):
     """`edgewise serve`."""
 
@@ -297,6 +304,7 @@ class Config(Settings):
     context: ContextSection = ContextSection()
     conversations: ConversationsSection = ConversationsSection()
     energy: EnergySection = EnergySection()
+    egress: EgressSection = EgressSection()
     serve: ServeSection = ServeSection()
     mcp: McpSection = McpSection()
     privacy: PrivacySection = PrivacySection()
@@ -351,6 +359,11 @@ class Config(Settings):
     def journal_path(self) -> Path:
         """Where decisions and receipts live."""
         return self._state / "journal.db"
+
+    @property
+    def egress_path(self) -> Path:
+        """Where it is written what left this device."""
+        return self._state / "egress.db"
 
     @property
     def profile_path(self) -> Path:

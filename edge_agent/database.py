@@ -277,6 +277,23 @@ class Database:
             raise
 
 
+def cut_log(connection: sqlite3.Connection) -> bool:
+    """Move the write-ahead log into its file and cut it off, with older pages in it; False where somebody reads it."""
+    (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(truncate)").fetchone()
+    return not busy
+
+
+@contextlib.contextmanager
+def patience(connection: sqlite3.Connection, most_ms: int) -> Iterator[None]:
+    """Within it, others' locks are waited for that long at most."""
+    (timeout_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {min(timeout_ms, most_ms)}")
+        yield
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {timeout_ms}")
+
+
 def explained(error: Exception, schema: Schema, path: Path) -> StoreError:
     """What SQLite says of the file at `path`, in our words."""
     if is_damage(error):

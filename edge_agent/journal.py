@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 import msgspec
 
 from edge_agent.database import Database, Schema
+from edge_agent.egress.chain import Head
 from orchestrator.clock import SystemClock
 from orchestrator.errors import InvalidRequest, RecordNotFound
 from orchestrator.ports import Clock
@@ -84,7 +85,20 @@ def create_learning(db: sqlite_utils.Database) -> None:
     db.execute("INSERT INTO learning (id, since) VALUES (1, 0)")
 
 
-SCHEMA: Final = Schema("journal", (create_journal, create_accesses, create_feedback, create_learning))
+def create_egress_head(db: sqlite_utils.Database) -> None:
+    """One row: the newest entry of the egress log, so that one from which it was cut off shows."""
+    db.execute("""
+        CREATE TABLE egress_head (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            number INTEGER NOT NULL,
+            hash TEXT NOT NULL
+        ) STRICT
+    """)
+
+
+SCHEMA: Final = Schema(
+    "journal", (create_journal, create_accesses, create_feedback, create_learning, create_egress_head)
+)
 
 _T = TypeVar("_T")
 _STORED: Final = """
@@ -254,6 +268,25 @@ class Journal:
             )
             for at, client, tool, record_ids, withheld in rows
         ]
+
+    def egress_head(self) -> Head | None:
+        """The newest entry of the egress log, as far as it was kept here; see `egress.log.Heads`."""
+        with self._database.lend() as db:
+            row = db.execute("SELECT number, hash FROM egress_head").fetchone()
+        return Head(*row) if row else None
+
+    def keep_egress_head(self, head: Head, *, instead_of: Head | None) -> None:
+        """Keep a newer one, unless another process was quicker. The disk is not waited for."""
+        number = instead_of.number if instead_of else 0
+        with self._database.write(durable=False) as db:
+            db.execute(
+                """
+                INSERT INTO egress_head VALUES (1, ?, ?)
+                ON CONFLICT (id) DO UPDATE SET number = excluded.number, hash = excluded.hash
+                WHERE number = ? AND excluded.number > number
+                """,
+                [head.number, head.hash, number],
+            )
 
     def decision(self, decision_id: str) -> StoredDecision:
         """The decision with this id, and what came of it.

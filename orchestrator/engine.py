@@ -351,7 +351,13 @@ class Engine:
         outbound = clear(prompt.messages, recalled=prompt.recalled, prefix=prefix)
         sampling = replace(journey.request.sampling, max_tokens=plan.decision.max_tokens)
         cloud = cast(CloudModel, self._link.cloud)
-        stream = cloud.generate(outbound, request_id=journey.request.id, sampling=sampling, deadline=journey.deadline)
+        stream = cloud.generate(
+            outbound,
+            request_id=journey.request.id,
+            decision_id=journey.decision_id,
+            sampling=sampling,
+            deadline=journey.deadline,
+        )
         async with aclosing(_closable(stream)) as events:
             async for event in patiently(events, self._first_patience_s(journey, plan), self._patience):
                 text = leg.take(event)

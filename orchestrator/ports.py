@@ -101,9 +101,11 @@ class CloudModel(Protocol):
         ...
 
     def generate(
-        self, outbound: Outbound, *, request_id: str, sampling: Sampling, deadline: Deadline
+        self, outbound: Outbound, *, request_id: str, decision_id: str, sampling: Sampling, deadline: Deadline
     ) -> AsyncIterator[ModelEvent]:
         """Stream an answer: `Started`, any number of `TextDelta`, one `Completed`.
+
+        `decision_id` is not sent: it says for which decision the text leaves.
 
         Raises:
             CloudError: a typed reason; what was yielded before it stands.

@@ -263,7 +263,7 @@ class ScriptedCloudModel(_Scripted):
         return self._terms
 
     async def generate(
-        self, outbound: Outbound, *, request_id: str, sampling: Sampling, deadline: Deadline
+        self, outbound: Outbound, *, request_id: str, decision_id: str, sampling: Sampling, deadline: Deadline
     ) -> AsyncIterator[ModelEvent]:
         """Play the next script; see `CloudModel`."""
         asked = Asked(

@@ -13,6 +13,7 @@ from edge_agent.cli.terminal import ConfigOption, LocalOnlyOption, console
 if TYPE_CHECKING:
     from edge_agent.config import Config
     from edge_agent.slm.providers import Provider
+    from orchestrator.client import Witness
 
 
 _LATEST = 20
@@ -219,13 +220,27 @@ def _link(config: Config) -> list[tuple[str, str]]:
 
 
 async def _contact(config: Config) -> str:
+    """How far the cloud is. What is asked for that goes into the egress log, as whatever leaves."""
+    if config.cloud.target is None:
+        return "none configured: set cloud.target in the configuration, or EDGEWISE_CLOUD__TARGET"
+    from edge_agent.egress.opening import must_be_encrypted, open_egress
+    from edge_agent.egress.witness import LoggingWitness
+    from orchestrator.errors import StoreError
+
+    try:
+        with open_egress(config, encrypted=must_be_encrypted(config)) as egress:
+            return await _distance(config, LoggingWitness(egress))
+    except StoreError as error:
+        return f"not asked, for nothing leaves without an entry in the egress log: {error}"
+
+
+async def _distance(config: Config, witness: Witness) -> str:
     from edge_agent.cloud import GatewayModel
     from orchestrator.clock import SystemClock
     from orchestrator.link import Link
 
-    cloud = GatewayModel.of(config.cloud)
-    if cloud is None:
-        return "none configured: set cloud.target in the configuration, or EDGEWISE_CLOUD__TARGET"
+    cloud = GatewayModel.of(config.cloud, witness)
+    assert cloud is not None, "a target is configured"
     clock = SystemClock()
     link = Link(cloud, clock)
     try:

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from edge_agent.context import marks
 from edge_agent.context.people import records_of
 from edge_agent.context.selection import Selection, Which, selected
+from edge_agent.database import cut_log, patience
 from orchestrator.errors import InvalidRequest, RecordNotFound
 
 _SMALL_BYTES: Final = 64_000_000
@@ -143,10 +144,10 @@ def wipe(connection: sqlite3.Connection) -> bool:
     """
     count = removals(connection)
     try:
-        with _patience(connection, _MOMENT_MS):
+        with patience(connection, _MOMENT_MS):
             if _pragma(connection, "freelist_count") > _pragma(connection, "page_count") // 2:
                 _write_anew(connection)
-            if not _cut_log(connection):
+            if not cut_log(connection):
                 return False
             _note_wiped(connection, count)
             return True
@@ -163,18 +164,12 @@ def finish(connection: sqlite3.Connection) -> None:
     if is_wiped(connection):
         return
     count = removals(connection)
-    with _patience(connection, 0), suppress(sqlite3.OperationalError):
-        if _cut_log(connection):
+    with patience(connection, 0), suppress(sqlite3.OperationalError):
+        if cut_log(connection):
             merge_index(connection)
             _write_anew(connection)
-            if _cut_log(connection):
+            if cut_log(connection):
                 _note_wiped(connection, count)
-
-
-def _cut_log(connection: sqlite3.Connection) -> bool:
-    """Move the log into the store and cut it off; whether that could be."""
-    (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(truncate)").fetchone()
-    return not busy
 
 
 def _note_wiped(connection: sqlite3.Connection, count: int) -> None:
@@ -194,14 +189,3 @@ def _write_anew(connection: sqlite3.Connection) -> None:
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-@contextmanager
-def _patience(connection: sqlite3.Connection, most_ms: int) -> Iterator[None]:
-    """Within it, others' locks are waited for that long at most."""
-    timeout_ms = _pragma(connection, "busy_timeout")
-    try:
-        connection.execute(f"PRAGMA busy_timeout = {min(timeout_ms, most_ms)}")
-        yield
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {timeout_ms}")

@@ -8,11 +8,19 @@ from edge_agent.context.store import SqliteContextStore
 
 if TYPE_CHECKING:
     from edge_agent.config import Config
+    from edge_agent.driver import Encryption
     from orchestrator.ports import Embedder
 
 
-def open_context(config: Config, embedder: Embedder | None = None) -> SqliteContextStore:
+def open_context(
+    config: Config, embedder: Embedder | None = None, *, encryption: Encryption | None = None
+) -> SqliteContextStore:
     """The configured store with its rules for labels, decrypted where it is encrypted.
+
+    Args:
+        config: names the file, its rules and where its key is.
+        embedder: compares meanings.
+        encryption: in place of the configured one, where another file shares its secret.
 
     Raises:
         StoreError: it cannot be opened; see `SqliteContextStore`.
@@ -22,7 +30,7 @@ def open_context(config: Config, embedder: Embedder | None = None) -> SqliteCont
         embedder=embedder,
         former=_installed_embedder,
         labels=config.labels,
-        encryption=config.context_encryption,
+        encryption=encryption or config.context_encryption,
     )
 
 

@@ -104,6 +104,8 @@ class SqliteContextStore:
             prepare=_prepare,
             is_damaged=lambda: not check(self.path, encryption).sound,
         )
+        self.encrypted = self._database.encrypted
+        """Whether the file is."""
         self.labels = Labelling(self._database, labels or Labels())
         """What labels the records have, and why; here they are changed."""
         self.conversations = Conversations(self._database, self.labels.rules)
@@ -331,9 +333,8 @@ class SqliteContextStore:
             InvalidRequest: something of `which` selects by nothing.
             StoreError: the store cannot be read.
         """
-        chosen = Selection(**which)
         with self._database.lend() as db:
-            ids = selected(db.conn, chosen, limit=limit)
+            ids = selected(db.conn, Selection(**which), limit=limit)
             found = _by_id(db, ids)
         return [found[record_id] for record_id in ids if record_id in found]
 
@@ -392,9 +393,8 @@ class SqliteContextStore:
             InvalidRequest: something of `which` selects by nothing.
             StoreError: the store cannot be read.
         """
-        chosen = Selection(**which)
         with self._database.lend() as db:
-            ids = selected(db.conn, chosen)[::-1]
+            ids = selected(db.conn, Selection(**which))[::-1]
         for start in range(0, len(ids), _EXPORT_PAGE):
             page = ids[start : start + _EXPORT_PAGE]
             with self._database.lend() as db:

@@ -10,5 +10,16 @@ from orchestrator.chat import Generation, Price, ServedModel
 from orchestrator.client.channel import TlsOptions
 from orchestrator.client.gateway import AsyncGateway
 from orchestrator.client.sync import Gateway
+from orchestrator.client.witness import Outcome, Sending, Witness
 
-__all__ = ["AsyncGateway", "Gateway", "Generation", "Price", "ServedModel", "TlsOptions"]
+__all__ = [
+    "AsyncGateway",
+    "Gateway",
+    "Generation",
+    "Outcome",
+    "Price",
+    "Sending",
+    "ServedModel",
+    "TlsOptions",
+    "Witness",
+]

@@ -15,6 +15,8 @@ import grpc.aio
 from orchestrator.errors import ConfigError
 from orchestrator.wire.limits import MAX_MESSAGE_BYTES
 
+MAX_ATTEMPTS: Final = 3
+"""How often the channel sends one call, at most."""
 SERVICE_CONFIG: Final = {
     "methodConfig": [
         {
@@ -22,7 +24,7 @@ SERVICE_CONFIG: Final = {
             # The only retries there are. UNAVAILABLE says that nothing was answered, and the request id makes sure
             # that nothing is billed twice. Few and quick: a device that waits would rather answer by itself.
             "retryPolicy": {
-                "maxAttempts": 3,
+                "maxAttempts": MAX_ATTEMPTS,
                 "initialBackoff": "0.05s",
                 "maxBackoff": "0.5s",
                 "backoffMultiplier": 3,

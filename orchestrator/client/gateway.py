@@ -6,7 +6,7 @@ import asyncio
 import math
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 
@@ -15,17 +15,28 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from orchestrator.budget.deadline import Deadline
 from orchestrator.chat import Chat, Generation, ServedModel
-from orchestrator.client.channel import TlsOptions, check_target, open_channel
-from orchestrator.errors import Cancelled, CloudTimeout, CloudTruncated, CloudUnavailable, InvalidRequest
+from orchestrator.client.channel import MAX_ATTEMPTS, TlsOptions, check_target, open_channel
+from orchestrator.client.witness import Outcome, Sending, Witness
+from orchestrator.errors import (
+    Cancelled,
+    CloudError,
+    CloudTimeout,
+    CloudTruncated,
+    CloudUnavailable,
+    InvalidRequest,
+)
 from orchestrator.privacy.egress import Outbound, clear
 from orchestrator.types import Completed, Message, ModelEvent, Sampling
 from orchestrator.v1 import gateway_service_pb2, gateway_service_pb2_grpc
 from orchestrator.wire import answers, requests, status
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message as Protobuf
+
     from orchestrator.v1.gateway_service_pb2_grpc import GatewayServiceAsyncStub
 
 SERVICE: Final = "orchestrator.v1.GatewayService"
+_HEALTH_CHECK: Final = "/grpc.health.v1.Health/Check"
 _FAREWELL_S: Final = 1.0
 
 
@@ -46,6 +57,7 @@ class AsyncGateway:
         tls: TlsOptions | None = None,
         allow_clear_text: bool = False,
         timeout_ms: float | None = 120_000,
+        witness: Witness | None = None,
     ) -> None:
         """Describe the gateway; nothing is connected yet.
 
@@ -56,6 +68,7 @@ class AsyncGateway:
             tls: TLS options; None for clear text.
             allow_clear_text: allow the key to cross a network in clear text.
             timeout_ms: milliseconds for an answer where a call brings no deadline; None waits for ever.
+            witness: is told of every call before its bytes leave.
 
         Raises:
             ConfigError: the target is no address, or the key would travel in clear text.
@@ -66,6 +79,7 @@ class AsyncGateway:
         self._model = model
         self._tls = tls
         self._timeout_ms = timeout_ms
+        self._witness = witness
         self._channel: grpc.aio.Channel | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -80,6 +94,7 @@ class AsyncGateway:
         deadline: Deadline | None = None,
         timeout_ms: float | None = None,
         request_id: str | None = None,
+        about: object = None,
     ) -> Generation:
         """One answer, whole.
 
@@ -92,13 +107,14 @@ class AsyncGateway:
             deadline: when the answer is of no more use. It becomes the deadline of the call.
             timeout_ms: the same, as milliseconds from now; the sooner of the two counts.
             request_id: repeating a call with the same id gives the same answer and is billed once.
+            about: what the witness is told of the call beside what is sent.
 
         Raises:
             InvalidRequest, EgressRefused, CloudError: see the class.
         """
         request = requests.encode_generate(_new_id(request_id), self._chat(messages, model, sampling, prefix))
-        timeout_s = self._timeout_s(deadline, timeout_ms)
-        with self._failures():
+        async with self._witnessed(f"/{SERVICE}/Generate", request, about):
+            timeout_s = self._timeout_s(deadline, timeout_ms)
             reply = await self._stub().Generate(request, timeout=timeout_s, metadata=self._metadata())
         return answers.decode_answer(reply)
 
@@ -112,6 +128,7 @@ class AsyncGateway:
         deadline: Deadline | None = None,
         timeout_ms: float | None = None,
         request_id: str | None = None,
+        about: object = None,
     ) -> AsyncGenerator[ModelEvent, None]:
         """One answer, as it is written: `Started`, any number of `TextDelta`, and `Completed` at last.
 
@@ -123,8 +140,8 @@ class AsyncGateway:
             InvalidRequest, EgressRefused, CloudError: see the class.
         """
         request = requests.encode_stream(_new_id(request_id), self._chat(messages, model, sampling, prefix))
-        timeout_s = self._timeout_s(deadline, timeout_ms)
-        with self._failures():
+        async with self._witnessed(f"/{SERVICE}/StreamGenerate", request, about):
+            timeout_s = self._timeout_s(deadline, timeout_ms)
             call = self._stub().StreamGenerate(request, timeout=timeout_s, metadata=self._metadata())
             try:
                 incoming = aiter(call)
@@ -137,10 +154,10 @@ class AsyncGateway:
                         return
             finally:
                 call.cancel()
-        raise CloudTruncated(
-            f"gateway {self.target}: the stream ended without its receipt",
-            remedy="what came is only a part of the answer: ask again with the same request id",
-        )
+            raise CloudTruncated(
+                f"gateway {self.target}: the stream ended without its receipt",
+                remedy="what came is only a part of the answer: ask again with the same request id",
+            )
 
     async def models(self, *, timeout_ms: float = 10_000) -> list[ServedModel]:
         """The models that can be asked, with their windows and prices.
@@ -149,7 +166,7 @@ class AsyncGateway:
             CloudError: see the class.
         """
         request = gateway_service_pb2.ListModelsRequest()
-        with self._failures():
+        async with self._witnessed(f"/{SERVICE}/ListModels", request):
             reply = await self._stub().ListModels(request, timeout=timeout_ms / 1000, metadata=self._metadata())
         return answers.decode_models(reply)
 
@@ -161,8 +178,9 @@ class AsyncGateway:
             CloudError: see the class.
         """
         stub = health_pb2_grpc.HealthStub(self._open())
-        with self._failures():
-            reply = await stub.Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=timeout_ms / 1000)
+        request = health_pb2.HealthCheckRequest(service=SERVICE)
+        async with self._witnessed(_HEALTH_CHECK, request):
+            reply = await stub.Check(request, timeout=timeout_ms / 1000)
         if reply.status != health_pb2.HealthCheckResponse.SERVING:
             raise CloudUnavailable(
                 f"gateway {self.target}: it is up, but it can reach no model server, or is stopping",
@@ -227,6 +245,36 @@ class AsyncGateway:
                 remedy="make one in each loop, or use the blocking Gateway",
             )
         return self._channel
+
+    @asynccontextmanager
+    async def _witnessed(self, method: str, request: Protobuf, about: object = None) -> AsyncIterator[None]:
+        """A call, of which the witness is told before and after; what goes wrong in it is one of our errors."""
+        if self._witness is None:
+            with self._failures():
+                yield
+            return
+        number = await self._witness.leaving(self._sending(method, request, about))
+        outcome, error_type = Outcome.CANCELLED, ""
+        try:
+            with self._failures():
+                yield
+            outcome = Outcome.ANSWERED
+        except CloudError as error:
+            outcome, error_type = Outcome.FAILED, error.type
+            raise
+        finally:
+            self._witness.ended(number, outcome, error_type)
+
+    def _sending(self, method: str, request: Protobuf, about: object) -> Sending:
+        keyed = self._api_key is not None and (self._tls is not None or method != _HEALTH_CHECK)
+        return Sending(
+            target=self.target,
+            method=method,
+            body=request.SerializeToString(),
+            metadata=(("authorization", "(the key)"),) if keyed else (),
+            attempts=MAX_ATTEMPTS if method.startswith(f"/{SERVICE}/") else 1,
+            about=about,
+        )
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from orchestrator.budget.deadline import Deadline
 from orchestrator.chat import Generation, ServedModel
 from orchestrator.client.channel import TlsOptions
 from orchestrator.client.gateway import AsyncGateway
+from orchestrator.client.witness import Witness
 from orchestrator.errors import InvalidRequest
 from orchestrator.privacy.egress import Outbound
 from orchestrator.types import Message, ModelEvent, Sampling
@@ -28,10 +29,17 @@ class Gateway:
         tls: TlsOptions | None = None,
         allow_clear_text: bool = False,
         timeout_ms: float | None = 120_000,
+        witness: Witness | None = None,
     ) -> None:
         """Describe the gateway; nothing is connected, and no thread started, before the first call."""
         self._gateway = AsyncGateway(
-            target, api_key=api_key, model=model, tls=tls, allow_clear_text=allow_clear_text, timeout_ms=timeout_ms
+            target,
+            api_key=api_key,
+            model=model,
+            tls=tls,
+            allow_clear_text=allow_clear_text,
+            timeout_ms=timeout_ms,
+            witness=witness,
         )
         self._thread = EventLoopThread("edgewise-gateway-client")
         self._closed = False
@@ -51,6 +59,7 @@ class Gateway:
         deadline: Deadline | None = None,
         timeout_ms: float | None = None,
         request_id: str | None = None,
+        about: object = None,
     ) -> Generation:
         """One answer, whole. See `AsyncGateway.generate`."""
         return self._running().run(
@@ -62,6 +71,7 @@ class Gateway:
                 deadline=deadline,
                 timeout_ms=timeout_ms,
                 request_id=request_id,
+                about=about,
             )
         )
 
@@ -75,6 +85,7 @@ class Gateway:
         deadline: Deadline | None = None,
         timeout_ms: float | None = None,
         request_id: str | None = None,
+        about: object = None,
     ) -> BlockingStream[ModelEvent]:
         """One answer, as it is written. Closing the iterator cancels the call. See `AsyncGateway.stream`."""
         return self._running().iterate(
@@ -86,6 +97,7 @@ class Gateway:
                 deadline=deadline,
                 timeout_ms=timeout_ms,
                 request_id=request_id,
+                about=about,
             )
         )
 

@@ -57,6 +57,17 @@ def decode(
     return request.request_id, chat
 
 
+def read(method: str, body: bytes) -> Chat | None:
+    """The chat in a serialized request of the method with that path; None of a method that has none."""
+    match method.rpartition("/")[2]:
+        case "Generate":
+            return decode(gateway_service_pb2.GenerateRequest.FromString(body))[1]
+        case "StreamGenerate":
+            return decode(gateway_service_pb2.StreamGenerateRequest.FromString(body))[1]
+        case _:
+            return None
+
+
 def _encode_chat(request_id: str, chat: Chat) -> chat_pb2.Chat:
     try:
         limits.check(request_id, chat)

@@ -55,11 +55,16 @@ TABLES: Final = {
         "accesses": "ids and counts, never text",
         "feedback": "ids and verdicts, never text",
         "learning": NO_CONTENT,
+        "egress_head": NO_CONTENT,
+    },
+    "egress.db": {
+        "chain": "ids, counts and reasons of what left, never text",
+        "contents": "what left, when its labels allowed it; it goes into no prompt, and goes with its records",
     },
     "ledger.db": dict.fromkeys(("spending", "reservation", "holding", "demand", "pace"), NO_CONTENT),
 }
 FILES: Final = {
-    r"(context|journal|ledger)\.db(-wal|-shm)?": "the tables above",
+    r"(context|journal|ledger|egress)\.db(-wal|-shm)?": "the tables above",
     r"cache/prefixes/[^/]+": "system prompts: only what comes before any turn, under a public system message",
 }
 BOOKKEEPING: Final = re.compile(r"_sqlite_migrations|sqlite_\w+|records_fts_(data|idx|docsize|config|content)")

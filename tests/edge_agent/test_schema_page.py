@@ -17,8 +17,10 @@ import yaml
 
 from edge_agent.context.importers import import_paths
 from edge_agent.context.store import SqliteContextStore
+from edge_agent.egress.log import EgressLog
 from edge_agent.journal import Journal
 from edge_agent.ledger import SqliteLedgerStore
+from orchestrator.clock import SystemClock
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUSEHOLD = ROOT / "examples" / "household"
@@ -26,6 +28,7 @@ STORES: dict[str, Callable[[Path], Any]] = {
     "context.db": SqliteContextStore,
     "journal.db": Journal.open,
     "ledger.db": SqliteLedgerStore.open,
+    "egress.db": lambda path: EgressLog.open(path, SystemClock()),
 }
 BOOKKEEPING = {"_sqlite_migrations", "sqlite_sequence"}
 SHADOW = re.compile(r"_fts_(data|idx|docsize|config|content)$")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +22,10 @@ from edge_agent.cli.context.selecting import (
 from edge_agent.cli.context.shown import counted, print_json, print_records
 from edge_agent.cli.terminal import ConfigOption, JsonOption, console
 from orchestrator.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from edge_agent.context.store import SqliteContextStore
+    from orchestrator.types import Record
 
 
 def forget(
@@ -40,8 +45,8 @@ def forget(
 ) -> None:
     """Remove records from the files themselves: those with the IDs, or those for which all that is given holds.
 
-    Asks first, unless each is named by its ID. Words, vectors, places in sources, answers that were made from them and
-    what open agents keep go, too.
+    Asks first, unless each is named by its ID. Words, vectors, places in sources, answers that were made from them,
+    what open agents keep, and the words of messages in which they once left, go, too.
 
     \b
       edgewise context forget 12 13
@@ -62,6 +67,7 @@ def forget(
                 return
             if records:
                 typer.confirm(f"Forget {counted(len(records), 'record')}?", abort=True, err=as_json)
+        _forget_sent(config, store, None if everything else store.to_forget(*(ids or ()), **given))
         forgotten = store.forget_all() if everything else store.forget(*(ids or ()), **given)
     if forgotten.records:
         _forget_prompts(config)
@@ -74,6 +80,22 @@ def forget(
             "Another program reads the store all the time: the files are rid of them when it is opened next.",
             style="yellow",
         )
+
+
+def _forget_sent(config: Path | None, store: SqliteContextStore, records: Sequence[Record] | None) -> None:
+    """What the egress log has of messages that the records were in; without `records`, of all."""
+    from edge_agent.config import Config
+    from edge_agent.egress.forgetting import forget_sent
+    from edge_agent.egress.opening import open_egress
+
+    chosen = Config.load(config)
+    if not chosen.egress_path.exists():
+        return
+    with open_egress(chosen, encrypted=store.encrypted) as egress:
+        if records is None:
+            egress.forget_all()
+        else:
+            forget_sent(egress, records)
 
 
 def _forget_prompts(config: Path | None) -> None:

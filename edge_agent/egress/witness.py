@@ -1,0 +1,64 @@
+"""Between the gateway's client and the egress log: nothing is sent that is not written down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from edge_agent.egress.entry import Cause, Departure
+from edge_agent.egress.log import EgressLog
+from orchestrator.client.witness import Outcome, Sending
+from orchestrator.errors import CloudUnavailable, StoreError
+from orchestrator.types import Answer, Decision, Request
+
+_log = logging.getLogger(__name__)
+
+
+class LoggingWitness:
+    """A `Witness` that writes to the egress log, and an `Observer`, so as to know what a decision is about."""
+
+    def __init__(self, log: EgressLog) -> None:
+        self._egress = log
+        self._conversations: dict[str, str] = {}
+
+    async def leaving(self, sending: Sending) -> int:
+        """Write it down, and wait for the disk.
+
+        Raises:
+            CloudUnavailable: it cannot be written down, so it must not leave: the device goes on by itself.
+        """
+        cause = sending.about if isinstance(sending.about, Cause) else None
+        departure = Departure(
+            target=sending.target,
+            method=sending.method,
+            body=sending.body,
+            metadata=sending.metadata,
+            attempts=sending.attempts,
+            cause=cause,
+            conversation=self._conversations.get(cause.decision_id, "") if cause else "",
+        )
+        try:
+            return await asyncio.to_thread(self._egress.sent, departure)
+        except StoreError as error:
+            raise CloudUnavailable(
+                f"nothing leaves that the egress log does not have, and {error.message}", remedy=error.remedy
+            ) from None
+
+    def ended(self, number: int, outcome: Outcome, error_type: str = "") -> None:
+        """Write down how it ended. Where that cannot be, it stays open: what left is in the log."""
+        try:
+            self._egress.ended(number, outcome, error_type)
+        except StoreError as error:
+            _log.warning("the end of call %d is not in the egress log: %s", number, error.message)
+
+    def decided(self, request: Request, decision: Decision, situation: dict[str, object]) -> None:
+        """Remember in which conversation it was asked."""
+        self._conversations[decision.id] = request.conversation
+
+    def answered(self, decision: Decision, answer: Answer) -> None:
+        """Nothing leaves for it any more."""
+        self._conversations.pop(decision.id, None)
+
+    def failed(self, decision_id: str, error_type: str, message: str) -> None:
+        """Nothing leaves for it any more."""
+        self._conversations.pop(decision_id, None)

@@ -1,0 +1,127 @@
+"""The witness of a client: told of every call, before it, with the very bytes that arrive."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+
+from cloud_gateway.server import GatewayServer
+from orchestrator.client import AsyncGateway, Outcome, Sending
+from orchestrator.errors import CloudTruncated, CloudUnavailable, StoreUnavailable
+from orchestrator.types import Started
+from orchestrator.wire import answers
+from simulation.upstream import SimulatedUpstream
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
+
+
+@dataclass
+class Notes:
+    """A witness that remembers."""
+
+    told: list[Sending] = field(default_factory=list)
+    ends: dict[int, tuple[Outcome, str]] = field(default_factory=dict)
+    refuses: bool = False
+
+    async def leaving(self, sending: Sending) -> int:
+        if self.refuses:
+            raise StoreUnavailable("the log is full")
+        self.told.append(sending)
+        return len(self.told)
+
+    def ended(self, number: int, outcome: Outcome, error_type: str = "") -> None:
+        self.ends[number] = outcome, error_type
+
+
+class Listening(grpc.GenericRpcHandler):
+    """Takes any call, and keeps the bytes of its message."""
+
+    def __init__(self, reply: Callable[[Any], Any]) -> None:
+        self.arrived: list[tuple[str, bytes]] = []
+        self._reply = reply
+
+    def service(self, details: Any) -> Any:
+        async def stream(body: bytes, context: Any) -> AsyncIterator[bytes]:
+            self.arrived.append((details.method, body))
+            async for message in self._reply(context):
+                yield message
+
+        return grpc.unary_stream_rpc_method_handler(stream)
+
+
+@asynccontextmanager
+async def listening(reply: Callable[[Any], Any], notes: Notes) -> AsyncIterator[tuple[AsyncGateway, Listening]]:
+    server, handler = grpc.aio.server(), Listening(reply)
+    server.add_generic_rpc_handlers([handler])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with AsyncGateway(f"127.0.0.1:{port}", model="m", api_key="secret", witness=notes) as client:
+            yield client, handler
+    finally:
+        await server.stop(None)
+
+
+async def unavailable(context: Any) -> AsyncIterator[bytes]:
+    await context.abort(grpc.StatusCode.UNAVAILABLE, "")
+    yield b""
+
+
+async def half(context: Any) -> AsyncIterator[bytes]:
+    yield answers.encode_event(Started("m")).SerializeToString()
+
+
+async def test_what_is_told_is_what_arrives_however_often_the_channel_sends_it() -> None:
+    notes = Notes()
+    async with listening(unavailable, notes) as (client, server):
+        with pytest.raises(CloudUnavailable):
+            await anext(client.stream("What do bees make?", about="decision 7"))
+    (told,) = notes.told
+    assert server.arrived == [(told.method, told.body)] * told.attempts
+    assert b"What do bees make?" in told.body
+    assert (told.target, told.about, told.attempts) == (client.target, "decision 7", 3)
+    assert told.metadata == (("authorization", "(the key)"),)
+    assert notes.ends == {1: (Outcome.FAILED, "cloud_unavailable")}
+
+
+async def test_a_stream_that_is_cut_off_failed_and_one_that_is_closed_was_cancelled() -> None:
+    notes = Notes()
+    async with listening(half, notes) as (client, _):
+        with pytest.raises(CloudTruncated):
+            [event async for event in client.stream("Hi")]
+        async with aclosing(client.stream("Hi")) as stream:
+            await anext(stream)
+    assert notes.ends == {1: (Outcome.FAILED, "cloud_truncated"), 2: (Outcome.CANCELLED, "")}
+
+
+async def test_every_call_is_told(gateway: GatewayServer, api_key: str) -> None:
+    notes = Notes()
+    async with AsyncGateway(gateway.address, api_key=api_key, model="small", witness=notes) as client:
+        await client.ping()
+        await client.models()
+        await client.generate("Hi")
+        [event async for event in client.stream("Hi")]
+    methods = [told.method.rpartition("/")[2] for told in notes.told]
+    assert methods == ["Check", "ListModels", "Generate", "StreamGenerate"]
+    assert notes.told[0].metadata == ()
+    assert not any(api_key.encode() in told.body or api_key in str(told.metadata) for told in notes.told)
+    assert notes.ends == dict.fromkeys((1, 2, 3, 4), (Outcome.ANSWERED, ""))
+
+
+async def test_what_the_witness_refuses_does_not_leave(
+    gateway: GatewayServer, api_key: str, upstream: SimulatedUpstream
+) -> None:
+    notes = Notes(refuses=True)
+    async with AsyncGateway(gateway.address, api_key=api_key, model="small", witness=notes) as client:
+        with pytest.raises(StoreUnavailable):
+            await client.generate("Hi")
+        with pytest.raises(StoreUnavailable):
+            await anext(client.stream("Hi"))
+    assert upstream.chats == 0
+    assert notes.ends == {}
