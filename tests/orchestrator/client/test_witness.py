@@ -39,7 +39,7 @@ class Notes:
         self.ends[number] = outcome, error_type
 
 
-class Listening(grpc.GenericRpcHandler):
+class Listening(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic for mypy alone
     """Takes any call, and keeps the bytes of its message."""
 
     def __init__(self, reply: Callable[[Any], Any]) -> None:
