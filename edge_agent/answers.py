@@ -22,7 +22,7 @@ class Wishes(TypedDict, total=False):
     sampling: Sampling | None
     route: RoutePreference | str | None
     effort: Effort | str | None
-    """The strategy to answer with: `none`, `best`, `vote`, `rebase` or `verify`."""
+    """The strategy to answer with: `none`, `best`, `vote`, `rebase`, `verify` or `consult`."""
     local_only: bool
     """Open no socket at all. The configuration's lock holds in any case."""
     format: Format | None

@@ -156,7 +156,7 @@ class ConfidenceSection(Section):
 class EffortSection(Section):
     """Strategies that take more trouble over an answer: docs/effort.md tells of them."""
 
-    strategies: tuple[Literal["best", "vote", "rebase", "verify"], ...] = ()
+    strategies: tuple[Literal["best", "vote", "rebase", "verify", "consult"], ...] = ()
     """Those that a decision may choose by itself; a question may ask for any."""
     samples: int = Field(default=5, ge=2, le=32)
     """That one question may take."""

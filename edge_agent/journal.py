@@ -179,7 +179,7 @@ class Journal:
 
     def answered(self, decision: Decision, answer: Answer) -> None:
         """Keep the receipt. The first outcome of a request stands."""
-        receipt = replace(answer, text="")
+        receipt = replace(answer, text="", egress=replace(answer.egress, asked=""))
         with self._database.write() as db:
             db.execute(
                 "UPDATE journal SET ended_at = ?, answer = ? WHERE id = ? AND ended_at IS NULL",

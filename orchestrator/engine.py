@@ -11,13 +11,14 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import cast
 
 from orchestrator.budget import Deadline, Ledger, Reservation
+from orchestrator.effort.consultation import Consultation
 from orchestrator.effort.factory import strategy_for
-from orchestrator.effort.sampling import Halt, Task
-from orchestrator.effort.strategy import EffortRules, Strategy
+from orchestrator.effort.sampling import Task
+from orchestrator.effort.strategy import EffortRules
 from orchestrator.effort.verification import INSTRUCTION_TOKENS, Verification, question_of
 from orchestrator.errors import (
     BudgetExhausted,
@@ -25,6 +26,7 @@ from orchestrator.errors import (
     DeadlineExceeded,
     EdgewiseError,
 )
+from orchestrator.journey import Journey
 from orchestrator.leg import Leg
 from orchestrator.link import Link
 from orchestrator.patience import Patience, patiently
@@ -42,7 +44,6 @@ from orchestrator.types import (
     Answer,
     Completed,
     Effort,
-    EffortReceipt,
     FinishReason,
     ModelEvent,
     Piece,
@@ -54,37 +55,6 @@ from orchestrator.types import (
     Usage,
 )
 from orchestrator.validity import check
-
-
-@dataclass(slots=True)
-class _Journey:
-    """One request on its way."""
-
-    request: Request
-    decision_id: str
-    deadline: Deadline
-    tally: Tally
-    plan: Plan | None = None
-    held: str = ""
-    """Text of a local answer that is not shown yet, because it is still being judged."""
-    strategy: Strategy | None = None
-    """What makes the device's answer out of several."""
-    halt: Halt = field(default_factory=Halt)
-    check: Prompt | None = None
-    """What the cloud is asked about the device's draft."""
-    verification: Verification | None = None
-    """Who reads what it says to that."""
-
-    @property
-    def effort(self) -> EffortReceipt | None:
-        """What was done beside writing the answer once."""
-        worked = self.strategy or self.verification
-        return worked.receipt if worked else None
-
-    def release(self) -> str:
-        """The held text, to be shown now."""
-        text, self.held = self.held, ""
-        return text
 
 
 class Engine:
@@ -133,7 +103,7 @@ class Engine:
         check(request)
         started_s = self._clock.monotonic()
         deadline = Deadline.after(self._clock, request.budget.total_ms)
-        journey = _Journey(request, uuid.uuid4().hex[:12], deadline, Tally(self._clock, started_s))
+        journey = Journey(request, uuid.uuid4().hex[:12], deadline, Tally(self._clock, started_s))
         try:
             journey.plan = await self._planner.plan(request, journey.decision_id, deadline)
             self._observer.decided(request, journey.plan.decision, journey.plan.situation.to_dict())
@@ -152,13 +122,13 @@ class Engine:
             self._settle(journey)
         yield answer
 
-    def _settle(self, journey: _Journey) -> None:
+    def _settle(self, journey: Journey) -> None:
         """Every leg is settled, and a reservation that no leg took up is given back."""
         journey.tally.settle()
         if journey.plan is not None and not journey.tally.legs:
             self._ledger.refund(journey.plan.reservation)
 
-    def _conclude(self, journey: _Journey, plan: Plan) -> Answer:
+    def _conclude(self, journey: Journey, plan: Plan) -> Answer:
         answer = replace(journey.tally.answer(plan.decision), effort=journey.effort)
         if not answer.text and answer.finish_reason is FinishReason.DEADLINE:
             raise DeadlineExceeded("no token came before the deadline", remedy="allow more time")
@@ -168,23 +138,25 @@ class Engine:
         self._observer.answered(plan.decision, answer)
         return answer
 
-    async def _pieces(self, journey: _Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
+    async def _pieces(self, journey: Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
         """One leg after another, until one of them ends the answer."""
         tally = journey.tally
-        if plan.decision.effort is Effort.VERIFY:
-            async with aclosing(self._checked_pieces(journey, plan)) as pieces:
+        route, reservation = plan.decision.route, plan.reservation
+        if plan.decision.effort in (Effort.VERIFY, Effort.CONSULT):
+            run = self._checked_pieces if plan.decision.effort is Effort.VERIFY else self._consulted_pieces
+            async with aclosing(run(journey, plan)) as pieces:
                 async for piece in pieces:
                     yield piece
-            if (leg := tally.legs[-1]).finish_reason is not None:
+            if tally.legs and tally.legs[-1].finish_reason is not None:
                 return
-            route, reservation = await self._allowed(journey, plan, *self._next(journey, plan, leg))
-        else:
-            route, reservation = await self._allowed(journey, plan, plan.decision.route, plan.reservation)
+            if tally.legs:
+                route, reservation = self._next(journey, plan, tally.legs[-1])
+        route, reservation = await self._allowed(journey, plan, route, reservation)
         while True:
             leg = self._open(journey, plan, route, reservation)
-            run = self._local_pieces if route is Route.LOCAL else self._cloud_pieces
+            write = self._local_pieces if route is Route.LOCAL else self._cloud_pieces
             try:
-                async with aclosing(run(journey, plan, leg)) as pieces:
+                async with aclosing(write(journey, plan, leg)) as pieces:
                     async for piece in pieces:
                         yield piece
             except CloudError as error:
@@ -196,7 +168,7 @@ class Engine:
             if route is Route.LOCAL and journey.held:
                 yield tally.show(journey.release(), Route.LOCAL)
 
-    async def _checked_pieces(self, journey: _Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
+    async def _checked_pieces(self, journey: Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
         """The device's draft, if the cloud finds it right, or cannot be asked; otherwise the cloud's own answer."""
         leg = draft = self._open(journey, plan, Route.LOCAL, plan.reservation)
         async with aclosing(self._local_pieces(journey, plan, draft)) as pieces:
@@ -204,7 +176,7 @@ class Engine:
                 yield piece
         whole = draft.finish_reason in (FinishReason.STOP, FinishReason.LENGTH)
         if whole and journey.held and not await self._planner.is_withdrawn(plan):
-            journey.verification = Verification()
+            journey.listener = listener = Verification()
             leg = self._open_check(journey, plan, draft)
             try:
                 async with aclosing(self._cloud_pieces(journey, plan, leg)) as pieces:
@@ -212,13 +184,13 @@ class Engine:
                         yield piece
             except CloudError as error:
                 self._lost(journey, leg, error)
-            journey.tally.notes.append(journey.verification.in_words)
+            journey.tally.notes.append(listener.in_words)
         if journey.held:
             leg.finish_reason = draft.finish_reason
             yield journey.tally.show(journey.release(), Route.LOCAL)
         leg.settle()
 
-    def _open_check(self, journey: _Journey, plan: Plan, draft: Leg) -> Leg:
+    def _open_check(self, journey: Journey, plan: Plan, draft: Leg) -> Leg:
         """Ask the cloud about the draft, out of the same reservation."""
         own, asked = cast(Prompt, plan.cloud), plan.estimate(Route.CLOUD)
         made_from = Sensitivity.highest(
@@ -231,8 +203,35 @@ class Engine:
         leg.follow(draft, replace(asked, prompt_tokens=tokens))
         return leg
 
+    async def _consulted_pieces(self, journey: Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
+        """The device's records beside what the cloud says in general; nothing where it may not be asked.
+
+        Where the cloud fails, the device answers alone, out of the same reservation.
+        """
+        if await self._planner.is_withdrawn(plan):
+            journey.tally.notes.append("a record may not be asked about any more: the device answers alone")
+            return
+        journey.listener = consultation = Consultation()
+        asked = self._open(journey, plan, Route.CLOUD, plan.reservation)
+        asked.aside = True
+        journey.tally.asked_in_general = cast(Prompt, plan.cloud).messages[-1].text
+        try:
+            async with aclosing(self._cloud_pieces(journey, plan, asked)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except CloudError as error:
+            self._lost(journey, asked, error)
+        plan = replace(plan, local=replace(plan.local, answer=consultation.answer(plan.local)))
+        leg = self._open(journey, plan, Route.LOCAL, plan.reservation)
+        leg.follow(asked, plan.estimate(Route.LOCAL))
+        async with aclosing(self._local_pieces(journey, plan, leg)) as pieces:
+            async for piece in pieces:
+                yield piece
+        journey.tally.notes.append(consultation.in_words)
+        leg.settle()
+
     async def _allowed(
-        self, journey: _Journey, plan: Plan, route: Route, reservation: Reservation
+        self, journey: Journey, plan: Plan, route: Route, reservation: Reservation
     ) -> tuple[Route, Reservation]:
         """The route; the device in the cloud's place where a record became too private for it since the decision.
 
@@ -251,7 +250,7 @@ class Engine:
         limit = plan.decision.max_tokens
         return Route.LOCAL, self._planner.reserve(plan, Route.LOCAL, journey.deadline, limit, questions=questions)
 
-    def _next(self, journey: _Journey, plan: Plan, leg: Leg) -> tuple[Route, Reservation]:
+    def _next(self, journey: Journey, plan: Plan, leg: Leg) -> tuple[Route, Reservation]:
         """Where an unfinished answer goes on: a faltering one to the cloud, if affordable, any other to the device.
 
         Raises:
@@ -268,7 +267,7 @@ class Engine:
                 return Route.CLOUD, reservation
         return Route.LOCAL, self._planner.reserve(plan, Route.LOCAL, journey.deadline, limit)
 
-    async def _local_pieces(self, journey: _Journey, plan: Plan, leg: Leg) -> AsyncGenerator[Piece, None]:
+    async def _local_pieces(self, journey: Journey, plan: Plan, leg: Leg) -> AsyncGenerator[Piece, None]:
         """The device's answer. Its first tokens are held back and judged where the cloud could do better."""
         monitor = self._monitor(journey, plan)
         hidden = len(journey.tally.legs) == 1 and plan.decision.effort is Effort.VERIFY
@@ -299,14 +298,14 @@ class Engine:
         if leg.finish_reason is FinishReason.LENGTH and plan.decision.max_tokens < journey.request.sampling.max_tokens:
             leg.finish_reason = FinishReason.BUDGET
 
-    def _monitor(self, journey: _Journey, plan: Plan) -> ConfidenceMonitor | None:
+    def _monitor(self, journey: Journey, plan: Plan) -> ConfidenceMonitor | None:
         """A watch on the device's first words, where the cloud could do better."""
         watched = len(journey.tally.legs) == 1 and plan.decision.effort is Effort.NONE and plan.may_escalate
         if self._probe is None or not watched:
             return None
         return ConfidenceMonitor(self._probe, plan.situation, plan.decision.max_tokens)
 
-    def _must_end(self, journey: _Journey, leg: Leg) -> bool:
+    def _must_end(self, journey: Journey, leg: Leg) -> bool:
         """Whether a leg at its limit is cut, for no budget has room. A strategy makes do with what it has instead."""
         if journey.halt.reason is not None or self._extend(journey, leg):
             return False
@@ -315,7 +314,7 @@ class Engine:
         journey.halt.stop(FinishReason.BUDGET)
         return False
 
-    def _extend(self, journey: _Journey, leg: Leg) -> bool:
+    def _extend(self, journey: Journey, leg: Leg) -> bool:
         """Reserve more for a leg that takes more than was foreseen; False where no budget has room."""
         try:
             leg.extend(self._planner.reserve_more(leg.held, journey.request.budget, journey.deadline))
@@ -323,7 +322,7 @@ class Engine:
             return False
         return True
 
-    def _local_events(self, journey: _Journey, plan: Plan) -> AsyncGenerator[ModelEvent, None]:
+    def _local_events(self, journey: Journey, plan: Plan) -> AsyncGenerator[ModelEvent, None]:
         if plan.local.answer:
             return _said(plan.local.answer, self._local.name)
         tally = journey.tally
@@ -344,31 +343,31 @@ class Engine:
             self._local.generate(plan.local.messages, sampling=sampling, deadline=journey.deadline, prefix=prefix)
         )
 
-    async def _cloud_pieces(self, journey: _Journey, plan: Plan, leg: Leg) -> AsyncGenerator[Piece, None]:
+    async def _cloud_pieces(self, journey: Journey, plan: Plan, leg: Leg) -> AsyncGenerator[Piece, None]:
         """The cloud's answer, given up when it stalls. What the device held back is dropped once text comes."""
-        prompt, check = journey.check or cast(Prompt, plan.cloud), journey.verification
+        prompt, listener = journey.check or cast(Prompt, plan.cloud), journey.listener
         prefix = journey.request.prefix + journey.tally.text
         outbound = clear(prompt.messages, recalled=prompt.recalled, prefix=prefix)
-        sampling = replace(journey.request.sampling, max_tokens=plan.decision.max_tokens)
+        sampling = replace(journey.request.sampling, max_tokens=plan.cloud_tokens)
         cloud = cast(CloudModel, self._link.cloud)
         stream = cloud.generate(
             outbound,
             request_id=journey.request.id,
             decision_id=journey.decision_id,
             sampling=sampling,
-            deadline=journey.deadline,
+            deadline=plan.cloud_deadline(journey.deadline),
         )
         async with aclosing(_closable(stream)) as events:
             async for event in patiently(events, self._first_patience_s(journey, plan), self._patience):
                 text = leg.take(event)
-                if text := check.take(event, text) if check else text:
+                if text := listener.take(event, text) if listener else text:
                     journey.held = ""
                     yield journey.tally.show(text, Route.CLOUD)
-                if check and check.told_enough:
+                if listener and listener.told_enough:
                     leg.finish_reason = FinishReason.STOP
                     return
 
-    def _first_patience_s(self, journey: _Journey, plan: Plan) -> float:
+    def _first_patience_s(self, journey: Journey, plan: Plan) -> float:
         """How long to wait for the cloud's first token: the device must still be able to answer in time.
 
         A prompt that takes long to read is given its time; one that only the cloud can read, all there is.
@@ -385,7 +384,7 @@ class Engine:
             waits_s.append(budget.first_token_ms / 1000 - first_s)
         return max(0.05, min(waits_s))
 
-    def _lost(self, journey: _Journey, leg: Leg, error: CloudError) -> None:
+    def _lost(self, journey: Journey, leg: Leg, error: CloudError) -> None:
         """The cloud failed: remember it and say so. A deadline that passed in mid-answer ends it as it is."""
         if journey.deadline.expired and journey.tally.text:
             leg.finish_reason = FinishReason.DEADLINE
@@ -394,7 +393,7 @@ class Engine:
         where = "in mid-answer" if journey.tally.text else "before its first token"
         journey.tally.notes.append(f"the cloud failed {where} ({error.type}): the device goes on")
 
-    def _open(self, journey: _Journey, plan: Plan, route: Route, reservation: Reservation) -> Leg:
+    def _open(self, journey: Journey, plan: Plan, route: Route, reservation: Reservation) -> Leg:
         prompt = plan.local if route is Route.LOCAL else journey.check or cast(Prompt, plan.cloud)
         leg = Leg(
             route,

@@ -29,6 +29,8 @@ class Leg:
         self.route = route
         self.model = model
         self.finish_reason: FinishReason | None = None
+        self.aside = False
+        """Whether what it writes is for another leg to read, and not shown."""
         self.energy: Energy | None = None
         """Device energy; known once settled."""
         self._estimate = estimate

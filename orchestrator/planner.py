@@ -11,6 +11,7 @@ from datetime import datetime
 from orchestrator.budget import BatteryFloor, Deadline, Headroom, Ledger, Reservation, Resource, WindowState
 from orchestrator.budget.floor import NO_FLOOR
 from orchestrator.candour import Candour
+from orchestrator.effort.consultation import GENERAL_TOKENS, asking, general_for
 from orchestrator.effort.forecast import trials
 from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import BudgetExhausted
@@ -28,7 +29,18 @@ from orchestrator.routing.policy import Situation, contenders, decide
 from orchestrator.routing.quality import Evidence, predict_quality, prior
 from orchestrator.routing.router import Chances, Router
 from orchestrator.routing.value import Prices
-from orchestrator.types import Budget, Decision, Effort, Recalled, Request, Route, Sensitivity, Spend, Terms
+from orchestrator.types import (
+    Budget,
+    Decision,
+    Effort,
+    Recalled,
+    Recollection,
+    Request,
+    Route,
+    Sensitivity,
+    Spend,
+    Terms,
+)
 
 _TRIES = 5
 """How often to decide again when another request took the budget between decision and reservation."""
@@ -49,9 +61,27 @@ class Plan:
 
     def estimate(self, route: Route) -> RouteEstimate:
         """The estimate of a route that has one."""
-        estimate = self.situation.local if route is Route.LOCAL else self.situation.cloud
+        away = self.situation.general if self.consults else self.situation.cloud
+        estimate = self.situation.local if route is Route.LOCAL else away
         assert estimate is not None, "a route without an estimate is never taken"
         return estimate
+
+    @property
+    def consults(self) -> bool:
+        """Whether the cloud is asked in general, for the device to answer."""
+        return self.decision.effort is Effort.CONSULT
+
+    @property
+    def cloud_tokens(self) -> int:
+        """That the cloud may write."""
+        return GENERAL_TOKENS if self.consults else self.decision.max_tokens
+
+    def cloud_deadline(self, deadline: Deadline) -> Deadline:
+        """Until when it may write: what the device needs after a consultation is left to it."""
+        if not self.consults:
+            return deadline
+        home = self.situation.local.predict(self.decision.max_tokens)
+        return replace(deadline, at_s=deadline.at_s - home.total_ms.expected / 1000)
 
     @property
     def may_escalate(self) -> bool:
@@ -123,23 +153,35 @@ class Planner:
             window_tokens=window,
             history_tokens=request.history_tokens,
         )
-        terms = None if local.answer or _stays(request, recalled) else await self._link.contact()
-        cloud = self._cloud_prompt(request, recalled, terms, behind, now)
+        general = self._general_question(request, recalled)
+        stays = _stays(request, recalled)
+        terms = None if local.answer or (stays and general is None) else await self._link.contact()
+        cloud = None if stays else self._cloud_prompt(request, recalled, terms, behind, now)
+        asked = self._general_prompt(request, general, terms, now)
         chances = await self._chances(request.question)
-        situation = await self._pledged(self._situation(request, chances, recalled, local, cloud, terms, behind))
+        situation = await self._pledged(self._situation(request, chances, recalled, local, cloud, asked, terms, behind))
         situation = await self._taught(situation, decision_id)
         situation, decision, reservation = self._reserve(situation, request, decision_id, deadline)
-        return Plan(decision, reservation, situation, local, cloud)
+        return Plan(decision, reservation, situation, local, asked if decision.effort is Effort.CONSULT else cloud)
 
     async def is_withdrawn(self, plan: Plan) -> bool:
         """Whether a record in the cloud's prompt was forgotten, or may not leave any more, since it was composed."""
         prompts = [plan.cloud, *([plan.local] if plan.decision.effort is Effort.VERIFY else [])]
+        if plan.consults:
+            return await self._became_private(plan.local.recalled)
         recalled = [hit for prompt in prompts if prompt is not None for hit in prompt.recalled]
         ids = [hit.record.id for hit in recalled if hit.record.id is not None]
         if not ids:
             return False
         labels = await asyncio.to_thread(self._context.sensitivities, ids)
         return not all(record_id in labels and may_leave(labels[record_id]) for record_id in ids)
+
+    async def _became_private(self, recalled: Sequence[Recalled]) -> bool:
+        """Whether a record is private that was not when the general question was made, which may have its words."""
+        others = [hit.record for hit in recalled if hit.record.sensitivity is not Sensitivity.PRIVATE]
+        ids = [record.id for record in others if record.id is not None]
+        labels = await asyncio.to_thread(self._context.sensitivities, ids) if ids else {}
+        return any(labels.get(record_id) is Sensitivity.PRIVATE for record_id in ids)
 
     def reserve(
         self, plan: Plan, route: Route, deadline: Deadline, max_tokens: int, *, questions: int = 0
@@ -192,6 +234,21 @@ class Planner:
         window = _prompt_window(terms.context_tokens - behind, request)
         return self._cloud_prompts.compose(turns, sendable(recalled), now=now, window_tokens=window)
 
+    def _general_question(self, request: Request, recalled: Recollection) -> str | None:
+        """What could be asked in general, where a consultation is wanted."""
+        return general_for(request, recalled) if Effort.CONSULT in self._effort.wanted(request) else None
+
+    def _general_prompt(
+        self, request: Request, general: str | None, terms: Terms | None, now: datetime
+    ) -> Prompt | None:
+        """The general question by itself: no record, no earlier turn, no system message of the caller's."""
+        if general is None or terms is None:
+            return None
+        question = asking(general, request.messages[-1].sensitivity)
+        window = terms.context_tokens - GENERAL_TOKENS
+        prompt = self._cloud_prompts.compose([question], (), now=now, window_tokens=window)
+        return prompt if prompt.tokens <= window else None
+
     async def _chances(self, question: str) -> Chances:
         """What is expected of both models' own knowledge. The router is asked aside: it takes milliseconds."""
         if self._router is None:
@@ -205,6 +262,7 @@ class Planner:
         recalled: Sequence[Recalled],
         local: Prompt,
         cloud: Prompt | None,
+        asked: Prompt | None,
         terms: Terms | None,
         behind: int,
     ) -> Situation:
@@ -228,6 +286,15 @@ class Planner:
                 prompt_tokens=cloud.tokens + behind,
                 quality=predict_quality(chances.cloud, features, read=_evidence(cloud.recalled), withheld=evidence),
             )
+        general = None
+        if asked is not None and terms is not None:
+            general = RouteEstimate.of(
+                Route.CLOUD,
+                self._costs.of(Route.CLOUD),
+                terms=terms,
+                prompt_tokens=asked.tokens,
+                quality=predict_quality(chances.cloud, features, read=(), withheld=()),
+            )
         states = self._ledger.state()
         return Situation(
             preference=request.route,
@@ -247,7 +314,8 @@ class Planner:
             floor=self._floor,
             device_speed=speed,
             effort=request.effort,
-            trials=trials(self._effort, request, own, other),
+            trials=trials(self._effort, request, own, other, general),
+            general=general,
         )
 
     async def _pledged(self, situation: Situation) -> Situation:

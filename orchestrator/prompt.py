@@ -27,6 +27,8 @@ class Prompt:
     tokens: int
     answer: str = ""
     """What is said at once, instead of asking a model."""
+    lines: tuple[str, ...] = ()
+    """The sentences of the recalled records, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ class Composer:
             prompt = (*system, *past.turns, _grounded(question, [hit.record for hit in kept], lines), *behind)
             tokens = self.count_tokens(prompt)
             if tokens <= window_tokens or not (past.turns or past.summary or kept):
-                return Prompt(prompt, tuple(kept), tokens)
+                return Prompt(prompt, tuple(kept), tokens, lines=tuple(lines))
             if past.turns or past.summary:
                 room //= 2
             else:

@@ -30,6 +30,8 @@ class Tally:
         self.text = ""
         self.notes: list[str] = []
         """What happened on the way, in plain words: it follows the decision's reason."""
+        self.asked_in_general = ""
+        """What the cloud was asked in the question's place, if it was."""
         self._prompts: list[Prompt] = []
         self._sent: list[Prompt] = []
         self._clock = clock
@@ -69,20 +71,22 @@ class Tally:
             reason="; ".join([decision.reason, *self.notes]),
             finish_reason=last.finish_reason or FinishReason.STOP,
             decision_id=decision.id,
-            model=next((leg for leg in reversed(self.legs) if leg.wrote), last).model,
+            model=next((leg for leg in reversed(self.legs) if leg.wrote and not leg.aside), last).model,
             usage=reduce(add, [leg.usage for leg in self.legs], Usage()),
             latency=Latency(first_token_ms=self._first_token_ms or total_ms, total_ms=total_ms),
             device_energy=_total([leg.energy for leg in self.legs if leg.energy is not None]),
             cloud_energy=_total([leg.cloud_energy for leg in self.legs if leg.route is Route.CLOUD]),
             usd=sum(leg.usd for leg in self.legs),
-            egress=Egress(sent=bool(self._sent), record_ids=_ids(self._sent or self._prompts)),
+            egress=Egress(
+                sent=bool(self._sent), record_ids=_ids(self._sent or self._prompts), asked=self.asked_in_general
+            ),
             record_ids=_ids(self._prompts),
             sensitivity=Sensitivity.highest(labels),
         )
 
     @property
     def _route(self) -> Route:
-        writers = {leg.route for leg in self.legs if leg.wrote} or {self.legs[-1].route}
+        writers = {leg.route for leg in self.legs if leg.wrote and not leg.aside} or {self.legs[-1].route}
         return Route.HANDOFF if len(writers) > 1 else writers.pop()
 
     @property

@@ -66,6 +66,8 @@ class Effort(StrEnum):
     """A tree search on the device, line by line."""
     VERIFY = "verify"
     """The device drafts, and the cloud says that it is right or answers itself."""
+    CONSULT = "consult"
+    """The cloud is asked the general question, and the device answers from its private records and that."""
 
 
 class FinishReason(StrEnum):
@@ -258,6 +260,11 @@ class Prediction:
         """Of the route, or of the strategy where there is one."""
         return self.route.value if self.effort is Effort.NONE else self.effort.value
 
+    @property
+    def leaves(self) -> bool:
+        """Whether anything leaves the device for it."""
+        return self.route is Route.CLOUD or self.effort is Effort.CONSULT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
@@ -367,6 +374,8 @@ class Egress:
     record_ids: tuple[int, ...] = ()
     """Where `sent`: the records that left. Otherwise: the records in the prompt, which stayed."""
     redactions: int = 0
+    asked: str = ""
+    """What was asked in the question's place, where that was another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ class EffortOption(StrEnum):
     VOTE = "vote"
     REBASE = "rebase"
     VERIFY = "verify"
+    CONSULT = "consult"
 
 
 def ask(
@@ -48,7 +49,7 @@ def ask(
     ] = None,
     effort: Annotated[
         EffortOption | None,
-        typer.Option(help="Several samples that vote, the best of them, a tree search, or a check by the cloud."),
+        typer.Option(help="Several samples that vote, the best of them, a tree search, the cloud's check or advice."),
     ] = None,
     local_only: LocalOnlyOption = False,
     as_json: JsonOption = False,

@@ -34,6 +34,8 @@ def as_json(answer: Answer) -> dict[str, Any]:
             "sent": answer.egress.sent,
             "record_ids": list(answer.egress.record_ids),
             "redactions": answer.egress.redactions,
+            # Only of a consultation.
+            **({"asked": asked} if (asked := answer.egress.asked) else {}),
         },
         # Only of an answer that a strategy made.
         **({"effort": _effort_as_json(effort)} if (effort := answer.effort) else {}),
@@ -66,6 +68,8 @@ def as_line(answer: Answer) -> str:
 
 def _effort(effort: EffortReceipt) -> str:
     """`vote of 3 samples, 2.1 against 0.6`; a check has its outcome among the reasons."""
+    if effort.strategy is Effort.CONSULT:
+        return "consultation"
     told = f"{effort.strategy.value} of {effort.samples} sample{'s' * (effort.samples != 1)}"
     if effort.strategy is Effort.VERIFY or not effort.votes:
         return told
@@ -89,5 +93,7 @@ def left_the_device(answer: Answer) -> str:
     """What was sent, in words."""
     if not answer.egress.sent:
         return "nothing left the device"
+    if answer.egress.asked:
+        return f'only this left the device: "{answer.egress.asked}"'
     records = ", ".join(str(record_id) for record_id in answer.egress.record_ids)
     return "the question left" + (f", with records {records}" if records else "")

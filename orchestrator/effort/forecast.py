@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
+from orchestrator.effort.consultation import GENERAL_TOKENS
 from orchestrator.effort.extraction import AnswerKind
 from orchestrator.effort.strategy import EffortRules
 from orchestrator.effort.verification import CONFIRMING_TOKENS, INSTRUCTION_TOKENS
 from orchestrator.routing.estimate import RouteEstimate
-from orchestrator.types import Effort, Request, Route, Terms
+from orchestrator.types import Effort, Prediction, Request, Route, Spend, Terms
 from orchestrator.units import Interval
 
 CONFIRMED: Final = 0.5
 """Share of the device's drafts that the cloud is expected to confirm."""
-_ODDS: Final = {Effort.BEST: 1.3, Effort.VOTE: 1.3, Effort.REBASE: 1.5, Effort.VERIFY: 0.3}
+_ODDS: Final = {Effort.BEST: 1.3, Effort.VOTE: 1.3, Effort.REBASE: 1.5, Effort.VERIFY: 0.3, Effort.CONSULT: 3.0}
 """Odds of a right answer, against the device alone and, of a check, against the cloud alone, as measured for the pair
-that ships: docs/effort.md. None of the gains is beyond chance yet, so no strategy is configured by default."""
+that ships: docs/effort.md. No strategy is configured by default: most gains are not beyond chance yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,30 +36,107 @@ class Trial:
         return frozenset({Route.LOCAL, Route.CLOUD} if self.effort is Effort.VERIFY else {Route.LOCAL})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultEstimate(RouteEstimate):
+    """A short answer of the cloud's. The device's own, which takes its place where it fails, is reserved as well.
+
+    But for the first token, the figures of the route are those of the device alone.
+    """
+
+    home_ms: float
+    """To the first token of the device alone."""
+    general: RouteEstimate
+    """The cloud, asked the general question."""
+
+    @classmethod
+    def of_both(cls, local: RouteEstimate, general: RouteEstimate, quality: Interval) -> ConsultEstimate:
+        """Put the two together. Nothing is shown before the cloud has said all."""
+        figures = {field.name: getattr(local, field.name) for field in fields(RouteEstimate)}
+        waiting = general.predict(GENERAL_TOKENS).total_ms
+        changes = {"quality": quality, "first_token_ms": waiting, "effort": Effort.CONSULT}
+        return cls(**{**figures, **changes}, home_ms=local.first_token_ms.expected, general=general)
+
+    @property
+    def leaves(self) -> bool:
+        """It does: the general question."""
+        return True
+
+    def predict(self, max_tokens: int) -> Prediction:
+        """What is expected is that the cloud answers; the high bounds are of both."""
+        own, asked = RouteEstimate.predict(self, max_tokens), self.general.predict(GENERAL_TOKENS)
+        return replace(
+            asked,
+            route=Route.LOCAL,
+            effort=self.effort,
+            quality=self.quality,
+            first_token_ms=self.first_token_ms,
+            total_ms=_at_most(asked.total_ms, own.total_ms.high + self.home_ms),
+            device_joules=_at_most(asked.device_joules, asked.device_joules.high + own.device_joules.high),
+        )
+
+    def worst_case(self, max_tokens: int) -> Spend:
+        """The most that both may spend. It is one question, and one request to the cloud."""
+        asked = self.general.worst_case(GENERAL_TOKENS)
+        return RouteEstimate.worst_case(self, max_tokens) + replace(asked, questions=0, cloud_requests=0)
+
+    def affordable_tokens(self, *, device_joules: float, usd: float, total_ms: float) -> int:
+        """The longest answer of the device's that leaves what the cloud may spend."""
+        asked = self.general.worst_case(GENERAL_TOKENS)
+        return RouteEstimate.affordable_tokens(
+            self,
+            device_joules=device_joules - asked.device_joules,
+            usd=usd - asked.usd,
+            total_ms=total_ms - self.home_ms,
+        )
+
+
 def trials(
-    rules: EffortRules, request: Request, local: RouteEstimate, cloud: RouteEstimate | None
+    rules: EffortRules,
+    request: Request,
+    local: RouteEstimate,
+    cloud: RouteEstimate | None,
+    general: RouteEstimate | None = None,
 ) -> tuple[Trial, ...]:
-    """The strategies that are in question, each once: the configured ones, and the one that is asked for."""
-    asked = () if request.effort is None else (request.effort,)
-    wanted = () if request.effort is Effort.NONE else dict.fromkeys((*rules.strategies, *asked))
+    """The strategies that are in question, each once: the configured ones, and the one that is asked for.
+
+    Args:
+        rules, request: which are wanted.
+        local, cloud: the routes.
+        general: the cloud, asked the general question, where there is one.
+    """
     comparable = AnswerKind.of(request.question) is not AnswerKind.TEXT
+    wanted = rules.wanted(request)
+    if general is None or not general.is_known:
+        wanted = [effort for effort in wanted if effort is not Effort.CONSULT]
     return tuple(_trials(wanted, rules, local, cloud, comparable=comparable))
+
+
+def not_in_question(effort: Effort) -> str:
+    """Why a strategy that was asked for is none of the trials."""
+    if effort is Effort.CONSULT:
+        return "no private record is in play, or nothing general can be asked"
+    return "it needs the cloud, which cannot be asked"
 
 
 def _trials(
     wanted: Iterable[Effort], rules: EffortRules, local: RouteEstimate, cloud: RouteEstimate | None, *, comparable: bool
 ) -> Iterable[Trial]:
     for effort in wanted:
-        checked = effort is Effort.VERIFY
+        checked, once = effort is Effort.VERIFY, effort in (Effort.VERIFY, Effort.CONSULT)
         if checked and cloud is None:
             continue
         base = cloud.quality if checked and cloud is not None else local.quality
-        quality = _at_odds(base, _ODDS[effort]) if comparable else base
-        yield Trial(effort=effort, samples=1 if checked else rules.samples, quality=quality)
+        quality = _at_odds(base, _ODDS[effort]) if comparable or effort is Effort.CONSULT else base
+        yield Trial(effort=effort, samples=1 if once else rules.samples, quality=quality)
 
 
-def estimate_of(trial: Trial, local: RouteEstimate, cloud: RouteEstimate | None) -> RouteEstimate:
+def estimate_of(
+    trial: Trial, local: RouteEstimate, cloud: RouteEstimate | None, general: RouteEstimate | None = None
+) -> RouteEstimate:
     """What the strategy takes. Nothing is shown before it is chosen, so its first token is its last."""
+    if trial.effort is Effort.CONSULT:
+        assert general is not None, "a consultation without a general question is no trial"
+        return ConsultEstimate.of_both(local, general, trial.quality)
     if trial.effort is not Effort.VERIFY:
         return _sampled(trial, local)
     assert cloud is not None, "a check without a cloud is no trial"
@@ -74,6 +152,7 @@ def _sampled(trial: Trial, local: RouteEstimate) -> RouteEstimate:
         first_token_ms=local.first_token_ms + writing,
         decode_ms=Interval.exactly(0.0),
         decode_joules=_scaled(local.decode_joules, trial.samples),
+        effort=trial.effort,
     )
 
 
@@ -98,6 +177,7 @@ def _verified(trial: Trial, local: RouteEstimate, cloud: RouteEstimate) -> Route
         cloud_joules=_scaled(cloud.cloud_joules, share),
         answer_tokens=local.answer_tokens,
         billed_share=expected_usd / each_usd if each_usd else 1.0,
+        effort=trial.effort,
     )
 
 
@@ -112,6 +192,11 @@ def _at_odds(chance: Interval, ratio: float) -> Interval:
 
 def _scaled(interval: Interval, factor: float) -> Interval:
     return Interval(interval.low * factor, interval.expected * factor, interval.high * factor)
+
+
+def _at_most(interval: Interval, high: float) -> Interval:
+    """With another high bound."""
+    return replace(interval, high=max(interval.expected, high))
 
 
 def _times(each: Interval, tokens: Interval, factor: float) -> Interval:

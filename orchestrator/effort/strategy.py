@@ -14,7 +14,17 @@ from typing import Protocol
 from orchestrator.effort.extraction import Extractor
 from orchestrator.effort.sampling import Halt, Sample, Task, write
 from orchestrator.effort.vote import Vote
-from orchestrator.types import Completed, Effort, EffortReceipt, FinishReason, ModelEvent, Started, TextDelta, Usage
+from orchestrator.types import (
+    Completed,
+    Effort,
+    EffortReceipt,
+    FinishReason,
+    ModelEvent,
+    Request,
+    Started,
+    TextDelta,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +39,13 @@ class EffortRules:
     """Of samples, where the question's own is 0: samples have to differ."""
     weighted: bool = True
     """Whether a vote counts by how likely the model found its answer; otherwise each counts the same."""
+
+    def wanted(self, request: Request) -> list[Effort]:
+        """Those that a decision on `request` may choose, and the one that it asks for; none where it wants none."""
+        if request.effort is Effort.NONE:
+            return []
+        asked = () if request.effort is None else (request.effort,)
+        return list(dict.fromkeys((*self.strategies, *asked)))
 
 
 class Strategy(Protocol):

@@ -92,7 +92,9 @@ _NEUTRAL: Final = tuple(
 )
 
 
-def general_question(question: str, kept: Iterable[str], findings: Sequence[Finding] = ()) -> str | None:
+def general_question(
+    question: str, kept: Iterable[str], findings: Sequence[Finding] = (), *, alone: bool = True
+) -> str | None:
     """What may be asked in the question's place, or None where nothing may, or nothing would be worth it.
 
     No distinctive word of `kept` is in it: none beyond `COMMON_WORDS`, in no form of it that begins alike, and no
@@ -102,6 +104,7 @@ def general_question(question: str, kept: Iterable[str], findings: Sequence[Find
         question: the user's own words, and not made from any record.
         kept: texts that stay: the private records in play, earlier private turns.
         findings: what a detector found in `question`.
+        alone: whether nothing was said before it that it could speak of.
     """
     if len(question) > LONGEST_CHARS or _OWN_FACT.search(question):
         return None
@@ -110,7 +113,7 @@ def general_question(question: str, kept: Iterable[str], findings: Sequence[Find
     sentences = [sentence.strip() for sentence in _SENTENCE.findall(text) if sentence.strip()]
     asked = [general for sentence in sentences if (general := _generalised(sentence, kept_words))]
     said = " ".join(asked)
-    if len(asked) < len(sentences) and _POINTS_ELSEWHERE.search(said):
+    if (len(asked) < len(sentences) or not alone) and _POINTS_ELSEWHERE.search(said):
         return None
     return said if _is_sound(said, text, kept_words) else None
 

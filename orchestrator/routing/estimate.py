@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from orchestrator.routing.costs import RouteCosts
-from orchestrator.types import Prediction, Route, Spend, Terms
+from orchestrator.types import Effort, Prediction, Route, Spend, Terms
 from orchestrator.units import Interval
 
 
@@ -32,6 +32,7 @@ class RouteEstimate:
     billed_share: float = 1.0
     """Of the price of the answer's tokens, what is expected to be billed: less than 1 where the cloud often need not
     write it."""
+    effort: Effort = Effort.NONE
 
     @classmethod
     def of(
@@ -76,6 +77,11 @@ class RouteEstimate:
         return all(map(math.isfinite, highs)) and all(0 <= price < math.inf for price in prices)
 
     @property
+    def leaves(self) -> bool:
+        """Whether anything leaves the device for it."""
+        return self.route is Route.CLOUD
+
+    @property
     def room_tokens(self) -> int:
         """Tokens of answer that the model's window has room for; a rolling one, for any number behind its prompt."""
         room = self.terms.context_tokens - self.prompt_tokens
@@ -95,6 +101,7 @@ class RouteEstimate:
             cloud_joules=_times(self.cloud_joules, tokens),
             usd=_scaled(tokens, self.terms.completion_usd * self.billed_share)
             + Interval.exactly(self.terms.prompt_usd * self.prompt_tokens),
+            effort=self.effort,
         )
 
     def worst_case(self, max_tokens: int) -> Spend:
@@ -102,7 +109,7 @@ class RouteEstimate:
         return Spend(
             device_joules=self.prompt_joules.high + self.decode_joules.high * max_tokens,
             usd=self.terms.prompt_usd * self.prompt_tokens + self.terms.completion_usd * max_tokens,
-            cloud_requests=int(self.route is Route.CLOUD),
+            cloud_requests=int(self.leaves),
             questions=1,
         )
 

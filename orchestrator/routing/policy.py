@@ -7,14 +7,14 @@ reads a clock, a file or a socket, so that a stored situation replays to the sam
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
 
 from orchestrator.budget import BatteryFloor, Below, Headroom
 from orchestrator.budget.floor import ESSENTIAL_TOKENS, NO_FLOOR
-from orchestrator.effort.forecast import Trial, estimate_of
+from orchestrator.effort.forecast import Trial, estimate_of, not_in_question
 from orchestrator.errors import EdgewiseError
 from orchestrator.privacy.egress import may_leave
 from orchestrator.routing.estimate import RouteEstimate
@@ -77,6 +77,8 @@ class Situation:
     """The strategy that was asked for, if any."""
     trials: tuple[Trial, ...] = ()
     """The strategies in question: the one that was asked for, otherwise those that may be chosen."""
+    general: RouteEstimate | None = None
+    """The cloud, asked the general question; None where there is no consultation."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON has them. A price that is no number stays one, so that it is refused again."""
@@ -122,7 +124,7 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
         rule, reason = _why_effort(situation, best, stronger, reason)
         best = stronger
     elif situation.effort not in (None, Effort.NONE):
-        _, why_not = left_out.get(situation.effort, ("route", "it needs the cloud, which cannot be asked"))
+        _, why_not = left_out.get(situation.effort, ("route", not_in_question(situation.effort)))
         reason = f"{reason}; without {situation.effort}, which was asked for: {why_not}"
     return Decision(
         id=decision_id,
@@ -154,7 +156,7 @@ def contenders(situation: Situation) -> tuple[Prediction, ...]:
         estimates = [e for e in estimates if e.route is not _forbidden(situation)]
     routes = {e.route for e in estimates}
     trials = (trial for trial in situation.trials if trial.routes <= routes)
-    estimates += [estimate_of(trial, situation.local, situation.cloud) for trial in trials]
+    estimates += [estimate_of(trial, situation.local, situation.cloud, situation.general) for trial in trials]
     return tuple(e.predict(min(situation.max_tokens, e.room_tokens)) for e in estimates)
 
 
@@ -221,7 +223,7 @@ def _budget_rule(situation: Situation, estimate: RouteEstimate) -> Exclusion | N
             f"{_place(estimate.route)} would begin after about {estimate.first_token_ms.expected:.0f} ms, "
             f"and {limit:.0f} ms are allowed",
         )
-    if estimate.route is Route.CLOUD and _or_infinity(situation.headroom.cloud_requests) < 1:
+    if estimate.leaves and _or_infinity(situation.headroom.cloud_requests) < 1:
         return "window", "no cloud request is left in the budget window"
     if _affordable(situation, estimate) < MIN_ANSWER_TOKENS:
         return "budget", _unaffordable(situation, estimate)
@@ -254,7 +256,7 @@ def _candidate(situation: Situation, estimate: RouteEstimate, trial: Trial | Non
     max_tokens = min(situation.max_tokens, estimate.room_tokens, _affordable(situation, estimate))
     if _is_low(situation) and not situation.structured:
         max_tokens = min(max_tokens, ESSENTIAL_TOKENS)
-    prediction = replace(estimate.predict(max_tokens), effort=trial.effort if trial else Effort.NONE)
+    prediction = estimate.predict(max_tokens)
     return Candidate(estimate, max_tokens, prediction, value_usd(prediction, situation.prices), trial)
 
 
@@ -263,7 +265,7 @@ def _strategies(situation: Situation, candidates: list[Candidate]) -> tuple[list
     found: list[Candidate] = []
     left_out: dict[Effort, Exclusion] = {}
     for trial in situation.trials:
-        estimate = estimate_of(trial, situation.local, situation.cloud)
+        estimate = estimate_of(trial, situation.local, situation.cloud, situation.general)
         rule = _effort_rule(situation, trial, candidates)
         rule = rule or _capability_rule(estimate) or _budget_rule(situation, estimate)
         if rule is None:
@@ -284,6 +286,8 @@ def _effort_rule(situation: Situation, trial: Trial, candidates: list[Candidate]
     kept = [*(item.sensitivity for item in situation.evidence), situation.conversation_label]
     if trial.effort is Effort.VERIFY and not all(map(may_leave, kept)):
         return "kept_draft", "the device's draft would be made from what stays on the device"
+    if trial.effort is Effort.CONSULT and (situation.local_only or situation.preference is RoutePreference.LOCAL):
+        return "asked", "asked for the device alone"
     return None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from orchestrator.budget import Resource
-from orchestrator.types import Prediction, Route
+from orchestrator.types import Prediction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def amount(prediction: Prediction, resource: Resource) -> float:
         case Resource.USD:
             return prediction.usd.expected
         case _:
-            return float(prediction.route is Route.CLOUD)
+            return float(prediction.leaves)
 
 
 def value_usd(prediction: Prediction, prices: Prices) -> float:
@@ -61,5 +61,5 @@ def value_usd(prediction: Prediction, prices: Prices) -> float:
         - prediction.usd.expected * prices.dollar_usd
         - prediction.device_joules.expected * prices.device_joule_usd
         - prediction.total_ms.expected / 1000 * prices.second_usd
-        - (prices.leave_usd if prediction.route is Route.CLOUD else 0.0)
+        - (prices.leave_usd if prediction.leaves else 0.0)
     )

@@ -1,0 +1,46 @@
+"""One request on its way through the engine: what was planned, held back, consulted and spent so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from orchestrator.budget import Deadline
+from orchestrator.effort.consultation import Consultation
+from orchestrator.effort.sampling import Halt
+from orchestrator.effort.strategy import Strategy
+from orchestrator.effort.verification import Verification
+from orchestrator.planner import Plan
+from orchestrator.prompt import Prompt
+from orchestrator.tally import Tally
+from orchestrator.types import EffortReceipt, Request
+
+
+@dataclass(slots=True)
+class Journey:
+    """One request on its way."""
+
+    request: Request
+    decision_id: str
+    deadline: Deadline
+    tally: Tally
+    plan: Plan | None = None
+    held: str = ""
+    """Text of a local answer that is not shown yet, because it is still being judged."""
+    strategy: Strategy | None = None
+    """What makes the device's answer out of several."""
+    halt: Halt = field(default_factory=Halt)
+    check: Prompt | None = None
+    """What the cloud is asked about the device's draft."""
+    listener: Verification | Consultation | None = None
+    """Who hears what the cloud says, where that is not simply the answer."""
+
+    @property
+    def effort(self) -> EffortReceipt | None:
+        """What was done beside writing the answer once."""
+        worked = self.strategy or self.listener
+        return worked.receipt if worked else None
+
+    def release(self) -> str:
+        """The held text, to be shown now."""
+        text, self.held = self.held, ""
+        return text
