@@ -143,7 +143,7 @@ def _ends(text: str, end: int, final: bool) -> bool | None:
     following = text[end]
     if text[end - 1].isdigit():
         return not following.isdigit()
-    if following in "sS" and glued(text[end - 1]):
+    if following in "sS":
         if end + 1 == len(text):
             return True if final else None
         following = text[end + 1]

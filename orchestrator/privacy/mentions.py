@@ -36,6 +36,10 @@ class Mention:
     end: int
     kind: Kind
 
+    def of(self, text: str) -> tuple[Kind, str]:
+        """What it is, and as it stands in the text."""
+        return self.kind, text[self.start : self.end]
+
 
 @dataclass(slots=True)
 class _Node:

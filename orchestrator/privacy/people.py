@@ -16,7 +16,7 @@ el bin ibn ben ter ten und and y e
 """
 _ALSO_NAMES: Final = """
 will may mark bill rose hope grace joy faith jack pat sue gene dale frank rich grant chase hunter drew rob ray max art
-guy dean earl duke bishop pope knight page cook baker miller smith taylor carter cooper fisher mason potter shepherd
+guy dean earl duke bishop pope knight page cook baker miller taylor carter cooper fisher mason potter shepherd
 turner walker weaver gardener butler carpenter green brown black white gray grey gold silver young old long short
 strong wise good love king queen prince stone wood woods hill hills field fields brook brooks lake rivers ford bridge
 church house hall street lane west east north south winter summer autumn spring april june august day sunday monday
@@ -26,7 +26,7 @@ dawn eve destiny harmony melody carol harp bell horn drum fox wolf bear lamb bir
 jay dove pike bass trout salmon fish cross temple abbey angel christian ernest victor sandy rusty curt miles skip buck
 chip cliff forest glen heath reed rush stern sharp blunt keen swift bright noble power powers case chance lord law
 read rice berry cherry bean root branch leaf flower flowers bush land marks banks parks wells waters weeks hand foot
-head body ball base cape crane sand glass steel nick norm dick john josh harry jimmy klein gross lang jung alt neu
+head body ball base cape crane sand glass steel nick norm dick klein gross lang jung alt neu
 schwarz weiss braun rot grun koch bauer muller schneider fischer weber richter vogel sommer herbst berg stein wald
 bach kaiser konig engel ernst
 """

@@ -13,6 +13,7 @@ from orchestrator.privacy.mentions import Mention, Mentions, folded
 from orchestrator.privacy.people import ORDINARY, name_words
 from orchestrator.privacy.restoring import Restorer
 from orchestrator.privacy.stand_ins import StandIns, Typed
+from orchestrator.privacy.weaving import Piece, Woven
 
 _POSSESSIVE: Final = re.compile(r"['’]s?\Z", re.IGNORECASE)
 
@@ -59,7 +60,7 @@ class Redaction:
         are. `Restorer` gives the text again, exactly.
         """
         self.read(text, findings)
-        return "".join(self._pieces(text, self._places(text, findings)))
+        return self._woven(text, self._places(text, findings))
 
     def restorer(self) -> Restorer:
         """A new one, for one stream."""
@@ -88,29 +89,34 @@ class Redaction:
             return ""
         return next((word[len(fragment[0]) :] for word in words if word.startswith(fragment[0])), "")
 
-    def _pieces(self, text: str, found: Sequence[Mention]) -> Iterator[str]:
-        """The redacted text, piece by piece."""
-        missed = [mention for start, end in _gaps(text, found) for mention in self._mentions.find(text, start, end)]
-        at = 0
-        for place in self._joined(text, [*found, *missed]):
-            yield from self._unlike(text[at : place.start])
-            yield self._form(place.kind, text[place.start : place.end])
-            self._count += 1
-            at = place.end
-        yield from self._unlike(text[at:])
+    def _woven(self, text: str, found: Sequence[Mention]) -> str:
+        """The redacted text."""
+        places = found
+        for seek in (self._mentions.find, self._alike):
+            more = (place for start, end in _gaps(text, places) for place in seek(text, start, end))
+            places = self._joined(text, [*places, *more])
+        while True:
+            pieces = [Piece(place.start, place.end, self._form(*place.of(text))) for place in places]
+            woven = Woven(text, pieces)
+            # What the text around a stand-in makes of it: "person " before a surrogate "2 May" reads as PERSON_2.
+            misread = woven.misread(self._forms)
+            if not misread:
+                self._count += len(places)
+                return woven.text
+            kind = places[0].kind
+            places = self._joined(text, [*places, *(Mention(start, end, kind) for start, end in misread)])
 
-    def _unlike(self, piece: str) -> Iterator[str]:
-        """A piece that stays, but for words that would be taken for stand-ins."""
-        at = copied = 0
-        while at < len(piece):
-            match = self._forms.match(piece, at, final=True)
+    def _alike(self, text: str, start: int, end: int) -> Iterator[Mention]:
+        """What in a stretch would be taken for a stand-in, were it left."""
+        stretch = text[start:end]
+        at = 0
+        while at < len(stretch):
+            match = self._forms.match(stretch, at, final=True)
             if isinstance(match, Match):
-                yield piece[copied:at]
-                yield self._form(match.kind, piece[at : match.end])
-                at = copied = match.end
+                yield Mention(start + at, start + match.end, match.kind)
+                at = match.end
             else:
                 at += 1
-        yield piece[copied:]
 
     def _form(self, kind: Kind, original: str) -> str:
         """The stand-in for an original, the same each time."""
@@ -119,6 +125,8 @@ class Redaction:
             form = self._stand_ins.form(kind, original, self._taken)
             self._known[kind, original] = form
             self._forms.add(form, original, kind)
+            for part, meant in self._stand_ins.parts(kind, original):
+                self._forms.add(part, meant, kind)
             self._look_for(kind, original)
         return form
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from orchestrator.privacy.finding import Kind
@@ -65,6 +65,12 @@ class StandIns(Protocol):
         """
         ...
 
+    def parts(self, kind: Kind, original: str) -> Sequence[tuple[str, str]]:
+        """Parts of the stand-in for an original that may come back alone, each with its part of the original: the last
+        name of a name.
+        """
+        ...
+
 
 def identity(kind: Kind, original: str) -> str:
     """What the spellings of one thing share: case, accents, spaces and the grouping of digits do not matter."""
@@ -96,6 +102,10 @@ class Typed:
             self._ways[key] = ways = _ways(word, self._number(word, taken))
             form = next(ways)
         return form
+
+    def parts(self, kind: Kind, original: str) -> Sequence[tuple[str, str]]:
+        """None: PERSON_1 comes back whole."""
+        return ()
 
     def _number(self, word: str, taken: Callable[[str], bool]) -> int:
         """The next free number. A number that stands in a text is skipped, and never used later."""
