@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 
@@ -37,6 +38,17 @@ class Reply:
     break_after: int | None = None
     """After so many pieces, drop the connection. -1: before the response."""
     between_ms: float = 0.0
+    echo: bool = False
+    """Say what was asked, word for word: as the answer, or with another `status` in the error's message."""
+
+    def to(self, body: dict[str, Any]) -> Reply:
+        """The reply to one chat."""
+        if not self.echo:
+            return self
+        words = "\n".join(str(message["content"]) for message in body["messages"])
+        if self.status != 200:
+            return replace(self, body=json.dumps({"error": {"message": words, "type": words, "code": words}}).encode())
+        return replace(self, pieces=tuple(re.findall(r"\s*\S+|\s+$", words)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +136,7 @@ class SimulatedUpstream:
         body = json.loads(content)
         self.chats += 1
         self.seen.append(Seen(body, headers))
-        reply = self.replies[min(self.chats, len(self.replies)) - 1]
+        reply = self.replies[min(self.chats, len(self.replies)) - 1].to(body)
         if reply.break_after == -1:
             return False
         if reply.body is not None or reply.status != 200:

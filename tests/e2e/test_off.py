@@ -67,7 +67,7 @@ COMMANDS = [
     ["ask", QUESTION],
     ["why"],
     ["ledger"],
-    ["report"],
+    ["report", "--out", os.devnull],
     ["mcp", "--log"],
 ]
 CONTRADICTION = "local-only and the route cloud contradict each other"
