@@ -13,6 +13,7 @@ from edge_agent.cli import (
     context,
     demo,
     doctor,
+    egress,
     eval,
     feedback,
     ledger,
@@ -40,6 +41,7 @@ app.command("serve")(serve.serve)
 app.command("mcp")(mcp.mcp)
 app.add_typer(context.app, name="context", help="What the agent knows about its user.")
 app.add_typer(models.app, name="models", help="Models on this device.")
+app.add_typer(egress.app, name="egress")
 app.command("why")(why.why)
 app.command("feedback")(feedback.feedback)
 app.command("ledger")(ledger.ledger)

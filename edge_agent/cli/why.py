@@ -15,6 +15,7 @@ from orchestrator.errors import InvalidRequest
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from edge_agent.config import Config
     from edge_agent.journal import Journal, StoredDecision
     from orchestrator.routing.hindsight import Forecast
     from orchestrator.routing.replay import Replay
@@ -54,14 +55,16 @@ def why(
     from edge_agent.config import Config
     from edge_agent.journal import Journal
 
-    with Journal.open(Config.load(config).journal_path) as journal:
+    chosen = Config.load(config)
+    with Journal.open(chosen.journal_path) as journal:
         stored = _find(journal, decision_id)
     if again:
         _replay(stored, as_json)
     elif as_json:
-        _print_json(_plain(stored))
+        _print_json(_plain(stored) | {"egress": _left(chosen, stored)})
     else:
         _print(stored, console())
+        _print_left(_left(chosen, stored), console())
 
 
 def _find(journal: Journal, decision_id: str | None) -> StoredDecision:
@@ -88,6 +91,23 @@ def _print(stored: StoredDecision, out: Console) -> None:
         _print_hindsight(stored.decision, stored.answer, out)
     if (said := stored.feedback) is not None:
         out.print(f"the answer was {'good' if said.good else 'bad'}: {said.sign.replace('_', ' ')} by its user")
+
+
+def _left(config: Config, stored: StoredDecision) -> list[int]:
+    """Which calls of the egress log were made for the decision. It is opened only where something can have left."""
+    from edge_agent.egress.opening import must_be_encrypted, open_egress
+
+    local = stored.answer is not None and not stored.answer.egress.sent
+    if local or stored.decision is None or not config.egress_path.exists():
+        return []
+    with open_egress(config, encrypted=must_be_encrypted(config)) as log:
+        return [call.number for call in log.of_decision(stored.id)]
+
+
+def _print_left(numbers: list[int], out: Console) -> None:
+    if numbers:
+        commands = ", ".join(f"`edgewise egress show {number}`" for number in numbers)
+        out.print(f"what left for it, word for word: {commands}")
 
 
 def _print_pledge(stored: StoredDecision, out: Console) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from edge_agent.cli.context.opening import open_store
 from edge_agent.cli.context.shown import LABEL_STYLES, counted, print_json, printable
+from edge_agent.cli.sent import forget_what_was_sent
 from edge_agent.cli.terminal import ConfigOption, JsonOption, console
 from orchestrator.errors import RecordNotFound
 
@@ -86,14 +87,17 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Remove a conversation, every turn of it, from the file itself."""
+    """Remove a conversation, every turn of it, from the file itself; what left of it loses its words, too."""
+    from edge_agent.config import Config
+
     with open_store(config) as store:
         entry = store.conversations.get(conversation)
         if not yes:
             typer.confirm(f"Delete {counted(entry.exchanges, 'question')} and their answers?", abort=True)
-        ids = store.conversations.ids(entry.id)
-        store.forget(*ids)
-    console().print(f"Deleted {counted(len(ids), 'turn')}.")
+        turns = store.conversations.turns(entry.id)
+        forget_what_was_sent(Config.load(config), store, turns)
+        store.forget(*(turn.id for turn in turns if turn.id is not None))
+    console().print(f"Deleted {counted(len(turns), 'turn')}.")
 
 
 def _fields(entry: Conversation) -> dict[str, Any]:

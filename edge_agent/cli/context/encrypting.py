@@ -11,6 +11,7 @@ from edge_agent.cli.terminal import ConfigOption, console
 
 if TYPE_CHECKING:
     from edge_agent.config import Config
+    from edge_agent.keys import KeySource
 
 _FOREVER = "Without it nobody reads the store again, you neither: keep a copy of it in a safe place."
 _OLD_BYTES = (
@@ -29,18 +30,24 @@ def encrypt(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Encrypt the personal-context store, or give an encrypted one another key. Close what uses it first."""
+    """Encrypt the personal-context store, or give an encrypted one another key. Close what uses it first.
+
+    The log of what left this device is encrypted with it, by the same key.
+    """
     from edge_agent.config import Config
     from edge_agent.context.schema import SCHEMA
     from edge_agent.conversion import convert
-    from edge_agent.keys import KeyFile, key_source
+    from edge_agent.keys import KeyFile, Remembered, key_source
 
     chosen = Config.load(config)
     configured = chosen.context.encryption
     words = key_from or configured.key_from
     source = key_source(words)
+    opened_by, to = Remembered(key_source(configured.key_from)), Remembered(source)
     out = console()
-    if not convert(chosen.context_path, SCHEMA, opened_by=key_source(configured.key_from), to=source):
+    changed = convert(chosen.context_path, SCHEMA, opened_by=opened_by, to=to)
+    _convert_egress(chosen, opened_by=opened_by, to=to)
+    if not changed:
         out.print(f"{chosen.context_path} is encrypted already, with this key.", markup=False)
         return
     out.print(f"Encrypted {chosen.context_path}. Its key: {source}. {_FOREVER}", markup=False)
@@ -54,18 +61,30 @@ def encrypt(
 
 
 def decrypt(config: ConfigOption = None) -> None:
-    """Write the personal-context store without encryption again. Close what uses it first."""
+    """Write the store and the log of what left without encryption again. Close what uses them first."""
     from edge_agent.config import Config
     from edge_agent.context.schema import SCHEMA
     from edge_agent.conversion import convert
 
     chosen = Config.load(config)
+    keys = chosen.context_encryption.asked_once().keys
     out = console()
-    if not convert(chosen.context_path, SCHEMA, opened_by=chosen.context_encryption.keys, to=None):
+    changed = convert(chosen.context_path, SCHEMA, opened_by=keys, to=None)
+    _convert_egress(chosen, opened_by=keys, to=None)
+    if not changed:
         out.print(f"{chosen.context_path} is not encrypted.", markup=False)
         return
     out.print(f"Decrypted {chosen.context_path}. Its key is kept: encrypted backups need it.", markup=False)
     _warn_of_requirement(chosen)
+
+
+def _convert_egress(config: Config, *, opened_by: KeySource, to: KeySource | None) -> None:
+    """The log of what left has words of records: it is as safe as they are."""
+    from edge_agent.conversion import convert
+    from edge_agent.egress.schema import SCHEMA
+
+    if config.egress_path.exists():
+        convert(config.egress_path, SCHEMA, opened_by=opened_by, to=to)
 
 
 def _warn_of_requirement(config: Config) -> None:

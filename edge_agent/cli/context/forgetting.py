@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,12 +19,9 @@ from edge_agent.cli.context.selecting import (
     which,
 )
 from edge_agent.cli.context.shown import counted, print_json, print_records
+from edge_agent.cli.sent import forget_what_was_sent
 from edge_agent.cli.terminal import ConfigOption, JsonOption, console
 from orchestrator.errors import InvalidRequest
-
-if TYPE_CHECKING:
-    from edge_agent.context.store import SqliteContextStore
-    from orchestrator.types import Record
 
 
 def forget(
@@ -59,6 +55,8 @@ def forget(
     in_common = any(value is not None for value in given.values())
     if bool(ids) + in_common + everything != 1:
         raise InvalidRequest("which records?", remedy="name IDs, or what they have in common, or --all")
+    from edge_agent.config import Config
+
     with open_store(config) as store:
         if dry_run or not (ids or yes):
             records = store.list() if everything else store.to_forget(*(ids or ()), **given)
@@ -67,7 +65,7 @@ def forget(
                 return
             if records:
                 typer.confirm(f"Forget {counted(len(records), 'record')}?", abort=True, err=as_json)
-        _forget_sent(config, store, None if everything else store.to_forget(*(ids or ()), **given))
+        forget_what_was_sent(Config.load(config), store, None if everything else store.to_forget(*(ids or ()), **given))
         forgotten = store.forget_all() if everything else store.forget(*(ids or ()), **given)
     if forgotten.records:
         _forget_prompts(config)
@@ -80,22 +78,6 @@ def forget(
             "Another program reads the store all the time: the files are rid of them when it is opened next.",
             style="yellow",
         )
-
-
-def _forget_sent(config: Path | None, store: SqliteContextStore, records: Sequence[Record] | None) -> None:
-    """What the egress log has of messages that the records were in; without `records`, of all."""
-    from edge_agent.config import Config
-    from edge_agent.egress.forgetting import forget_sent
-    from edge_agent.egress.opening import open_egress
-
-    chosen = Config.load(config)
-    if not chosen.egress_path.exists():
-        return
-    with open_egress(chosen, encrypted=store.encrypted) as egress:
-        if records is None:
-            egress.forget_all()
-        else:
-            forget_sent(egress, records)
 
 
 def _forget_prompts(config: Path | None) -> None:
