@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from edge_agent.database import Database, cut_log, patience
 from edge_agent.egress.chain import NOTHING_BEFORE, Head, Link, Verdict, canonical, digest_of, hash_of, verify
+from edge_agent.egress.consent import Consents
 from edge_agent.egress.entry import Call, Cause, Departure
 from edge_agent.egress.schema import SCHEMA
 from orchestrator.client.witness import Outcome
@@ -71,6 +72,8 @@ class EgressLog:
         self._database = database
         self._clock = clock
         self._heads = heads
+        self.consents = Consents(database, clock)
+        """What the user allowed or refused once and for all."""
         self._keep = None if keep_days is None else timedelta(days=keep_days)
 
     @classmethod

@@ -18,4 +18,17 @@ def create_chain(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX chain_by_call ON chain (json_extract(entry, '$.of'))")
 
 
-SCHEMA: Final = Schema("egress log", (create_chain,))
+def create_consents(db: sqlite_utils.Database) -> None:
+    """What the user said once and for all of texts with a label to a destination."""
+    db.execute("""
+        CREATE TABLE consents (
+            label TEXT NOT NULL,
+            destination TEXT NOT NULL,
+            allowed INTEGER NOT NULL,
+            at REAL NOT NULL,
+            PRIMARY KEY (label, destination)
+        ) STRICT
+    """)
+
+
+SCHEMA: Final = Schema("egress log", (create_chain, create_consents))

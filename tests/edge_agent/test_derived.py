@@ -60,6 +60,7 @@ TABLES: Final = {
     "egress.db": {
         "chain": "ids, counts and reasons of what left, never text",
         "contents": "what left, when its labels allowed it; it goes into no prompt, and goes with its records",
+        "consents": "what the user said of a label and a destination, never text",
     },
     "ledger.db": dict.fromkeys(("spending", "reservation", "holding", "demand", "pace"), NO_CONTENT),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from edge_agent.cli.egress import checking, looking
+from edge_agent.cli.egress import checking, consenting, looking
 
 app = typer.Typer(
     help="What left this device: when, to whom, under which rule, word for word. Written down before it leaves.",
@@ -14,3 +14,4 @@ app.command("list")(looking.list_)
 app.command("show")(looking.show)
 app.command("export")(checking.export)
 app.command("verify")(checking.verify)
+app.add_typer(consenting.app, name="consent")

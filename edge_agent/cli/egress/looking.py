@@ -10,6 +10,7 @@ import typer
 from edge_agent.cli.context.selecting import moment
 from edge_agent.cli.context.shown import counted, print_json
 from edge_agent.cli.egress.opening import opened
+from edge_agent.cli.shown import harmless
 from edge_agent.cli.terminal import ConfigOption, JsonOption, console
 
 if TYPE_CHECKING:
@@ -154,12 +155,7 @@ def _print_call(call: Call, out: Console) -> None:
         out.print("what was said was forgotten since" if departure.kept else "what was said was not to be kept")
     for message in call.messages:
         out.print(f"\n[bold]{message.role}[/bold]")
-        out.print(_harmless(message.text), markup=False)
-
-
-def _harmless(text: str) -> str:
-    """The text as it is, but for what would steer the terminal."""
-    return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
+        out.print(harmless(message.text), markup=False)
 
 
 def _replaced(call: Call) -> str:
