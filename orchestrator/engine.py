@@ -25,14 +25,16 @@ from orchestrator.errors import (
     CloudError,
     DeadlineExceeded,
     EdgewiseError,
+    EgressRefused,
 )
 from orchestrator.journey import Journey
 from orchestrator.leg import Leg
 from orchestrator.link import Link
 from orchestrator.patience import Patience, patiently
-from orchestrator.planner import Plan, Planner
+from orchestrator.plan import Plan
+from orchestrator.planner import Planner
 from orchestrator.ports import Clock, CloudModel, EnergyMeter, LocalModel, Observer
-from orchestrator.privacy.egress import clear
+from orchestrator.privacy.egress import Cleared
 from orchestrator.prompt import Prompt
 from orchestrator.repetition import RepetitionGuard
 from orchestrator.routing.confidence import ConfidenceMonitor
@@ -175,32 +177,35 @@ class Engine:
             async for piece in pieces:
                 yield piece
         whole = draft.finish_reason in (FinishReason.STOP, FinishReason.LENGTH)
-        if whole and journey.held and not await self._planner.is_withdrawn(plan):
+        if whole and journey.held:
             journey.listener = listener = Verification()
-            leg = self._open_check(journey, plan, draft)
-            try:
-                async with aclosing(self._cloud_pieces(journey, plan, leg)) as pieces:
-                    async for piece in pieces:
-                        yield piece
-            except CloudError as error:
-                self._lost(journey, leg, error)
+            journey.check = self._check_of(journey, plan, draft)
+            if kept := await self._kept(journey, plan, journey.check):
+                journey.tally.notes.append(kept)
+            else:
+                leg = self._open_check(journey, plan, draft)
+                try:
+                    async with aclosing(self._cloud_pieces(journey, plan, leg)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                except CloudError as error:
+                    self._lost(journey, leg, error)
             journey.tally.notes.append(listener.in_words)
         if journey.held:
             leg.finish_reason = draft.finish_reason
             yield journey.tally.show(journey.release(), Route.LOCAL)
         leg.settle()
 
+    def _check_of(self, journey: Journey, plan: Plan, draft: Leg) -> Prompt:
+        """What the cloud is asked about the draft."""
+        own, asked = cast(Prompt, plan.cloud), plan.estimate(Route.CLOUD)
+        tokens = asked.prompt_tokens + draft.usage.completion_tokens + INSTRUCTION_TOKENS
+        return replace(own, messages=question_of(own.messages, journey.held, plan.made_from), tokens=tokens)
+
     def _open_check(self, journey: Journey, plan: Plan, draft: Leg) -> Leg:
         """Ask the cloud about the draft, out of the same reservation."""
-        own, asked = cast(Prompt, plan.cloud), plan.estimate(Route.CLOUD)
-        made_from = Sensitivity.highest(
-            [message.sensitivity for message in plan.local.messages]
-            + [hit.record.sensitivity for hit in plan.local.recalled]
-        )
-        tokens = asked.prompt_tokens + draft.usage.completion_tokens + INSTRUCTION_TOKENS
-        journey.check = replace(own, messages=question_of(own.messages, journey.held, made_from), tokens=tokens)
         leg = self._open(journey, plan, Route.CLOUD, plan.reservation)
-        leg.follow(draft, replace(asked, prompt_tokens=tokens))
+        leg.follow(draft, replace(plan.estimate(Route.CLOUD), prompt_tokens=cast(Prompt, journey.check).tokens))
         return leg
 
     async def _consulted_pieces(self, journey: Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
@@ -208,13 +213,13 @@ class Engine:
 
         Where the cloud fails, the device answers alone, out of the same reservation.
         """
-        if await self._planner.is_withdrawn(plan):
-            journey.tally.notes.append("a record may not be asked about any more: the device answers alone")
+        if kept := await self._kept(journey, plan, cast(Prompt, plan.cloud)):
+            journey.tally.notes.append(f"{kept}: the device answers alone")
             return
         journey.listener = consultation = Consultation()
         asked = self._open(journey, plan, Route.CLOUD, plan.reservation)
         asked.aside = True
-        journey.tally.asked_in_general = cast(Prompt, plan.cloud).messages[-1].text
+        journey.tally.asked_in_general = cast(Cleared, journey.cleared).outbound.messages[-1].text
         try:
             async with aclosing(self._cloud_pieces(journey, plan, asked)) as pieces:
                 async for piece in pieces:
@@ -233,22 +238,42 @@ class Engine:
     async def _allowed(
         self, journey: Journey, plan: Plan, route: Route, reservation: Reservation
     ) -> tuple[Route, Reservation]:
-        """The route; the device in the cloud's place where a record became too private for it since the decision.
+        """The route; the device in the cloud's place where what the cloud would see may not leave.
 
         Raises:
             BudgetExhausted: the device cannot be afforded.
         """
+        if route is Route.LOCAL:
+            return route, reservation
         try:
-            if route is Route.LOCAL or not await self._planner.is_withdrawn(plan):
-                return route, reservation
+            kept = await self._kept(journey, plan, cast(Prompt, plan.cloud))
         except BaseException:  # no leg has taken it up yet, so nobody else would
             self._ledger.refund(reservation)
             raise
+        if not kept:
+            return route, reservation
         self._ledger.refund(reservation)
-        journey.tally.notes.append("a record may not leave any more: the device goes on")
+        journey.tally.notes.append(f"{kept}: the device goes on")
         questions = reservation.amount.questions
         limit = plan.decision.max_tokens
         return Route.LOCAL, self._planner.reserve(plan, Route.LOCAL, journey.deadline, limit, questions=questions)
+
+    async def _kept(self, journey: Journey, plan: Plan, prompt: Prompt) -> str:
+        """Why a prompt may not leave now, in plain words; empty where it may, and then the journey has it cleared.
+
+        Labels are read again last of all, after the user has answered.
+        """
+        try:
+            made_from = plan.made_from if journey.tally.text else Sensitivity.PUBLIC
+            cleared = await plan.departure.clear(prompt, journey.prefix, made_from)
+        except EgressRefused as error:
+            return error.message
+        if not await plan.departure.is_agreed(cleared.outbound, patience_s=journey.deadline.remaining_s / 2):
+            return "it was not agreed that this leaves"
+        if await self._planner.is_withdrawn(plan):
+            return "a record may not leave any more"
+        journey.cleared = cleared
+        return ""
 
     def _next(self, journey: Journey, plan: Plan, leg: Leg) -> tuple[Route, Reservation]:
         """Where an unfinished answer goes on: a faltering one to the cloud, if affordable, any other to the device.
@@ -328,7 +353,6 @@ class Engine:
         tally = journey.tally
         written = sum(leg.usage.completion_tokens for leg in tally.legs[:-1]) if tally.text else 0
         sampling = replace(journey.request.sampling, max_tokens=max(1, plan.decision.max_tokens - written))
-        prefix = journey.request.prefix + tally.text
         if journey.strategy is not None and len(tally.legs) == 1:
             sampling = replace(sampling, temperature=sampling.temperature or self._effort.temperature)
             task = Task(
@@ -336,18 +360,21 @@ class Engine:
                 messages=plan.local.messages,
                 sampling=sampling,
                 deadline=journey.deadline,
-                prefix=prefix,
+                prefix=journey.prefix,
             )
             return journey.strategy.run(task, journey.halt)
         return _closable(
-            self._local.generate(plan.local.messages, sampling=sampling, deadline=journey.deadline, prefix=prefix)
+            self._local.generate(
+                plan.local.messages, sampling=sampling, deadline=journey.deadline, prefix=journey.prefix
+            )
         )
 
     async def _cloud_pieces(self, journey: Journey, plan: Plan, leg: Leg) -> AsyncGenerator[Piece, None]:
         """The cloud's answer, given up when it stalls. What the device held back is dropped once text comes."""
-        prompt, listener = journey.check or cast(Prompt, plan.cloud), journey.listener
-        prefix = journey.request.prefix + journey.tally.text
-        outbound = clear(prompt.messages, recalled=prompt.recalled, prefix=prefix)
+        cleared, listener = journey.cleared, journey.listener
+        assert cleared is not None, "a cloud leg is opened once its prompt is cleared"
+        outbound, restorer = cleared.outbound, cleared.restorer
+        journey.tally.redactions += outbound.redactions
         sampling = replace(journey.request.sampling, max_tokens=plan.cloud_tokens)
         cloud = cast(CloudModel, self._link.cloud)
         stream = cloud.generate(
@@ -359,7 +386,7 @@ class Engine:
         )
         async with aclosing(_closable(stream)) as events:
             async for event in patiently(events, self._first_patience_s(journey, plan), self._patience):
-                text = leg.take(event)
+                text = restorer.push(leg.take(event)) + (restorer.flush() if isinstance(event, Completed) else "")
                 if text := listener.take(event, text) if listener else text:
                     journey.held = ""
                     yield journey.tally.show(text, Route.CLOUD)

@@ -1,4 +1,4 @@
-"""One request on its way through the engine: what was planned, held back, consulted and spent so far."""
+"""One request on its way through the engine: what was planned, held back, cleared to leave and spent so far."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from orchestrator.effort.consultation import Consultation
 from orchestrator.effort.sampling import Halt
 from orchestrator.effort.strategy import Strategy
 from orchestrator.effort.verification import Verification
-from orchestrator.planner import Plan
+from orchestrator.plan import Plan
+from orchestrator.privacy.egress import Cleared
 from orchestrator.prompt import Prompt
 from orchestrator.tally import Tally
 from orchestrator.types import EffortReceipt, Request
@@ -29,6 +30,8 @@ class Journey:
     strategy: Strategy | None = None
     """What makes the device's answer out of several."""
     halt: Halt = field(default_factory=Halt)
+    cleared: Cleared | None = None
+    """What the next cloud leg sends, agreed to where that is wanted, and what restores its answer."""
     check: Prompt | None = None
     """What the cloud is asked about the device's draft."""
     listener: Verification | Consultation | None = None
@@ -39,6 +42,11 @@ class Journey:
         """What was done beside writing the answer once."""
         worked = self.strategy or self.listener
         return worked.receipt if worked else None
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of the answer, as the next leg takes it up."""
+        return self.request.prefix + self.tally.text
 
     def release(self) -> str:
         """The held text, to be shown now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from orchestrator.budget import BatteryFloor, Deadline, Headroom, Ledger, Reservation, Resource, WindowState
@@ -17,17 +17,19 @@ from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import BudgetExhausted
 from orchestrator.focus import in_focus
 from orchestrator.link import Link
+from orchestrator.plan import Plan
 from orchestrator.ports import Battery, Clock, ContextStore, LocalModel, Processor, Teacher
-from orchestrator.privacy.egress import may_leave, sendable
+from orchestrator.privacy.disclosure import Disclosure
 from orchestrator.prompt import Composer, Prompt
 from orchestrator.routing.bids import bids
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.features import Features
 from orchestrator.routing.keeper import PromiseKeeper
-from orchestrator.routing.policy import Situation, contenders, decide
+from orchestrator.routing.policy import contenders, decide
 from orchestrator.routing.quality import Evidence, predict_quality, prior
 from orchestrator.routing.router import Chances, Router
+from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
 from orchestrator.types import (
     Budget,
@@ -49,47 +51,6 @@ _GRACE_S = 60.0
 _RECALLED = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A decision with its reservation, and what each route's model would be shown."""
-
-    decision: Decision
-    reservation: Reservation
-    situation: Situation
-    local: Prompt
-    cloud: Prompt | None
-
-    def estimate(self, route: Route) -> RouteEstimate:
-        """The estimate of a route that has one."""
-        away = self.situation.general if self.consults else self.situation.cloud
-        estimate = self.situation.local if route is Route.LOCAL else away
-        assert estimate is not None, "a route without an estimate is never taken"
-        return estimate
-
-    @property
-    def consults(self) -> bool:
-        """Whether the cloud is asked in general, for the device to answer."""
-        return self.decision.effort is Effort.CONSULT
-
-    @property
-    def cloud_tokens(self) -> int:
-        """That the cloud may write."""
-        return GENERAL_TOKENS if self.consults else self.decision.max_tokens
-
-    def cloud_deadline(self, deadline: Deadline) -> Deadline:
-        """Until when it may write: what the device needs after a consultation is left to it."""
-        if not self.consults:
-            return deadline
-        home = self.situation.local.predict(self.decision.max_tokens)
-        return replace(deadline, at_s=deadline.at_s - home.total_ms.expected / 1000)
-
-    @property
-    def may_escalate(self) -> bool:
-        """Whether a failing answer of the device could go to the cloud, and would find there what it needs."""
-        kept = any(not may_leave(item.sensitivity) for item in self.situation.evidence)
-        return self.cloud is not None and Route.CLOUD.value not in self.decision.excluded and not kept
-
-
 class Planner:
     """Knows everything that a decision looks at."""
 
@@ -103,6 +64,7 @@ class Planner:
         composer: Composer,
         candour: Candour | None = None,
         cloud_system: str | None = None,
+        disclosure: Disclosure | None = None,
         costs: CostHistory,
         prices: Prices,
         keeper: PromiseKeeper | None = None,
@@ -121,6 +83,7 @@ class Planner:
         self._local_prompts = composer
         self._candour = candour
         self._cloud_prompts = composer if cloud_system is None else replace(composer, system=cloud_system)
+        self._disclosure = disclosure or Disclosure()
         self._costs = costs
         self._prices = prices
         self._keeper = keeper
@@ -140,9 +103,7 @@ class Planner:
             ContextWindowExceeded: no model has room for the prompt.
         """
         now = self._clock.now()
-        recalled = await asyncio.to_thread(
-            self._context.recall, request.question, limit=_RECALLED, now=now, conversation=request.conversation
-        )
+        request, recalled = await asyncio.to_thread(self._recall, request, now)
         behind = self._prefix_tokens(request)
         window = _prompt_window(self._local.context_tokens - behind, request)
         local = self._candour.admission(request, recalled, now=now) if self._candour else None
@@ -156,25 +117,30 @@ class Planner:
         general = self._general_question(request, recalled)
         stays = _stays(request, recalled)
         terms = None if local.answer or (stays and general is None) else await self._link.contact()
-        cloud = None if stays else self._cloud_prompt(request, recalled, terms, behind, now)
+        shown = await asyncio.to_thread(self._sendable, recalled, None if stays else terms, now)
+        cloud = None if stays else self._cloud_prompt(request, shown, terms, behind, now)
         asked = self._general_prompt(request, general, terms, now)
         chances = await self._chances(request.question)
-        situation = await self._pledged(self._situation(request, chances, recalled, local, cloud, asked, terms, behind))
+        evidence = _evidence(recalled, shown)
+        situation = self._situation(request, chances, evidence, local, cloud, asked, terms, behind)
+        situation = await self._pledged(situation)
         situation = await self._taught(situation, decision_id)
         situation, decision, reservation = self._reserve(situation, request, decision_id, deadline)
-        return Plan(decision, reservation, situation, local, asked if decision.effort is Effort.CONSULT else cloud)
+        departure = self._disclosure.departure()
+        prompt = asked if decision.effort is Effort.CONSULT else cloud
+        return Plan(decision, reservation, situation, local, prompt, departure)
 
     async def is_withdrawn(self, plan: Plan) -> bool:
-        """Whether a record in the cloud's prompt was forgotten, or may not leave any more, since it was composed."""
+        """Whether a record in the cloud's prompt was forgotten, or became less public, since it was composed."""
         prompts = [plan.cloud, *([plan.local] if plan.decision.effort is Effort.VERIFY else [])]
         if plan.consults:
             return await self._became_private(plan.local.recalled)
         recalled = [hit for prompt in prompts if prompt is not None for hit in prompt.recalled]
-        ids = [hit.record.id for hit in recalled if hit.record.id is not None]
-        if not ids:
+        then = {hit.record.id: hit.record.sensitivity for hit in recalled if hit.record.id is not None}
+        if not then:
             return False
-        labels = await asyncio.to_thread(self._context.sensitivities, ids)
-        return not all(record_id in labels and may_leave(labels[record_id]) for record_id in ids)
+        now = await asyncio.to_thread(self._context.sensitivities, list(then))
+        return not all(record_id in now and now[record_id].rank <= label.rank for record_id, label in then.items())
 
     async def _became_private(self, recalled: Sequence[Recalled]) -> bool:
         """Whether a record is private that was not when the general question was made, which may have its words."""
@@ -224,19 +190,36 @@ class Planner:
         messages = request.messages
         return self._local.count_tokens(messages, prefix=request.prefix) - self._local.count_tokens(messages)
 
+    def _recall(self, request: Request, now: datetime) -> tuple[Request, Recollection]:
+        """What the records hold, and the request with the labels of what is found in its messages."""
+        recalled = self._context.recall(request.question, limit=_RECALLED, now=now, conversation=request.conversation)
+        messages = self._disclosure.labelled(request.messages, personal=recalled.personal)
+        return replace(request, messages=messages), recalled
+
+    def _sendable(self, recalled: Sequence[Recalled], terms: Terms | None, now: datetime) -> tuple[Recalled, ...]:
+        """The records that the cloud may be shown; all where it is not asked."""
+        if terms is None:
+            return tuple(recalled)
+        wording = self._cloud_prompts.wording
+        return self._disclosure.sendable(recalled, lambda hit: wording(hit.record, now))
+
     def _cloud_prompt(
-        self, request: Request, recalled: Sequence[Recalled], terms: Terms | None, behind: int, now: datetime
+        self, request: Request, shown: Sequence[Recalled], terms: Terms | None, behind: int, now: datetime
     ) -> Prompt | None:
         """What the cloud would see: no record and no turn that has to stay, and no record of an earlier question."""
-        if terms is None or not may_leave(request.messages[-1].sensitivity):
+        if terms is None or self._disclosure.effective.keeps(request.messages[-1].sensitivity):
             return None
-        turns = [replace(message, records=()) for message in request.messages if may_leave(message.sensitivity)]
         window = _prompt_window(terms.context_tokens - behind, request)
-        return self._cloud_prompts.compose(turns, sendable(recalled), now=now, window_tokens=window)
+        turns = self._disclosure.turns(request.messages)
+        return self._cloud_prompts.compose(turns, shown, now=now, window_tokens=window)
 
     def _general_question(self, request: Request, recalled: Recollection) -> str | None:
         """What could be asked in general, where a consultation is wanted."""
-        return general_for(request, recalled) if Effort.CONSULT in self._effort.wanted(request) else None
+        return (
+            general_for(request, recalled, self._disclosure.effective)
+            if Effort.CONSULT in self._effort.wanted(request)
+            else None
+        )
 
     def _general_prompt(
         self, request: Request, general: str | None, terms: Terms | None, now: datetime
@@ -259,7 +242,7 @@ class Planner:
         self,
         request: Request,
         chances: Chances,
-        recalled: Sequence[Recalled],
+        evidence: tuple[Evidence, ...],
         local: Prompt,
         cloud: Prompt | None,
         asked: Prompt | None,
@@ -267,7 +250,6 @@ class Planner:
         behind: int,
     ) -> Situation:
         features = Features.of(request.question)
-        evidence = _evidence(recalled)
         speed = self._processor.speed() if self._processor else 1.0
         own = RouteEstimate.of(
             Route.LOCAL,
@@ -284,7 +266,9 @@ class Planner:
                 self._costs.of(Route.CLOUD),
                 terms=terms,
                 prompt_tokens=cloud.tokens + behind,
-                quality=predict_quality(chances.cloud, features, read=_evidence(cloud.recalled), withheld=evidence),
+                quality=predict_quality(
+                    chances.cloud, features, read=_evidence(cloud.recalled, cloud.recalled), withheld=evidence
+                ),
             )
         general = None
         if asked is not None and terms is not None:
@@ -304,6 +288,8 @@ class Planner:
             budget=request.budget,
             max_tokens=request.sampling.max_tokens,
             conversation_label=Sensitivity.highest([message.sensitivity for message in request.messages]),
+            question_label=request.messages[-1].sensitivity,
+            rules=self._disclosure.effective,
             evidence=evidence,
             link=self._link.state,
             headroom=Headroom.of(states),
@@ -323,7 +309,7 @@ class Planner:
         if self._keeper is None or situation.cloud is None:
             return situation
         uplift = situation.cloud.quality.expected - situation.local.quality.expected
-        watched = all(may_leave(item.sensitivity) for item in situation.evidence)
+        watched = not situation.withheld
         return replace(situation, pledge=await asyncio.to_thread(self._keeper.pledge, uplift, watched=watched))
 
     async def _taught(self, situation: Situation, decision_id: str) -> Situation:
@@ -331,9 +317,7 @@ class Planner:
 
         The promise was given on the router's own score: what is learned chooses only among what it allows.
         """
-        if self._teacher is None or situation.cloud is None:
-            return situation
-        if not all(may_leave(item.sensitivity) for item in situation.evidence):
+        if self._teacher is None or situation.cloud is None or situation.withheld:
             return situation
         local, cloud = situation.local.quality.expected, situation.cloud.quality.expected
         lesson = await asyncio.to_thread(self._teacher.lesson, decision_id, local=local, cloud=cloud)
@@ -371,9 +355,13 @@ def _stays(request: Request, recalled: Sequence[Recalled]) -> bool:
     return request.local_only or request.structured or Sensitivity.highest(labels) is Sensitivity.PRIVATE
 
 
-def _evidence(recalled: Sequence[Recalled]) -> tuple[Evidence, ...]:
+def _evidence(recalled: Sequence[Recalled], shown: Sequence[Recalled]) -> tuple[Evidence, ...]:
+    """The records as the decision sees them; `shown` are those that the cloud may see."""
+    out = {hit.record.id for hit in shown}
     return tuple(
-        Evidence(hit.record.id, hit.record.sensitivity, hit.relevance) for hit in recalled if hit.record.id is not None
+        Evidence(hit.record.id, hit.record.sensitivity, hit.relevance, kept=hit.record.id not in out)
+        for hit in recalled
+        if hit.record.id is not None
     )
 
 

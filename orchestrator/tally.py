@@ -32,6 +32,8 @@ class Tally:
         """What happened on the way, in plain words: it follows the decision's reason."""
         self.asked_in_general = ""
         """What the cloud was asked in the question's place, if it was."""
+        self.redactions = 0
+        """Places where a stand-in left for a name."""
         self._prompts: list[Prompt] = []
         self._sent: list[Prompt] = []
         self._clock = clock
@@ -78,7 +80,10 @@ class Tally:
             cloud_energy=_total([leg.cloud_energy for leg in self.legs if leg.route is Route.CLOUD]),
             usd=sum(leg.usd for leg in self.legs),
             egress=Egress(
-                sent=bool(self._sent), record_ids=_ids(self._sent or self._prompts), asked=self.asked_in_general
+                sent=bool(self._sent),
+                record_ids=_ids(self._sent or self._prompts),
+                redactions=self.redactions,
+                asked=self.asked_in_general,
             ),
             record_ids=_ids(self._prompts),
             sensitivity=Sensitivity.highest(labels),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from orchestrator.budget.deadline import Deadline
 from orchestrator.errors import CloudError, CloudTimeout, ContextWindowExceeded
 from orchestrator.ports import Clock
 from orchestrator.privacy.egress import Outbound, OutboundMessage
+from orchestrator.privacy.finding import Finding
 from orchestrator.types import (
     Completed,
     FinishReason,
@@ -283,6 +285,23 @@ class ScriptedCloudModel(_Scripted):
                         yield TextDelta(event.text)
                     case _:
                         yield event
+
+
+class WordDetector:
+    """A `Detector` that finds given words, wherever they stand as whole words."""
+
+    def __init__(self, words: Mapping[str, Finding]) -> None:
+        """`words` says of each what is found; the places of those findings do not matter."""
+        self._words = dict(words)
+
+    def find(self, text: str) -> Sequence[Finding]:
+        """In the order of their starts. Of words that overlap, the one that begins first, and is longest."""
+        longest_first = sorted(self._words, key=len, reverse=True)
+        any_of_them = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in longest_first) or r"(?!)")
+        return [
+            replace(self._words[match.group()], start=match.start(), end=match.end())
+            for match in any_of_them.finditer(text)
+        ]
 
 
 def count_words(messages: Sequence[Message] | Sequence[OutboundMessage], prefix: str = "") -> int:

@@ -16,7 +16,8 @@ from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.feedback import Feedback
 from orchestrator.routing.learned import Learned, Verdict
 from orchestrator.routing.lesson import Lesson
-from orchestrator.routing.policy import Situation, decide
+from orchestrator.routing.policy import decide
+from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
 from orchestrator.types import (
     Budget,

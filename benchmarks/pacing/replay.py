@@ -14,7 +14,8 @@ from orchestrator.errors import BudgetExhausted
 from orchestrator.routing.bids import bids
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.estimate import RouteEstimate
-from orchestrator.routing.policy import Situation, contenders, decide
+from orchestrator.routing.policy import contenders, decide
+from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices, amount, value_usd
 from orchestrator.testing import ManualClock
 from orchestrator.types import (

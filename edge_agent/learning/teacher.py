@@ -13,7 +13,7 @@ from orchestrator.routing.bandit import WINDOW
 from orchestrator.routing.feedback import Sign
 from orchestrator.routing.learned import CONTEXT, Learned, Verdict
 from orchestrator.routing.lesson import Lesson
-from orchestrator.routing.policy import Situation
+from orchestrator.routing.situation import Situation
 from orchestrator.types import Effort, Route
 
 if TYPE_CHECKING:

@@ -206,7 +206,7 @@ class AsyncGateway:
         self, messages: str | Sequence[Message] | Outbound, model: str | None, sampling: Sampling | None, prefix: str
     ) -> Chat:
         turns = (Message("user", messages),) if isinstance(messages, str) else messages
-        outbound = turns if isinstance(turns, Outbound) else clear(turns, prefix=prefix)
+        outbound = turns if isinstance(turns, Outbound) else clear(turns, prefix=prefix).outbound
         chosen = model or self._model
         if chosen is None:
             raise InvalidRequest("no model is named", remedy="pass model=…; `models()` lists what the gateway offers")

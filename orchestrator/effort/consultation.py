@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from orchestrator.privacy.egress import may_leave
 from orchestrator.privacy.general import general_question
+from orchestrator.privacy.rules import EgressRules
 from orchestrator.prompt import Prompt
 from orchestrator.types import (
     Completed,
@@ -34,7 +34,7 @@ _QUOTED: Final = 2
 _SENTENCE: Final = re.compile(r"[.!?](?=\s|$)")
 
 
-def general_for(request: Request, recollection: Recollection) -> str | None:
+def general_for(request: Request, recollection: Recollection, rules: EgressRules) -> str | None:
     """The general question of a request, or None where there is to be no consultation.
 
     There is none without private records in play: other questions need none. Nor is there where the question itself may
@@ -44,7 +44,7 @@ def general_for(request: Request, recollection: Recollection) -> str | None:
     at_home = request.local_only or request.structured or request.route is RoutePreference.LOCAL
     if at_home or not private or recollection.personal or request.prefix:
         return None
-    if not may_leave(request.messages[-1].sensitivity):
+    if rules.keeps(request.messages[-1].sensitivity):
         return None
     kept = [" ".join((record.title, record.body, record.place, *record.people)) for record in private]
     kept += [turn.text for turn in request.messages if turn.sensitivity is Sensitivity.PRIVATE]

@@ -80,11 +80,6 @@ def has_private(findings: Iterable[Finding]) -> bool:
     return any(finding.label is Sensitivity.PRIVATE and finding.kind not in _SHARED for finding in findings)
 
 
-def stands_alone(finding: Finding) -> bool:
-    """Whether it tells of somebody wherever it stands: once it has a stand-in, it may stand nowhere in a prompt."""
-    return finding.kind not in _SHARED
-
-
 def _tells_of_somebody(finding: Finding, *, encyclopedic: bool) -> bool:
     if finding.kind in _SHARED:
         return False

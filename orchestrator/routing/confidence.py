@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from orchestrator.routing.policy import Situation
 from orchestrator.routing.probe import Probe
+from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import value_usd
 from orchestrator.types import Completed, FinishReason, ModelEvent, TextDelta, TokenScore
 from orchestrator.units import Interval

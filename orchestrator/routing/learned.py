@@ -14,7 +14,7 @@ from orchestrator.routing.bandit import WINDOW, Beliefs, Experience, Posterior
 from orchestrator.routing.doubly_robust import Gain, Rated, gain
 from orchestrator.routing.feedback import Feedback, Sign
 from orchestrator.routing.lesson import Lesson
-from orchestrator.routing.policy import Situation
+from orchestrator.routing.situation import Situation
 from orchestrator.types import Decision, Route
 
 CONTEXT: Final = "uplift"

@@ -8,28 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-import msgspec
-
-from orchestrator.budget import BatteryFloor, Below, Headroom
-from orchestrator.budget.floor import ESSENTIAL_TOKENS, NO_FLOOR
+from orchestrator.budget import Below
+from orchestrator.budget.floor import ESSENTIAL_TOKENS
 from orchestrator.effort.forecast import Trial, estimate_of, not_in_question
 from orchestrator.errors import EdgewiseError
-from orchestrator.privacy.egress import may_leave
 from orchestrator.routing.estimate import RouteEstimate
-from orchestrator.routing.lesson import Lesson
-from orchestrator.routing.promise import Pledge
 from orchestrator.routing.quality import Evidence
 from orchestrator.routing.refusal import Exclusion, refusal
-from orchestrator.routing.value import Prices, value_usd
+from orchestrator.routing.situation import Situation
+from orchestrator.routing.value import value_usd
 from orchestrator.types import (
-    Budget,
     Choice,
     Decision,
     Effort,
     LinkState,
-    PowerState,
     Prediction,
     Request,
     Route,
@@ -41,54 +35,6 @@ MIN_ANSWER_TOKENS: Final = 16
 """An answer that has to be shorter than this is not worth starting."""
 _HOPE: Final = 2.0
 """A first token expected within this many times what is allowed may still come in time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """All that a decision sees. Plain values, no text of the user's: it is stored as it is and replayed."""
-
-    preference: RoutePreference
-    local_only: bool
-    budget: Budget
-    max_tokens: int
-    conversation_label: Sensitivity
-    """The highest label of the messages themselves."""
-    evidence: tuple[Evidence, ...]
-    link: LinkState
-    headroom: Headroom
-    prices: Prices
-    local: RouteEstimate
-    cloud: RouteEstimate | None
-    """None where there is no cloud model to ask."""
-    structured: bool = False
-    """Whether the answer has a form, or tools are in play."""
-    unknown: bool = False
-    """Whether it asks for a fact of the user's own life that the records do not hold."""
-    pledge: Pledge | None = None
-    """The promise that is to be kept, if there is one and there is a choice."""
-    lesson: Lesson | None = None
-    """What feedback has taught about such questions, where there is a choice."""
-    power: PowerState | None = None
-    """What feeds the device; None where it has no battery."""
-    floor: BatteryFloor = NO_FLOOR
-    device_speed: float = 1.0
-    """Share of its full clock that the device was allowed; the local estimate is made for it."""
-    effort: Effort | None = None
-    """The strategy that was asked for, if any."""
-    trials: tuple[Trial, ...] = ()
-    """The strategies in question: the one that was asked for, otherwise those that may be chosen."""
-    general: RouteEstimate | None = None
-    """The cloud, asked the general question; None where there is no consultation."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON has them. A price that is no number stays one, so that it is refused again."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
-
-    @classmethod
-    def from_dict(cls, plain: dict[str, Any]) -> Situation:
-        """The inverse of `to_dict`."""
-        return msgspec.convert(plain, cls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +130,8 @@ def _kept_at_home(situation: Situation) -> Exclusion | None:
         return "unknown", "only the user's own records could tell, and they do not: the device says so"
     if situation.local_only:
         return "local_only", "asked with local-only: no socket is opened"
+    if situation.question_label is Sensitivity.PRIVATE:
+        return "private_question", "something private is in the question itself: it stays on the device"
     if (record := private_record(situation.evidence)) is not None:
         return "private_record", f"private record {record.record_id} is needed: stays on the device"
     if situation.conversation_label is Sensitivity.PRIVATE:
@@ -283,8 +231,8 @@ def _effort_rule(situation: Situation, trial: Trial, candidates: list[Candidate]
         return "route", f"it needs {_place(route)}, which is not to answer"
     if _is_low(situation):
         return "battery", _low(situation)
-    kept = [*(item.sensitivity for item in situation.evidence), situation.conversation_label]
-    if trial.effort is Effort.VERIFY and not all(map(may_leave, kept)):
+    kept = situation.withheld or situation.rules.keeps(situation.conversation_label)
+    if trial.effort is Effort.VERIFY and kept:
         return "kept_draft", "the device's draft would be made from what stays on the device"
     if trial.effort is Effort.CONSULT and (situation.local_only or situation.preference is RoutePreference.LOCAL):
         return "asked", "asked for the device alone"
@@ -338,7 +286,7 @@ def _forbidden(situation: Situation) -> Route | None:
     pledge = situation.pledge
     if pledge is None:
         return None
-    if pledge.promise.about_quality and not all(may_leave(item.sensitivity) for item in situation.evidence):
+    if pledge.promise.about_quality and situation.withheld:
         return None
     return pledge.forbidden
 
@@ -415,8 +363,8 @@ def _compare(situation: Situation, best: Candidate, other: Candidate) -> str:
     chances = f"{good[Route.LOCAL]:.2f} on the device, {good[Route.CLOUD]:.2f} in the cloud"
     if best.estimate.route is Route.CLOUD:
         return f"hard for the device: the chance of a good answer is {chances}"
-    if situation.evidence and not all(may_leave(item.sensitivity) for item in situation.evidence):
-        record = max(situation.evidence, key=lambda item: item.relevance)
+    if situation.withheld:
+        record = max(situation.withheld, key=lambda item: item.relevance)
         return f"record {record.record_id} answers it and stays on the device: the chance of a good answer is {chances}"
     return f"easy enough for the device: the chance of a good answer is {chances}"
 

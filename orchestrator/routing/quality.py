@@ -27,6 +27,8 @@ class Evidence:
     sensitivity: Sensitivity
     relevance: float
     """How well it fits the question, 0 to 1."""
+    kept: bool = False
+    """Whether it stays on the device, also where its label would let it go: for what was found in it."""
 
 
 def grounding(evidence: Sequence[Evidence]) -> float:
@@ -49,7 +51,7 @@ def predict_quality(
         chance: of the route's model without any record, 0 to 1: a router's, or the prior.
         features: signs of difficulty of the question.
         read: the records that this route's model would be shown.
-        withheld: those it would not be shown. What matters and is missing caps the chance.
+        withheld: those among which are some that it would not be shown: what matters and is missing caps the chance.
     """
     known = grounding(read)
     if known > 0:

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from orchestrator.errors import ConfigError, EdgewiseError, InvalidRequest
-from orchestrator.routing.policy import Situation, decide
+from orchestrator.routing.policy import decide
+from orchestrator.routing.situation import Situation
 from orchestrator.types import Decision, Request
 
 

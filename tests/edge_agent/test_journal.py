@@ -21,8 +21,9 @@ from orchestrator.planner import Planner
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.feedback import Feedback, Sign
-from orchestrator.routing.policy import Situation, decide
+from orchestrator.routing.policy import decide
 from orchestrator.routing.promise import Pledge, Promise
+from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
 from orchestrator.testing import FakeMeter, ManualClock, Script, ScriptedCloudModel, ScriptedModel
 from orchestrator.types import (

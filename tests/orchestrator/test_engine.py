@@ -271,7 +271,8 @@ def test_an_empty_question_is_refused(question: str) -> None:
 
 
 def test_the_stored_situation_replays_to_the_same_route() -> None:
-    from orchestrator.routing.policy import Situation, decide
+    from orchestrator.routing.policy import decide
+    from orchestrator.routing.situation import Situation
 
     for question, personal in ((EASY, False), (HARD, False), (HARD, True)):
         money = Window("money", Resource.USD, 1.0, 86_400)

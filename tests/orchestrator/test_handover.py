@@ -7,7 +7,7 @@ import pytest
 from orchestrator.budget import Resource, Window
 from orchestrator.errors import CloudUnavailable
 from orchestrator.routing.confidence import hands_over
-from orchestrator.routing.policy import Situation
+from orchestrator.routing.situation import Situation
 from orchestrator.testing import CONFIDENT, UNSURE, Script
 from orchestrator.types import Route, RoutePreference, TokenScore
 from tests.orchestrator.world import EASY, World

@@ -11,7 +11,8 @@ import pytest
 from orchestrator.budget import Deadline, Ledger, MemoryLedgerStore, Resource, Window
 from orchestrator.errors import BudgetExhausted, CloudUnavailable
 from orchestrator.link import Link
-from orchestrator.planner import Plan, Planner
+from orchestrator.plan import Plan
+from orchestrator.planner import Planner
 from orchestrator.ports import Processor, Teacher
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
@@ -19,10 +20,11 @@ from orchestrator.routing.features import Features
 from orchestrator.routing.keeper import PromiseKeeper
 from orchestrator.routing.learned import Learned
 from orchestrator.routing.lesson import Lesson
-from orchestrator.routing.policy import Situation, decide
+from orchestrator.routing.policy import decide
 from orchestrator.routing.promise import Promise
 from orchestrator.routing.quality import prior
 from orchestrator.routing.router import Router
+from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
 from orchestrator.testing import UNSURE, ManualClock, Script, ScriptedCloudModel, ScriptedModel, ShelfStore
 from orchestrator.types import (

@@ -51,7 +51,11 @@ def local(
 def cloud(model: ScriptedCloudModel, clock: ManualClock, *, total_ms: float | None = None) -> AsyncIterator[ModelEvent]:
     deadline = Deadline.after(clock, total_ms)
     return model.generate(
-        clear(QUESTION, prefix="They "), request_id="r1", decision_id="d1", sampling=Sampling(), deadline=deadline
+        clear(QUESTION, prefix="They ").outbound,
+        request_id="r1",
+        decision_id="d1",
+        sampling=Sampling(),
+        deadline=deadline,
     )
 
 

@@ -15,6 +15,7 @@ from orchestrator.errors import CloudUnavailable
 from orchestrator.link import Link
 from orchestrator.patience import Patience
 from orchestrator.planner import Planner
+from orchestrator.privacy.disclosure import Disclosure
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.value import Prices
@@ -72,6 +73,7 @@ class World:
         joules_per_step: float = 0.1,
         patience: Patience | None = None,
         effort: EffortRules | None = None,
+        disclosure: Disclosure | None = None,
     ) -> None:
         self.clock = ManualClock()
         scripts = [local] if isinstance(local, Script) else local
@@ -96,6 +98,7 @@ class World:
             ledger=self.ledger,
             composer=composer,
             candour=Candour(nothing="Nothing.", unsure="Perhaps:", wording=composer.wording),
+            disclosure=disclosure,
             costs=self.costs,
             prices=Prices(),
             clock=self.clock,

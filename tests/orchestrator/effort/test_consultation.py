@@ -15,7 +15,8 @@ from orchestrator.budget import Resource, Window
 from orchestrator.effort.consultation import GENERAL_TOKENS
 from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import CloudTruncated, CloudUnavailable, EdgewiseError
-from orchestrator.routing.policy import Situation, decide
+from orchestrator.routing.policy import decide
+from orchestrator.routing.situation import Situation
 from orchestrator.testing import Script
 from orchestrator.types import (
     Answer,

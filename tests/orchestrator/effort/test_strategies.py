@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from orchestrator.budget import Resource, Window
 from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import CloudTruncated, CloudUnavailable, DeadlineExceeded, EdgewiseError, InferenceFailed
-from orchestrator.routing.policy import Situation, decide
+from orchestrator.routing.policy import decide
+from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
 from orchestrator.testing import (
     CONFIDENT,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.errors import EgressRefused, InvalidRequest
-from orchestrator.privacy.egress import NO_TEXT, Outbound, OutboundMessage, arrived, clear, may_leave, sendable
+from orchestrator.privacy.egress import OutboundMessage, arrived, clear
 from orchestrator.tools import Tool
 from orchestrator.types import Message, Recalled, Record, Sensitivity
 
@@ -16,15 +16,8 @@ def hit(label: Sensitivity) -> Recalled:
     return Recalled(Record(kind="note", body="x", sensitivity=label, id=7), relevance=0.5)
 
 
-def test_only_public_may_leave() -> None:
-    assert [label for label in Sensitivity if may_leave(label)] == [Sensitivity.PUBLIC]
-    assert [found.record.sensitivity for found in sendable([hit(label) for label in Sensitivity])] == [
-        Sensitivity.PUBLIC
-    ]
-
-
 def test_public_messages_and_records_are_cleared() -> None:
-    outbound = clear([Message("user", "hi")], recalled=[hit(Sensitivity.PUBLIC)], prefix="well")
+    outbound = clear([Message("user", "hi")], recalled=[hit(Sensitivity.PUBLIC)], prefix="well").outbound
     assert (outbound.messages, outbound.prefix, outbound.record_ids) == (
         (OutboundMessage("user", arrived("hi")),),
         "well",
@@ -47,7 +40,8 @@ def test_what_brings_tools_is_refused() -> None:
 
 
 def test_nothing_else_can_make_text_that_may_leave() -> None:
-    with pytest.raises(EgressRefused):
-        Outbound((OutboundMessage("user", arrived("hi")),), NO_TEXT, (), object())
+    outbound = clear([Message("user", "hi")]).outbound
     with pytest.raises(ValueError, match="door"):
-        replace(clear([Message("user", "hi")]), prefix=arrived("mine"))  # type: ignore[call-arg]
+        replace(outbound, prefix=arrived("mine"))  # type: ignore[call-arg]
+    with pytest.raises(EgressRefused):
+        replace(outbound, prefix=arrived("mine"), door=object())

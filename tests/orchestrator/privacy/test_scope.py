@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.privacy.finding import Finding, Kind
-from orchestrator.privacy.scope import has_private, is_encyclopedic, label_of, stands_alone
+from orchestrator.privacy.scope import has_private, is_encyclopedic, label_of
 from orchestrator.types import Sensitivity
 
 PUBLIC, PERSONAL, PRIVATE = Sensitivity
@@ -73,13 +73,3 @@ def test_a_long_text_is_no_question_about_the_world() -> None:
 def test_what_is_private_is_so_in_any_text_but_a_town_is_not() -> None:
     assert has_private([TOWN, CARD])
     assert not has_private([found(Kind.GPE, KNOWN, PRIVATE), KNOWN_PERSON])
-
-
-def test_a_town_says_little_by_itself() -> None:
-    assert [stands_alone(finding) for finding in (TOWN, DATE, PERSON, COMPANY, CARD)] == [
-        False,
-        False,
-        True,
-        True,
-        True,
-    ]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.routing.confidence import ConfidenceMonitor, Doubt, hands_over
-from orchestrator.routing.policy import Situation
 from orchestrator.routing.probe import PRIOR
+from orchestrator.routing.situation import Situation
 from orchestrator.testing import CONFIDENT, UNSURE
 from orchestrator.types import Completed, FinishReason, Route, Started, TextDelta, TokenScore, Usage
 from orchestrator.units import Interval

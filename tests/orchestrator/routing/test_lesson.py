@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.routing.lesson import Lesson
-from orchestrator.routing.policy import Situation, decide
+from orchestrator.routing.policy import decide
 from orchestrator.routing.promise import Pledge, Promise
+from orchestrator.routing.situation import Situation
 from orchestrator.types import Route, RoutePreference
 from tests.orchestrator.routing.test_policy import REQUEST, SITUATION
 

@@ -14,9 +14,10 @@ from orchestrator.budget import BatteryFloor, Below, Headroom
 from orchestrator.errors import BudgetExhausted, ConfigError, ContextWindowExceeded, EdgewiseError
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.estimate import RouteEstimate
-from orchestrator.routing.policy import Situation, contenders, decide
+from orchestrator.routing.policy import contenders, decide
 from orchestrator.routing.promise import Pledge, Promise
 from orchestrator.routing.quality import Evidence
+from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
 from orchestrator.types import (
     Budget,
