@@ -101,7 +101,8 @@ class AsyncConversation:
         """
         async with self._turn:
             at = self._agent.parts.clock.now()
-            whole = replace(request, messages=(*await self.messages(), *request.messages))
+            messages = (*await self.messages(), *request.messages)
+            whole = replace(request, messages=messages, unkept=not (self._remembered and remember))
             async with aclosing(self._agent.run(whole)) as events:
                 async for event in events:
                     if isinstance(event, Answer) and remember and event.text:

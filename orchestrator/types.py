@@ -214,6 +214,8 @@ class Request:
     """The beginning of the answer, where the caller has one already: the answer goes on right behind it."""
     conversation: str = ""
     """The thread of the context store in which this conversation is kept."""
+    unkept: bool = False
+    """Nothing of it is to be kept on this device: no turn, and no word of what left for it."""
     history_tokens: int | None = None
     """Of one of the agent's own conversations: at most this much of the device's prompt is earlier turns, and nothing
     where the records alone answer the question. None: as much as the window has room for."""

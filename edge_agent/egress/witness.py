@@ -19,7 +19,7 @@ class LoggingWitness:
 
     def __init__(self, log: EgressLog) -> None:
         self._egress = log
-        self._conversations: dict[str, str] = {}
+        self._requests: dict[str, Request] = {}
 
     async def leaving(self, sending: Sending) -> int:
         """Write it down, and wait for the disk.
@@ -28,6 +28,7 @@ class LoggingWitness:
             CloudUnavailable: it cannot be written down, so it must not leave: the device goes on by itself.
         """
         cause = sending.about if isinstance(sending.about, Cause) else None
+        request = self._requests.get(cause.decision_id) if cause else None
         departure = Departure(
             target=sending.target,
             method=sending.method,
@@ -35,7 +36,8 @@ class LoggingWitness:
             metadata=sending.metadata,
             attempts=sending.attempts,
             cause=cause,
-            conversation=self._conversations.get(cause.decision_id, "") if cause else "",
+            conversation=request.conversation if request else "",
+            kept=request is None or not request.unkept,
         )
         try:
             return await asyncio.to_thread(self._egress.sent, departure)
@@ -52,13 +54,13 @@ class LoggingWitness:
             _log.warning("the end of call %d is not in the egress log: %s", number, error.message)
 
     def decided(self, request: Request, decision: Decision, situation: dict[str, object]) -> None:
-        """Remember in which conversation it was asked."""
-        self._conversations[decision.id] = request.conversation
+        """Remember in which conversation it was asked, and whether anything of it is kept."""
+        self._requests[decision.id] = request
 
     def answered(self, decision: Decision, answer: Answer) -> None:
         """Nothing leaves for it any more."""
-        self._conversations.pop(decision.id, None)
+        self._requests.pop(decision.id, None)
 
     def failed(self, decision_id: str, error_type: str, message: str) -> None:
         """Nothing leaves for it any more."""
-        self._conversations.pop(decision_id, None)
+        self._requests.pop(decision_id, None)

@@ -1,0 +1,104 @@
+"""The witness in a whole agent with a real gateway: nothing leaves that is not in the log."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cloud_gateway.server import GatewayServer
+from edge_agent.agent import AsyncAgent
+from edge_agent.config import CloudSection, Config, ModelSection
+from edge_agent.sections.records import ContextSection
+from orchestrator.client import Outcome
+from orchestrator.types import Route, Sampling
+from simulation.upstream import Reply, SimulatedUpstream
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
+SHORT = Sampling(max_tokens=4)
+
+
+@pytest.fixture
+def config(model: Path, tmp_path: Path, gateway: GatewayServer, api_key: str) -> Config:
+    return Config(
+        state=tmp_path / "state",
+        model=ModelSection(name=str(model)),
+        context=ContextSection(embedding=""),
+        cloud=CloudSection(target=gateway.address, api_key=api_key, model="small"),
+    )
+
+
+async def test_all_that_arrives_upstream_is_in_the_log(config: Config, upstream: SimulatedUpstream) -> None:
+    async with await AsyncAgent.open(config) as agent:
+        record = await agent.remember("The boiler in the cellar is a Vaillant", sensitivity="public")
+        answer = await agent.ask("Which boiler is in the cellar?", route="cloud", sampling=SHORT)
+        assert answer.route is Route.CLOUD
+        (call,) = agent.parts.egress.of_decision(answer.decision_id)
+        assert (call.outcome, call.attempt) == (Outcome.ANSWERED, 1)
+        assert [(message.role, message.text) for message in call.messages] == [
+            (message["role"], message["content"]) for message in upstream.seen[-1].body["messages"]
+        ]
+        assert call.departure.cause is not None
+        assert call.departure.cause.record_ids == answer.egress.record_ids == (record,)
+        assert [call.method for call in agent.parts.egress.calls()] == ["StreamGenerate", "ListModels"]
+        assert agent.parts.egress.verify().broken_at is None
+        await agent.forget(record)
+        (call,) = agent.parts.egress.of_decision(answer.decision_id)
+        assert call.is_blank
+
+
+async def test_a_call_that_stalls_is_in_the_log_as_cancelled(config: Config, upstream: SimulatedUpstream) -> None:
+    upstream.replies = [Reply(hold_after=0)]
+    config = config.model_copy(update={"cloud": config.cloud.model_copy(update={"first_token_s": 0.2})})
+    async with await AsyncAgent.open(config) as agent:
+        answer = await agent.ask("What do bees make?", route="cloud", sampling=SHORT)
+        assert answer.route is Route.LOCAL
+        (call,) = agent.parts.egress.of_decision(answer.decision_id)
+        assert call.outcome is Outcome.CANCELLED
+
+
+async def test_what_cannot_be_written_down_does_not_leave(config: Config, upstream: SimulatedUpstream) -> None:
+    async with await AsyncAgent.open(config) as agent:
+        with closing(sqlite3.connect(config.egress_path)) as db:
+            db.execute("DROP TABLE contents")
+        answer = await agent.ask("What do bees make?", route="cloud", sampling=SHORT)
+        assert answer.route is Route.LOCAL
+        assert upstream.chats == 0
+
+
+async def test_of_a_conversation_that_is_not_kept_no_word_is(config: Config, tmp_path: Path) -> None:
+    def traces() -> list[str]:
+        files = (file for file in tmp_path.rglob("*") if file.is_file())
+        return [file.name for file in files if b"ultramarine" in file.read_bytes()]
+
+    async with await AsyncAgent.open(config) as agent:
+        said = await agent.conversation(remember=False).ask("Is ultramarine blue?", route="cloud", sampling=SHORT)
+        assert said.route is Route.CLOUD
+        (call,) = agent.parts.egress.of_decision(said.decision_id)
+        assert call.size > 0
+        assert call.is_blank
+        assert traces() == []
+        assert agent.parts.egress.verify().broken_at is None
+
+
+async def test_a_turn_that_is_forgotten_takes_its_conversation_out_of_the_log(config: Config) -> None:
+    async with await AsyncAgent.open(config) as agent:
+        talk = agent.conversation("colours")
+        said = await talk.ask("Is ultramarine blue?", route="cloud", sampling=SHORT)
+        other = await agent.ask("What do bees make?", route="cloud", sampling=SHORT)
+        await agent.conversations.delete("colours")
+        assert agent.parts.egress.of_decision(said.decision_id)[0].is_blank
+        assert not agent.parts.egress.of_decision(other.decision_id)[0].is_blank
+
+
+async def test_records_that_went_while_no_agent_was_open_are_blanked_at_the_next_opening(config: Config) -> None:
+    async with await AsyncAgent.open(config) as agent:
+        record = await agent.remember("The boiler in the cellar is a Vaillant", sensitivity="public")
+        answer = await agent.ask("Which boiler is in the cellar?", route="cloud", sampling=SHORT)
+        assert answer.egress.record_ids == (record,)
+    with closing(sqlite3.connect(config.context_path)) as db, db:
+        db.execute("DELETE FROM records")
+    async with await AsyncAgent.open(config) as agent:
+        assert agent.parts.egress.of_decision(answer.decision_id)[0].is_blank
