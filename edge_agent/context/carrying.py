@@ -9,12 +9,12 @@ from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Final
 
-from edge_agent.context import items, pages, people, reembedding, salvage
+from edge_agent.context import clues, items, pages, people, reembedding, salvage
 from edge_agent.context.check import BELONGINGS
 from edge_agent.database import Database
 from orchestrator.errors import StoreError
 
-_MADE_AGAIN: Final = frozenset({"aliases", "occurrences", "series", "unembedded"})
+_MADE_AGAIN: Final = frozenset({"aliases", "clues", "clue_records", "occurrences", "series", "unembedded"})
 """Tables that are made again from the records, in a moment; a part of them would be taken for the whole."""
 _MAX_ID: Final = 2**53
 _LEAST: Final = 14
@@ -81,6 +81,8 @@ class Carrying:
             reembedding.await_missing(self._target)
         if "aliases" in present:
             people.note_all(self._target)
+        if "clues" in present:
+            clues.note_all(self._target)
         for _, statement in self._triggers:
             self._target.execute(statement)
         self._target.execute("INSERT INTO records_fts (records_fts) VALUES ('rebuild')")

@@ -68,6 +68,8 @@ BELONGINGS: Final = (
         "conversations", "thread NOT IN (SELECT thread FROM records)", "Names of conversations that are not there"
     ),
     Belonging("aliases", "record_id NOT IN (SELECT id FROM records)", "Names of people that belong to no record"),
+    Belonging("clue_records", "record_id NOT IN (SELECT id FROM records)", "Clues that belong to no record"),
+    Belonging("clues", "id NOT IN (SELECT clue_id FROM clue_records)", "Clues that no record tells"),
     Belonging("source_items", "key NOT IN (SELECT key FROM records)", "Entries of sources that belong to no record"),
     Belonging(
         "source_items", "source_id NOT IN (SELECT id FROM sources)", "Entries of sources that belong to no source"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from typing import Final, NamedTuple
 
-from edge_agent.context import items, people
+from edge_agent.context import clues, items, people
+from edge_agent.context.clues import Clue
 from edge_agent.context.items import Item
 from edge_agent.context.labels import Labels, Reason
 
 Contents = tuple[object, ...]
 """What an item says, as `items.to_row` gives it."""
-_TELLING: Final = tuple(items.COLUMNS.index(name) for name in ("kind", "body", "people"))
+_TELLING: Final = tuple(items.COLUMNS.index(name) for name in ("kind", "title", "body", "people", "place"))
 
 
 class Prepared(NamedTuple):
@@ -27,6 +28,8 @@ class Prepared(NamedTuple):
     """What the rules say of its label, in their order."""
     aliases: dict[str, str]
     """As `people.aliases` finds them."""
+    clues: tuple[Clue, ...]
+    """As `clues.clues_of` finds them."""
 
 
 def prepare(item: Item, rules: Labels) -> Prepared:
@@ -40,6 +43,8 @@ def prepare(item: Item, rules: Labels) -> Prepared:
         InvalidRequest: it cannot be a record; see `items.to_row`.
     """
     contents = items.to_row(item)
-    kind, body, names = (str(contents[place]) for place in _TELLING)
-    aliases = people.aliases(kind, body, json.loads(names))
-    return Prepared(item, contents, tuple(rules.reasons(item.record)), aliases)
+    kind, title, body, names, where = (str(contents[place]) for place in _TELLING)
+    present: list[str] = json.loads(names)
+    aliases = people.aliases(kind, body, present)
+    told = clues.clues_of(kind, title, body, present, where)
+    return Prepared(item, contents, tuple(rules.reasons(item.record)), aliases, told)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edge_agent.context import items, labelling, links, marks, paging, people
+from edge_agent.context import clues, items, labelling, links, marks, paging, people
+from edge_agent.context.clues import Clue
 from edge_agent.context.items import Item
 from edge_agent.context.labels import Judge
 from edge_agent.context.preparing import Prepared
@@ -30,6 +31,7 @@ def add(connection: sqlite3.Connection, prepared: Prepared, judge: Judge) -> int
     added = connection.execute(_INSERT, (None, *labelled(prepared, None, judge)))
     assert added.lastrowid is not None, "a row that was written has an id"
     people.note(connection, {added.lastrowid: prepared.aliases})
+    clues.note(connection, {added.lastrowid: prepared.clues})
     return added.lastrowid
 
 
@@ -86,6 +88,7 @@ class _Putting:
         self._keyless: list[Row] = []
         self._changed: dict[int, Row] = {}
         self._aliases: dict[int, Mapping[str, str]] = {}
+        self._clues: dict[int, Sequence[Clue]] = {}
         self._linked: list[tuple[int, Item]] = []
 
     def take(self, prepared: Prepared, judge: Judge) -> str:
@@ -101,7 +104,7 @@ class _Putting:
             return "unchanged"
         record_id = before[0] if before else self._new_id(item.record.id)
         self._there[item.key] = record_id, row
-        self._aliases[record_id] = prepared.aliases
+        self._aliases[record_id], self._clues[record_id] = prepared.aliases, prepared.clues
         if before is not None:
             self._changed[record_id] = row
             return "updated"
@@ -115,6 +118,7 @@ class _Putting:
         connection.executemany(_INSERT_KEYED, self._added)
         connection.executemany(_UPDATE, ((*row, record_id) for record_id, row in self._changed.items()))
         people.note(connection, self._aliases)  # a change has removed those from before it
+        clues.note(connection, self._clues)
         for record_id, item in self._linked:
             links.keep(connection, record_id, item.record.thread, item.links)
         return list(self._changed)
@@ -122,7 +126,7 @@ class _Putting:
     def _add_keyless(self, prepared: Prepared, judge: Judge) -> str:
         record_id = self._new_id(None)
         self._keyless.append((record_id, *labelled(prepared, None, judge)))
-        self._aliases[record_id] = prepared.aliases
+        self._aliases[record_id], self._clues[record_id] = prepared.aliases, prepared.clues
         return "added"
 
     def _new_id(self, wanted: int | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.context import clues
 from edge_agent.context.people import note_all
 from edge_agent.database import Schema
 
@@ -286,6 +287,51 @@ def count_raised_labels(db: Database) -> None:
     """)
 
 
+def create_clues(db: Database) -> None:
+    """What records tell of people, for texts to be searched for it, and which records tell it (`clues`).
+
+    A clue goes with the last record that tells it. `weight` is 0, 1 or 2, as the record's label is public, personal or
+    private, and 10 more for a contact.
+    """
+    db.execute("""
+        CREATE TABLE clues (
+            id INTEGER PRIMARY KEY,
+            word TEXT NOT NULL,
+            rest TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            UNIQUE (word, rest, kind)
+        )
+    """)
+    db.execute("""
+        CREATE TABLE clue_records (
+            clue_id INTEGER NOT NULL REFERENCES clues (id),
+            weight INTEGER NOT NULL,
+            record_id INTEGER NOT NULL REFERENCES records (id),
+            PRIMARY KEY (clue_id, weight, record_id)
+        ) WITHOUT ROWID
+    """)
+    db.table("clue_records").create_index(["record_id"])
+    for name, event in (("forgotten", "DELETE"), ("changed", "UPDATE OF kind, title, body, people, place")):
+        db.execute(
+            f"CREATE TRIGGER clues_{name} AFTER {event} ON records BEGIN "
+            "DELETE FROM clue_records WHERE record_id = old.id; END"
+        )
+    db.execute("""
+        CREATE TRIGGER clues_untold AFTER DELETE ON clue_records
+        WHEN NOT EXISTS (SELECT 1 FROM clue_records WHERE clue_id = old.clue_id)
+        BEGIN DELETE FROM clues WHERE id = old.clue_id; END
+    """)
+    db.execute("""
+        CREATE TRIGGER clues_relabelled AFTER UPDATE OF sensitivity ON records WHEN old.sensitivity != new.sensitivity
+        BEGIN
+            UPDATE clue_records SET weight = weight / 10 * 10 + CASE new.sensitivity
+                WHEN 'public' THEN 0 WHEN 'personal' THEN 1 ELSE 2 END
+            WHERE record_id = new.id;
+        END
+    """)
+    clues.note_all(db.conn)
+
+
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
 """Smaller is better: the weights are of title, body, people and place."""
 
@@ -304,6 +350,7 @@ SCHEMA: Final = Schema(
         add_label_reasons,
         create_aliases,
         count_raised_labels,
+        create_clues,
     ),
     if_damaged="put a backup in its place, `edgewise context restore FILE`, or save what can be read of it, "
     "`edgewise context repair`",

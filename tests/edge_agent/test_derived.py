@@ -37,6 +37,8 @@ TABLES: Final = {
         "vectors": LEADS_TO_RECORDS,
         "codes": LEADS_TO_RECORDS,
         "aliases": LEADS_TO_RECORDS,
+        "clues": LEADS_TO_RECORDS,
+        "clue_records": OWN_LABEL,
         "occurrences": LEADS_TO_RECORDS,
         "series": LEADS_TO_RECORDS,
         "unembedded": LEADS_TO_RECORDS,

@@ -1,0 +1,238 @@
+"""What the store knows, found in a text: people by name, their addresses and numbers, places, and private codes.
+
+The index is the store's own (`edge_agent.context.clues`), read with one query for all words of a text. So what was
+stored before a text is read is found in it, whoever stored it, and a label counts as it is at that moment.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from edge_agent.context import clues
+from edge_agent.context.clues import CODE, WORD, Teller, code_of, folded
+from edge_agent.context.stopwords import STOP_WORDS
+from edge_agent.context.store import SqliteContextStore
+from edge_agent.privacy.inflection import names_in
+from edge_agent.privacy.plain_words import EVERYBODYS, MONTHS, PLAIN_WORDS
+from orchestrator.privacy.finding import Finding, Kind
+from orchestrator.types import Sensitivity
+
+_ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_ENDS_SENTENCE: Final = re.compile(r"(?:\A|[.!?…:;\"“„»«>*•\n(\[-])\s*\Z")
+_BETWEEN: Final = re.compile(
+    r"(?:[ \u00a0]|-|, )(?:[A-ZÀ-ÞĀ-Ž]\.?[ -]|(?:v[ao]n|de|der|den|del|della|di|da|dos|du|la|le|al|bin|ibn) ){0,3}"
+)
+"""What may stand between two words of one person's name: "Anna-Maria", "Petrov, Nik", "Ludwig van der Berg"."""
+_VERBS = "is was has had says said called calls wants wanted wrote told asked sent lives works needs came went and or"
+_SPEAKS: Final = frozenset(_VERBS.split())
+"""Behind a word that begins a sentence: then it is somebody, not the verb or the month that it could be."""
+_TIMES = "in of by on since until till through during from to before after this next last every early mid late each im"
+_BEFORE_MONTHS: Final = frozenset(_TIMES.split())
+_MOST_GROUPS: Final = 8
+"""Groups of digits that are tried together and apart."""
+
+
+_PREFIX: Final = re.compile(r"(?<![^\W_])[OoDd]['’ʼ]\Z")
+"""Of O'Neil and D'Angelo."""
+_GROUP: Final = re.compile(r"\d+")
+_SHORTEST_RARE: Final = 5
+_NUMBER_BEHIND: Final = re.compile(r"\.?,?[ \u00a0]?\d{1,5}[a-z]?\b", re.IGNORECASE)
+_NUMBER_BEFORE: Final = re.compile(r"\b\d{1,5}[a-z]?,?[ \u00a0]\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    start: int
+    end: int
+    plain: str
+    """Folded."""
+    capital: bool
+    begins: bool
+    """Whether it begins a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    clue: int
+    kind: Kind
+    start: int
+    end: int
+
+
+class Known:
+    """Finds what the store knows; a `Detector` of `orchestrator.ports`. Any thread may ask."""
+
+    def __init__(self, store: SqliteContextStore) -> None:
+        self._store = store
+
+    def find(self, text: str) -> Sequence[Finding]:
+        """In the order of their starts; none overlaps another.
+
+        The label of a name is the highest of the contacts that have it, and where no contact does, of all records; it
+        is at least personal. A code is private if it stands in private records only.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return self._store.look(lambda connection: _found(connection, text))
+
+
+def _found(connection: sqlite3.Connection, text: str) -> Sequence[Finding]:
+    words = _words(text)
+    codes = dict(_codes(text))
+    forms = _forms(words)
+    known = clues.beginning_with(connection, [*forms, *set(codes.values())])
+    hits = [*_named(words, forms, known), *_coded(codes, known)]
+    tellers = clues.tellers(connection, {hit.clue for hit in hits}) if hits else {}
+    findings = [_finding(hit, tellers[hit.clue], text) for hit in hits if hit.clue in tellers]
+    return _joined([*findings, *_betraying(connection, words, findings)], text)
+
+
+def _words(text: str) -> list[_Word]:
+    found = []
+    for match in WORD.finditer(text):
+        written, start = match.group(), match.start()
+        capital = written[0].isupper()
+        begins = capital and _ENDS_SENTENCE.search(text[max(0, start - 4) : start]) is not None
+        found.append(_Word(start, match.end(), folded(written), capital, begins))
+    return found
+
+
+def _forms(words: Iterable[_Word]) -> dict[str, list[int]]:
+    """Name → the numbers of the words that may be a form of it."""
+    seen: dict[tuple[str, bool], tuple[str, ...]] = {}
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for number, word in enumerate(words):
+        key = word.plain, word.capital
+        if key not in seen:
+            seen[key] = tuple(dict.fromkeys(names_in(*key)))
+        for form in seen[key]:
+            found[form].append(number)
+    return found
+
+
+def _codes(text: str) -> Iterator[tuple[tuple[int, int], str]]:
+    """Where numbers, codes and mail addresses stand, and how the store would have them."""
+    if "@" in text:
+        yield from ((match.span(), CODE + match.group().lower()) for match in _ADDRESS.finditer(text))
+    if not any(map(str.isdigit, text)):
+        return
+    for match in clues.CODED.finditer(text):
+        if code := code_of(match.group()):
+            yield match.span(), code
+    for match in clues.NUMBER.finditer(text):
+        groups = [
+            (match.start() + group.start(), match.start() + group.end()) for group in re.finditer(r"\d+", match.group())
+        ]
+        for first in range(min(len(groups), _MOST_GROUPS)):
+            for last in range(first, min(len(groups), _MOST_GROUPS)):
+                start, end = groups[first][0], groups[last][1]
+                if code := code_of(text[start:end]):
+                    yield (start, end), code
+
+
+def _coded(codes: Mapping[tuple[int, int], str], known: Mapping[str, list[tuple[int, str, Kind]]]) -> Iterator[_Hit]:
+    for (start, end), code in codes.items():
+        yield from (_Hit(clue, kind, start, end) for clue, _, kind in known.get(code, ()))
+
+
+def _named(
+    words: Sequence[_Word], forms: Mapping[str, list[int]], known: Mapping[str, list[tuple[int, str, Kind]]]
+) -> Iterator[_Hit]:
+    for form, numbers in forms.items():
+        for clue, rest, kind in known.get(form, ()):
+            for number in numbers:
+                further = rest.split()
+                last = number + len(further)
+                if (
+                    last < len(words)
+                    and _follow(words, number, further)
+                    and _is_meant(words, number, form, bool(further))
+                ):
+                    yield _Hit(clue, kind, words[number].start, words[last].end)
+
+
+def _follow(words: Sequence[_Word], number: int, further: Sequence[str]) -> bool:
+    """Whether these words stand behind that one, maybe in another form."""
+    behind = words[number + 1 : number + 1 + len(further)]
+    return all(one in names_in(word.plain, word.capital) for one, word in zip(further, behind, strict=True))
+
+
+def _is_meant(words: Sequence[_Word], number: int, form: str, is_phrase: bool) -> bool:
+    """Whether a word is the name, and not the plain word that is written like it."""
+    word = words[number]
+    is_plain = form in PLAIN_WORDS or form in STOP_WORDS or word.plain in PLAIN_WORDS or word.plain in STOP_WORDS
+    if is_phrase or not is_plain:
+        return True
+    if not word.capital:
+        return False
+    behind = words[number + 1] if number + 1 < len(words) else None
+    if form in MONTHS and _is_month(words[number - 1] if number else None, behind):
+        return False
+    if not word.begins:
+        return True
+    if behind is None or behind.start - word.end != 1:
+        return False
+    return behind.capital or behind.plain == "s" or behind.plain in _SPEAKS
+
+
+def _is_month(before: _Word | None, behind: _Word | None) -> bool:
+    return (before is not None and before.plain in _BEFORE_MONTHS) or (
+        behind is not None and behind.plain[:1].isdigit()
+    )
+
+
+def _finding(hit: _Hit, teller: Teller, text: str) -> Finding:
+    label = max(teller.label, Sensitivity.PERSONAL, key=lambda each: each.rank)
+    if hit.kind is Kind.ACCOUNT_NUMBER and not teller.everywhere_private:
+        label = Sensitivity.PERSONAL
+    start, end = hit.start, hit.end
+    if hit.kind is Kind.PERSON and (prefix := _PREFIX.search(text[max(0, start - 3) : start])):
+        start -= len(prefix.group())
+    if hit.kind is Kind.STREET_ADDRESS:  # the number of the house, on either side
+        before, behind = _NUMBER_BEFORE.search(text[max(0, start - 9) : start]), _NUMBER_BEHIND.match(text, end)
+        start, end = start - len(before.group()) if before else start, behind.end() if behind else end
+    return Finding(hit.kind, start, end, label, f"record {teller.record_id}")
+
+
+def _betraying(
+    connection: sqlite3.Connection, words: Sequence[_Word], findings: Sequence[Finding]
+) -> Iterator[Finding]:
+    """Words with a capital inside a sentence that stand in one or two records, and those are private."""
+    taken = {place for finding in findings for place in range(finding.start, finding.end)}
+    asked: dict[str, int | None] = {}
+    for word in words:
+        name = word.plain
+        if not word.capital or word.begins or len(name) < _SHORTEST_RARE or word.start in taken:
+            continue
+        if name in EVERYBODYS or name in STOP_WORDS or not name.isalpha():
+            continue
+        if name not in asked:
+            asked[name] = clues.only_private(connection, name)
+        if (record_id := asked[name]) is not None:
+            yield Finding(Kind.SECRET, word.start, word.end, Sensitivity.PRIVATE, f"record {record_id}")
+
+
+def _joined(findings: Sequence[Finding], text: str) -> Sequence[Finding]:
+    """In order, the longest where several overlap, and neighbouring words of a name as one."""
+    result: list[Finding] = []
+    for finding in sorted(findings, key=lambda each: (each.start, -each.end, -each.label.rank)):
+        last = result[-1] if result else None
+        if last is not None and finding.end <= last.end:
+            continue
+        if last is not None and (finding.start < last.end or _are_one_name(last, finding, text)):
+            higher = max(last, finding, key=lambda each: each.label.rank)
+            result[-1] = replace(last, end=finding.end, label=higher.label, source=higher.source)
+        else:
+            result.append(finding)
+    return result
+
+
+def _are_one_name(first: Finding, second: Finding, text: str) -> bool:
+    both = first.kind is Kind.PERSON and second.kind is Kind.PERSON
+    return both and _BETWEEN.fullmatch(text[first.end : second.start]) is not None
