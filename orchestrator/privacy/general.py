@@ -40,7 +40,7 @@ _OPENS: Final = (
 _CLAUSE: Final = re.compile(rf"\s+(?=(?:{_OPENS})\b)", re.IGNORECASE)
 _DEPENDENT: Final = re.compile(rf"(?:{_OPENS}|and|or)\b", re.IGNORECASE)
 _OWN_CASE: Final = re.compile(
-    r"(?:given|considering|based|according|despite|regarding)\b"
+    r"(?:given|considering|based|according|despite|regarding|who|whom|whose)\b"
     r"|(?:because|since|although|though|as)\b.*\b(?:i|i'm|i've|me|my|mine|we|us|our|he|his|she|her|they|their)\b",
     re.IGNORECASE,
 )

@@ -48,6 +48,11 @@ PRIVATE, PERSONAL = Sensitivity.PRIVATE, Sensitivity.PERSONAL
             "Mail from the clinic",
             "What should a kit contain for a day in the hills?",
         ),
+        (
+            "What can I put in a lunch box for my son, who must not have milk?",
+            "Contact Mats: lactose intolerant",
+            "What can people put in a lunch box for a child?",
+        ),
         ("Explain how I can sleep in my old flat.", "Note Flat: 12 Elm Street", "Explain how people can sleep."),
     ],
 )
