@@ -11,7 +11,7 @@ from datetime import datetime
 from orchestrator.budget import BatteryFloor, Deadline, Headroom, Ledger, Reservation, Resource, WindowState
 from orchestrator.budget.floor import NO_FLOOR
 from orchestrator.candour import Candour
-from orchestrator.effort.consultation import GENERAL_TOKENS, asking, general_for
+from orchestrator.effort.consultation import GENERAL_TOKENS, asking, general_for, may_consult
 from orchestrator.effort.forecast import trials
 from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import BudgetExhausted
@@ -114,7 +114,7 @@ class Planner:
             window_tokens=window,
             history_tokens=request.history_tokens,
         )
-        general = self._general_question(request, recalled)
+        general = await self._general_question(request, recalled)
         stays = _stays(request, recalled)
         terms = None if local.answer or (stays and general is None) else await self._link.contact()
         shown = await asyncio.to_thread(self._sendable, recalled, None if stays else terms, now)
@@ -213,13 +213,13 @@ class Planner:
         turns = self._disclosure.turns(request.messages)
         return self._cloud_prompts.compose(turns, shown, now=now, window_tokens=window)
 
-    def _general_question(self, request: Request, recalled: Recollection) -> str | None:
+    async def _general_question(self, request: Request, recalled: Recollection) -> str | None:
         """What could be asked in general, where a consultation is wanted."""
-        return (
-            general_for(request, recalled, self._disclosure.effective)
-            if Effort.CONSULT in self._effort.wanted(request)
-            else None
-        )
+        rules = self._disclosure.effective
+        if Effort.CONSULT not in self._effort.wanted(request) or not may_consult(request, recalled, rules):
+            return None
+        findings = await asyncio.to_thread(self._disclosure.found, request.question)
+        return general_for(request, recalled, findings)
 
     def _general_prompt(
         self, request: Request, general: str | None, terms: Terms | None, now: datetime

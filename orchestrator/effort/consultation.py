@@ -8,8 +8,10 @@ allergy to peanuts into a cake with peanut butter (docs/effort.md has the measur
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
+from orchestrator.privacy.finding import Finding
 from orchestrator.privacy.general import general_question
 from orchestrator.privacy.rules import EgressRules
 from orchestrator.prompt import Prompt
@@ -21,6 +23,7 @@ from orchestrator.types import (
     Message,
     ModelEvent,
     Recollection,
+    Record,
     Request,
     RoutePreference,
     Sensitivity,
@@ -34,21 +37,32 @@ _QUOTED: Final = 2
 _SENTENCE: Final = re.compile(r"[.!?](?=\s|$)")
 
 
-def general_for(request: Request, recollection: Recollection, rules: EgressRules) -> str | None:
-    """The general question of a request, or None where there is to be no consultation.
+def may_consult(request: Request, recollection: Recollection, rules: EgressRules) -> bool:
+    """Whether a general question may be made of a request.
 
-    There is none without private records in play: other questions need none. Nor is there where the question itself may
-    not leave, asks for a fact of the user's own life, or speaks of an earlier turn.
+    It may with private records in play: other questions need none. It may not where the question itself has to stay, or
+    asks for a fact of the user's own life.
     """
-    private = [hit.record for hit in recollection if hit.record.sensitivity is Sensitivity.PRIVATE]
     at_home = request.local_only or request.structured or request.route is RoutePreference.LOCAL
-    if at_home or not private or recollection.personal or request.prefix:
-        return None
-    if rules.keeps(request.messages[-1].sensitivity):
-        return None
-    kept = [" ".join((record.title, record.body, record.place, *record.people)) for record in private]
+    open_question = not (request.prefix or recollection.personal or rules.keeps(request.messages[-1].sensitivity))
+    return open_question and not at_home and bool(_private(recollection))
+
+
+def general_for(request: Request, recollection: Recollection, findings: Sequence[Finding]) -> str | None:
+    """The general question of a request that may have one, or None where nothing general is left.
+
+    Args:
+        request: with the label of its question after detection.
+        recollection: the records; the words of the private ones stay.
+        findings: in the question.
+    """
+    kept = [" ".join((record.title, record.body, record.place, *record.people)) for record in _private(recollection)]
     kept += [turn.text for turn in request.messages if turn.sensitivity is Sensitivity.PRIVATE]
-    return general_question(request.question, kept, alone=len(request.messages) == 1)
+    return general_question(request.question, kept, findings, alone=len(request.messages) == 1)
+
+
+def _private(recollection: Recollection) -> list[Record]:
+    return [hit.record for hit in recollection if hit.record.sensitivity is Sensitivity.PRIVATE]
 
 
 def asking(general: str, label: Sensitivity) -> Message:

@@ -15,9 +15,12 @@ from orchestrator.budget import Resource, Window
 from orchestrator.effort.consultation import GENERAL_TOKENS
 from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import CloudTruncated, CloudUnavailable, EdgewiseError
+from orchestrator.privacy.disclosure import Disclosure
+from orchestrator.privacy.finding import Finding, Kind
+from orchestrator.privacy.rules import Action, EgressRules
 from orchestrator.routing.policy import decide
 from orchestrator.routing.situation import Situation
-from orchestrator.testing import Script
+from orchestrator.testing import Script, WordDetector
 from orchestrator.types import (
     Answer,
     Budget,
@@ -159,6 +162,17 @@ def test_a_question_that_may_not_leave_is_not_made_general(label: Sensitivity) -
 
     asyncio.run(ask())
     assert world.cloud.asked == []
+
+
+def test_what_is_found_in_the_question_is_not_asked_about() -> None:
+    lena = Finding(Kind.PERSON, 0, 0, Sensitivity.PERSONAL, "name")
+    question = "How should I greet lena at a party, given her illness?"
+    for rules, asked in ((EgressRules(), 1), (EgressRules(personal=Action.KEEP), 0)):
+        world = World(disclosure=Disclosure(rules=rules, detector=WordDetector({"lena": lena})))
+        answer = world.consult(question)
+        assert len(world.cloud.asked) == asked
+        assert "lena" not in world.sent
+        assert answer.egress.asked.startswith("How should people greet someone at a party?" if asked else "")
 
 
 def test_a_question_about_the_users_own_life_is_no_general_one() -> None:
