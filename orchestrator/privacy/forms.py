@@ -7,6 +7,7 @@ character behind it, so that PERSON_1 is never seen in PERSON_12.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,7 @@ from orchestrator.privacy.finding import Kind
 
 _SEPARATORS: Final = "_- \u00a0"
 _ESCAPE: Final = "\\"
+_NOWHERE: Final = re.compile(r"(?!)")
 _ANY_SEPARATOR: Final = "_"
 _SQUEEZE: Final = {ord(character): None for character in _SEPARATORS + _ESCAPE}
 
@@ -57,6 +59,7 @@ class Forms:
     def __init__(self) -> None:
         self._root = _Node()
         self._longest = 0
+        self._start = _NOWHERE
 
     @property
     def longest(self) -> int:
@@ -66,11 +69,19 @@ class Forms:
     def add(self, form: str, original: str, kind: Kind) -> None:
         """Let `form` stand for `original`."""
         node = self._root
+        if _read(form[0]) not in node.following:
+            firsts = "".join({*node.following, _read(form[0])})
+            self._start = re.compile(f"[{re.escape(firsts + firsts.upper())}]")
         for character in form:
             node = node.following.setdefault(_read(character), _Node())
         node.exact.setdefault(form, (kind, original))
         escapes = sum(character in _SEPARATORS for character in form)
         self._longest = max(self._longest, len(form) + escapes + (not form[-1].isdigit()))
+
+    def start(self, text: str, at: int) -> int:
+        """The first index from `at` on where a stand-in may begin; the length of the text where none may."""
+        found = self._start.search(text, at)
+        return found.start() if found else len(text)
 
     def match(self, text: str, at: int, *, final: bool) -> Match | Pending | None:
         """The longest stand-in at a place of a text.

@@ -24,6 +24,8 @@ _SHORTEST_STEM: Final = 3
 
 def folded(text: str) -> str:
     """Without case and accents, spaces as one."""
+    if text.isascii():
+        return " ".join(text.lower().split())
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return " ".join(bare.casefold().split())
 

@@ -110,7 +110,7 @@ class Redaction:
         """What in a stretch would be taken for a stand-in, were it left."""
         stretch = text[start:end]
         at = 0
-        while at < len(stretch):
+        while (at := self._forms.start(stretch, at)) < len(stretch):
             match = self._forms.match(stretch, at, final=True)
             if isinstance(match, Match):
                 yield Mention(start + at, start + match.end, match.kind)

@@ -47,7 +47,7 @@ class Restorer:
         given = [self._rest]
         self._rest = ""
         at = copied = known
-        while at < len(text):
+        while (at := self._forms.start(text, at)) < len(text):
             match = self._forms.match(text, at, final=final)
             if isinstance(match, Pending):
                 break

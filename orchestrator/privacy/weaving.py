@@ -43,7 +43,7 @@ class Woven:
         written = {(start, end) for start, end, _ in self._written}
         read: set[tuple[int, int]] = set()
         at = 0
-        while at < len(self.text):
+        while (at := forms.start(self.text, at)) < len(self.text):
             match = forms.match(self.text, at, final=True)
             if isinstance(match, Match):
                 read.add((at, match.end))

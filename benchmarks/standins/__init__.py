@@ -1,0 +1,1 @@
+"""How often stand-ins come back usable from the cloud's model: see `__main__`."""
