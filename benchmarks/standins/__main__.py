@@ -22,6 +22,7 @@ from edge_agent.slm.model import OnnxModel
 from edge_agent.slm.pull import ensure
 from orchestrator.budget.deadline import Deadline
 from orchestrator.clock import SystemClock
+from orchestrator.ports import LocalModel
 from orchestrator.privacy.redaction import Redaction
 from orchestrator.privacy.stand_ins import WORDS
 from orchestrator.privacy.surrogates import Surrogates
@@ -56,7 +57,7 @@ class Answered:
     broken: bool
 
 
-async def answer(model: OnnxModel, asked: Asked, way: str) -> Answered:
+async def answer(model: LocalModel, asked: Asked, way: str) -> Answered:
     """Ask one thing in one way."""
     made, system = _WAYS[way]
     redaction = made() if made else None
@@ -71,7 +72,7 @@ async def answer(model: OnnxModel, asked: Asked, way: str) -> Answered:
         restorer = redaction.restorer()
         shown = "".join(map(restorer.push, pieces)) + restorer.flush()
     usable = all(wanted.lower() in shown.lower() for wanted in asked.wanted)
-    return Answered(sent, came, shown, usable, broken=_is_broken(asked, sent, shown))
+    return Answered(sent, came, shown, usable, broken=redaction is not None and _is_broken(asked, sent, shown))
 
 
 def _is_broken(asked: Asked, sent: str, shown: str) -> bool:
@@ -80,7 +81,7 @@ def _is_broken(asked: Asked, sent: str, shown: str) -> bool:
     return _TYPED.search(shown) is not None or not ours.isdisjoint(re.findall(r"\w{3,}", shown))
 
 
-async def _all(model: OnnxModel, ways: list[str]) -> dict[str, list[Answered]]:
+async def _all(model: LocalModel, ways: list[str]) -> dict[str, list[Answered]]:
     return {way: [await answer(model, asked, way) for asked in PROMPTS] for way in ways}
 
 

@@ -81,9 +81,9 @@ def identity(kind: Kind, original: str) -> str:
 class Typed:
     """PERSON_1, PERSON_2, EMAIL_1: numbered by kind, in order of first appearance.
 
-    A second spelling of the same original, or a shorter name of the same person, gets the same stand-in in another case
-    or with another separator ("Person_1" for "anna" after "Anna Miller"): any reader sees that it is the same, and each
-    spelling can be restored.
+    A second spelling of the same original, or a shorter name of the same person, gets the same stand-in with another
+    separator or in another case ("PERSON-1" for "anna" after "Anna Miller"): any reader sees that it is the same, and
+    each spelling can be restored.
     """
 
     endings = frozenset({"s", "es", "n", "en", "ens"})
@@ -117,7 +117,11 @@ class Typed:
 
 
 def _ways(word: str, number: int) -> Iterator[str]:
-    """The nine ways of writing a stand-in, the plain one first."""
+    """The nine ways of writing a stand-in, the plain one first, and last those into which models fall by themselves:
+    they write Person_1 for PERSON_1, hardly ever PERSON-1.
+    """
     for separator in "_- ":
-        for cased in (word, word.title(), word.lower()):
+        yield f"{word}{separator}{number}"
+    for separator in "-_ ":
+        for cased in (word.lower(), word.title()):
             yield f"{cased}{separator}{number}"

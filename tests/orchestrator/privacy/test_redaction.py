@@ -82,7 +82,7 @@ def test_a_name_that_was_missed_elsewhere_is_replaced_as_well() -> None:
     early, late = "annas car, Annabel's car", "Ask Anna."
     redaction.read(early, [])
     redaction.read(late, found(late, "Anna"))
-    assert redaction.redact(early, []) == "Person_1s car, Annabel's car"
+    assert redaction.redact(early, []) == "PERSON-1s car, Annabel's car"
 
 
 def test_what_the_user_wrote_like_a_stand_in_is_not_mixed_up() -> None:
@@ -100,7 +100,7 @@ def test_a_person_keeps_the_stand_in_under_each_of_their_names() -> None:
     redaction = Redaction()
     text = "Anna Miller called. Ms. Miller and Tom Miller asked for Anna."
     sent = redaction.redact(text, found(text, "Anna Miller", "Tom Miller"))
-    assert sent == "PERSON_1 called. Ms. PERSON_3 and PERSON_2 asked for Person_1."
+    assert sent == "PERSON_1 called. Ms. PERSON_3 and PERSON_2 asked for PERSON-1."
     restorer = redaction.restorer()
     assert restorer.push(sent) + restorer.flush() == text
 
@@ -108,7 +108,7 @@ def test_a_person_keeps_the_stand_in_under_each_of_their_names() -> None:
 def test_an_ordinary_word_is_not_taken_for_a_name() -> None:
     redaction = Redaction()
     text = "Will Brown will bake brown bread. BROWN!"
-    assert redaction.redact(text, found(text, "Will Brown")) == "PERSON_1 will bake brown bread. Person_1!"
+    assert redaction.redact(text, found(text, "Will Brown")) == "PERSON_1 will bake brown bread. PERSON-1!"
 
 
 @pytest.mark.parametrize(
