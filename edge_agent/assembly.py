@@ -15,6 +15,7 @@ from edge_agent.context.backfill import Backfill
 from edge_agent.context.opening import open_context
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.context.wording import sentence
+from edge_agent.egress.consent import AskForConsent, RememberingConsent
 from edge_agent.egress.forgetting import forget_removed
 from edge_agent.egress.log import EgressLog
 from edge_agent.egress.opening import open_egress
@@ -27,6 +28,7 @@ from edge_agent.learning.listening import Listener
 from edge_agent.learning.teacher import Teacher
 from edge_agent.ledger import SqliteLedgerStore
 from edge_agent.observers import Observers
+from edge_agent.privacy.opening import open_disclosure
 from edge_agent.removals import RemovalWatch
 from edge_agent.slm.cores import usable_cores
 from edge_agent.slm.installed import installed
@@ -85,9 +87,21 @@ class Parts:
 
 
 async def assemble(
-    config: Config, resources: AsyncExitStack, progress: Progress, *, local: OnnxModel | None = None
+    config: Config,
+    resources: AsyncExitStack,
+    progress: Progress,
+    *,
+    local: OnnxModel | None = None,
+    consent: AskForConsent | None = None,
 ) -> Parts:
     """Open everything that `config` names, or take a model that is open already; `resources` closes it again.
+
+    Args:
+        config: says what.
+        resources: closes it.
+        progress: is told of a model that has to be pulled.
+        local: the device's model, where it is open already.
+        consent: asks the user where the rules say so; without it the answer is no, unless one is remembered.
 
     Raises:
         ConfigError, ModelError, StoreError: naming what is wrong and what to do.
@@ -134,6 +148,7 @@ async def assemble(
         ),
         candour=Candour(nothing=NOTHING_RECALLED, unsure=UNSURE_RECALLED, wording=sentence),
         cloud_system=CLOUD_SYSTEM,
+        disclosure=open_disclosure(config, RememberingConsent(egress.consents, consent)),
         costs=costs,
         prices=Prices(**config.prices.model_dump()),
         keeper=await asyncio.to_thread(_keeper, config, journal, router),

@@ -128,7 +128,7 @@ class AsyncConversation:
 
     def _keep(self, request: Request, answer: Answer, at: datetime) -> None:
         """What was asked with local-only stays at home, whoever asks next."""
-        home = Sensitivity.PERSONAL if request.local_only else Sensitivity.PUBLIC
+        home = Sensitivity.PRIVATE if request.local_only else Sensitivity.PUBLIC
         exchange = Exchange(
             question=request.question,
             answer=answer.text,

@@ -126,7 +126,7 @@ class Planner:
         situation = await self._pledged(situation)
         situation = await self._taught(situation, decision_id)
         situation, decision, reservation = self._reserve(situation, request, decision_id, deadline)
-        departure = self._disclosure.departure()
+        departure = self._disclosure.departure(request.conversation)
         prompt = asked if decision.effort is Effort.CONSULT else cloud
         return Plan(decision, reservation, situation, local, prompt, departure)
 
@@ -287,8 +287,8 @@ class Planner:
             unknown=bool(local.answer),
             budget=request.budget,
             max_tokens=request.sampling.max_tokens,
-            conversation_label=Sensitivity.highest([message.sensitivity for message in request.messages]),
-            question_label=request.messages[-1].sensitivity,
+            conversation_label=_conversation_label(request),
+            question_label=_question_label(request),
             rules=self._disclosure.effective,
             evidence=evidence,
             link=self._link.state,
@@ -351,8 +351,17 @@ def _prompt_window(tokens: int, request: Request) -> int:
 
 def _stays(request: Request, recalled: Sequence[Recalled]) -> bool:
     """Whether it is clear already that nothing may leave: then not even the link is touched."""
-    labels = [message.sensitivity for message in request.messages] + [hit.record.sensitivity for hit in recalled]
+    labels = [_conversation_label(request), *(hit.record.sensitivity for hit in recalled)]
     return request.local_only or request.structured or Sensitivity.highest(labels) is Sensitivity.PRIVATE
+
+
+def _question_label(request: Request) -> Sensitivity:
+    return next((turn.sensitivity for turn in reversed(request.messages) if turn.role == "user"), Sensitivity.PUBLIC)
+
+
+def _conversation_label(request: Request) -> Sensitivity:
+    """The highest of what is known of its turns."""
+    return Sensitivity.highest([turn.sensitivity for turn in request.messages if not turn.of_unknown_origin])
 
 
 def _evidence(recalled: Sequence[Recalled], shown: Sequence[Recalled]) -> tuple[Evidence, ...]:

@@ -86,6 +86,9 @@ class Message:
     role: Role
     text: str
     sensitivity: Sensitivity = Sensitivity.PUBLIC
+    of_unknown_origin: bool = False
+    """Whether nobody knows what it was made from. It has the label of the worst case, and is left out of what leaves,
+    but it does not keep the rest of the conversation here."""
     tools: tuple[Tool, ...] = ()
     """Of a system message: what the assistant may call."""
     calls: tuple[ToolCall, ...] = ()

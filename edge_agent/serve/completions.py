@@ -35,7 +35,7 @@ class ChatCompletions:
     def __init__(self, answerer: Answerer, defaults: Defaults, *, room: Room, clock: Clock) -> None:
         self._answerer = answerer
         self._defaults = defaults
-        self._labels = Labels(stranger=Sensitivity.PERSONAL if defaults.personal else Sensitivity.PUBLIC)
+        self._labels = Labels(stranger=Sensitivity.PRIVATE if defaults.personal else Sensitivity.PUBLIC)
         self._room = room
         self._clock = clock
 

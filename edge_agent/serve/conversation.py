@@ -48,7 +48,7 @@ def read_conversation(body: ChatBody, tools: Sequence[Tool], labels: Labels) -> 
     turns = _with_tools(_one_system_message(_in_order_of_calls(turns, body.messages)), tools)
     # The question itself is judged by the agent's rules, as if it had been typed for the first time.
     fresh = turns[-1] if turns and turns[-1].role == "user" else None
-    labelled = [turn if turn is fresh else replace(turn, sensitivity=_label(turn, labels)) for turn in turns]
+    labelled = [turn if turn is fresh else _labelled(turn, labels) for turn in turns]
     prefix = last.text if begun else ""
     label = labels.of_answer(prefix) if prefix else Sensitivity.PUBLIC
     return Conversation(tuple(labelled) or (Message("user", ""),), Message("assistant", prefix, label))
@@ -106,6 +106,12 @@ def _with_tools(turns: list[Message], tools: Sequence[Tool]) -> list[Message]:
     first = turns[0] if turns and turns[0].role == "system" else None
     system = replace(first or Message("system", ""), tools=tuple(tools))
     return [system, *(turns[1:] if first else turns)]
+
+
+def _labelled(turn: Message, labels: Labels) -> Message:
+    """With the label of what it was made from. A turn that was not given here could have been made from anything."""
+    known = turn.role in ("system", "user") or labels.knows(written(turn.text, turn.calls))
+    return replace(turn, sensitivity=_label(turn, labels), of_unknown_origin=not known)
 
 
 def _label(message: Message, labels: Labels) -> Sensitivity:

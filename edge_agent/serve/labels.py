@@ -31,6 +31,10 @@ class Labels:
         if len(self._known) > self._capacity:
             self._known.popitem(last=False)
 
+    def knows(self, text: str) -> bool:
+        """Whether `text` was a turn here, and is not forgotten."""
+        return self._hash(text) in self._known
+
     def of_answer(self, text: str) -> Sensitivity:
         """The label of an assistant's turn."""
         return self._known.get(self._hash(text), self._stranger)

@@ -31,8 +31,8 @@ class Disclosure:
     """Without one nothing can be redacted, so that what would be is kept."""
     consent: Consent | None = None
     """Without one nobody can be asked, and the answer is no."""
-    redaction: Callable[[], Redaction] = Redaction
-    """Makes one for each request."""
+    redaction: Callable[[str], Redaction] = lambda _: Redaction()
+    """Makes one for each request, told the conversation that it is of; empty for one of none."""
 
     @property
     def effective(self) -> EgressRules:
@@ -61,9 +61,9 @@ class Disclosure:
         labelled = (self._labelled(hit, sentence) for hit in recalled)
         return tuple(hit for hit in labelled if not self.effective.keeps(hit.record.sensitivity))
 
-    def departure(self) -> Departure:
-        """What leaves for one request."""
-        return Departure(self)
+    def departure(self, conversation: str) -> Departure:
+        """What leaves for one request, of a conversation or of none (empty)."""
+        return Departure(self, self.redaction(conversation))
 
     def _labelled(self, hit: Recalled, sentence: Sentence) -> Recalled:
         record = hit.record
@@ -76,10 +76,10 @@ class Disclosure:
 class Departure:
     """What leaves for one request, whatever is retried: one mapping from names to stand-ins, and the way back."""
 
-    def __init__(self, disclosure: Disclosure) -> None:
+    def __init__(self, disclosure: Disclosure, redaction: Redaction) -> None:
         """Given by `Disclosure.departure`."""
         self._disclosure = disclosure
-        self._redaction = disclosure.redaction()
+        self._redaction = redaction
 
     async def clear(self, prompt: Prompt, prefix: str, made_from: Sensitivity) -> Cleared:
         """Let a prompt out; see `egress.clear`. The detector works in a thread.

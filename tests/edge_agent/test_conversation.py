@@ -131,11 +131,11 @@ def test_a_conversation_over_private_records_is_private(agent: Agent) -> None:
     assert labels == [Sensitivity.PUBLIC] * 2 + [Sensitivity.PRIVATE] * 4
 
 
-def test_what_was_asked_with_local_only_is_not_public_later(agent: Agent) -> None:
+def test_what_was_asked_with_local_only_stays_later(agent: Agent) -> None:
     conversation = agent.conversation()
     conversation.ask("hello", sampling=SHORT, local_only=True)
     conversation.ask("hello again", sampling=SHORT)
-    assert [message.sensitivity for message in conversation.messages()] == [Sensitivity.PERSONAL] * 4
+    assert [message.sensitivity for message in conversation.messages()] == [Sensitivity.PRIVATE] * 4
 
 
 def test_the_question_of_now_is_in_no_store_while_it_is_answered(config: Config) -> None:

@@ -32,7 +32,7 @@ ASSISTANT = {
 
 def read(*turns: dict[str, Any], tools: tuple[Tool, ...] = (), labels: Labels | None = None) -> tuple[Message, ...]:
     body = read_body(json.dumps({"model": "edgewise", "messages": turns}).encode())
-    return read_conversation(body, tools, labels or Labels(stranger=Sensitivity.PERSONAL)).messages
+    return read_conversation(body, tools, labels or Labels(stranger=Sensitivity.PRIVATE)).messages
 
 
 def result(call_id: str, text: str) -> dict[str, Any]:
@@ -54,8 +54,8 @@ def test_the_system_message_names_the_tools() -> None:
 
 def test_what_tools_gave_back_is_as_private_as_an_answer_of_unknown_origin() -> None:
     turns = (USER, ASSISTANT, result("c1", "21 degrees"))
-    assert [message.sensitivity.value for message in read(*turns)] == ["public", "personal", "personal"]
-    labels = Labels(stranger=Sensitivity.PERSONAL)
+    assert [message.sensitivity.value for message in read(*turns)] == ["public", "private", "private"]
+    labels = Labels(stranger=Sensitivity.PRIVATE)
     labels.remember(written("", CALLS), Sensitivity.PRIVATE)
     assert read(*turns, labels=labels)[1].sensitivity is Sensitivity.PRIVATE
 
