@@ -31,7 +31,7 @@ from orchestrator.types import Message, Sampling, TextDelta
 _TOKENS: Final = 48
 _SYSTEM: Final = "You are a helpful assistant. Answer briefly."
 HINT: Final = "Names such as PERSON_1 stand for what is not shown to you; write them exactly as they are."
-_TYPED: Final = re.compile(rf"\b(?:{'|'.join(WORDS.values())})[\\_ -]*\d+", re.IGNORECASE)
+_TYPED: Final = re.compile(rf"\b(?:{'|'.join(WORDS.values())})\\?[_-]\d+", re.IGNORECASE)
 _WAYS: Final[dict[str, tuple[Callable[[], Redaction] | None, str]]] = {
     "plain": (None, _SYSTEM),
     "typed": (Redaction, _SYSTEM),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from orchestrator.privacy.finding import Finding, Kind
 from orchestrator.privacy.redaction import Redaction
+from orchestrator.privacy.stand_ins import WORDS as WORDS_BY_KIND
 from orchestrator.privacy.stand_ins import StandIns, Typed
 from orchestrator.privacy.surrogates import Surrogates
 from orchestrator.types import Sensitivity
@@ -33,6 +34,7 @@ LOOKALIKES = [
     "_",
     "e\u0301",
 ]
+WORDS_OF_STAND_INS = [*WORDS_BY_KIND.values(), "mail", "example", "Street", "weg"]
 BETWEEN = [" ", " ", ", ", ".", "'s", "\n", "**", "\\", "x", "e\u0301"]
 TEXTS = st.lists(st.sampled_from(WORDS + LOOKALIKES + BETWEEN), max_size=14).map("".join)
 
@@ -66,6 +68,18 @@ def test_what_was_redacted_is_restored_exactly(
     for text, findings in conversation:
         restorer = redaction.restorer()
         assert restorer.push(redaction.redact(text, findings)) + restorer.flush() == text
+
+
+@given(texts_with_findings(), st.sampled_from([Typed, lambda: Surrogates(Random(7))]))
+def test_what_was_found_once_stands_nowhere_as_a_word(
+    conversation: tuple[str, list[Finding]], stand_ins: Callable[[], StandIns]
+) -> None:
+    text, findings = conversation
+    sent = Redaction(stand_ins()).redact(text, findings)
+    for finding in findings:
+        original = text[finding.start : finding.end].strip()
+        if len(original) >= 3 and original.isalpha() and original not in "".join(WORDS_OF_STAND_INS):
+            assert re.search(rf"(?<![^\W_]){re.escape(original)}(?![^\W_])", sent) is None
 
 
 def test_the_same_name_has_the_same_stand_in_in_every_text() -> None:

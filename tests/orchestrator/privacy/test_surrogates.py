@@ -48,7 +48,7 @@ def test_a_surrogate_has_the_form_of_its_original(kind: Kind, original: str, for
     assert surrogate != original
 
 
-@pytest.mark.parametrize("original", ["4242 4242 4242 4242", "378282246310005", "5105-1051-0510-5100"])
+@pytest.mark.parametrize("original", ["4242 4242 4242 4242", "378282246310005", "5105-1051-0510-5109"])
 def test_a_card_has_a_right_check_digit(original: str) -> None:
     surrogate = redacted(a_request(), Kind.CREDIT_CARD, original)
     assert re.sub(r"\d", "0", surrogate) == re.sub(r"\d", "0", original)
