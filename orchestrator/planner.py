@@ -11,7 +11,7 @@ from datetime import datetime
 from orchestrator.budget import BatteryFloor, Deadline, Headroom, Ledger, Reservation, Resource, WindowState
 from orchestrator.budget.floor import NO_FLOOR
 from orchestrator.candour import Candour
-from orchestrator.effort.consultation import GENERAL_TOKENS, asking, general_for, may_consult
+from orchestrator.effort.consultation import GENERAL_TOKENS, asking, general_for, may_consult, with_own_case
 from orchestrator.effort.forecast import trials
 from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import BudgetExhausted
@@ -20,6 +20,7 @@ from orchestrator.link import Link
 from orchestrator.plan import Plan
 from orchestrator.ports import Battery, Clock, ContextStore, LocalModel, Processor, Teacher
 from orchestrator.privacy.disclosure import Disclosure
+from orchestrator.privacy.general import own_case
 from orchestrator.prompt import Composer, Prompt
 from orchestrator.routing.bids import bids
 from orchestrator.routing.costs import CostHistory
@@ -193,6 +194,9 @@ class Planner:
     def _recall(self, request: Request, now: datetime) -> tuple[Request, Recollection]:
         """What the records hold, and the request with the labels of what is found in its messages."""
         recalled = self._context.recall(request.question, limit=_RECALLED, now=now, conversation=request.conversation)
+        if Effort.CONSULT in self._effort.wanted(request) and (case := own_case(request.question)):
+            own = self._context.recall(case, limit=_RECALLED, now=now, conversation=request.conversation)
+            recalled = with_own_case(recalled, own, request.question)
         messages = self._disclosure.labelled(request.messages, personal=recalled.personal)
         return replace(request, messages=messages), recalled
 

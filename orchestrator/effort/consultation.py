@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from orchestrator.privacy.finding import Finding
-from orchestrator.privacy.general import general_question
+from orchestrator.privacy.general import distinctive, general_question, own_case
 from orchestrator.privacy.rules import EgressRules
 from orchestrator.prompt import Prompt
 from orchestrator.types import (
@@ -41,11 +42,28 @@ def may_consult(request: Request, recollection: Recollection, rules: EgressRules
     """Whether a general question may be made of a request.
 
     It may with private records in play: other questions need none. It may not where the question itself has to stay, or
-    asks for a fact of the user's own life.
+    asks for a fact of the user's own life and nothing beside it.
     """
+    a_fact = recollection.personal and not own_case(request.question)
     at_home = request.local_only or request.structured or request.route is RoutePreference.LOCAL
-    open_question = not (request.prefix or recollection.personal or rules.keeps(request.messages[-1].sensitivity))
+    open_question = not (request.prefix or a_fact or rules.keeps(request.messages[-1].sensitivity))
     return open_question and not at_home and bool(_private(recollection))
+
+
+def with_own_case(recalled: Recollection, own: Recollection, question: str) -> Recollection:
+    """What a question recalled, behind what its own case did, which answers a part of it.
+
+    Args:
+        recalled: for the question.
+        own: for `own_case(question)`.
+        question: the user's.
+    """
+    share = len(list(distinctive(own_case(question)))) / max(1, len(list(distinctive(question))))
+    whole = {hit.record.id: hit.relevance for hit in recalled}
+    mine = [replace(hit, relevance=max(hit.relevance * share, whole.get(hit.record.id, 0.0))) for hit in own]
+    ids = {hit.record.id for hit in mine}
+    hits = (*mine, *(hit for hit in recalled if hit.record.id not in ids))
+    return replace(recalled, records=hits, confidence=max(recalled.confidence, own.confidence))
 
 
 def general_for(request: Request, recollection: Recollection, findings: Sequence[Finding]) -> str | None:

@@ -16,9 +16,9 @@ from orchestrator.units import Interval
 
 CONFIRMED: Final = 0.5
 """Share of the device's drafts that the cloud is expected to confirm."""
-_ODDS: Final = {Effort.BEST: 1.3, Effort.VOTE: 1.3, Effort.REBASE: 1.5, Effort.VERIFY: 0.3, Effort.CONSULT: 3.0}
+_ODDS: Final = {Effort.BEST: 1.3, Effort.VOTE: 1.3, Effort.REBASE: 1.5, Effort.VERIFY: 0.3}
 """Odds of a right answer, against the device alone and, of a check, against the cloud alone, as measured for the pair
-that ships: docs/effort.md. No strategy is configured by default: most gains are not beyond chance yet."""
+that ships: docs/effort.md. None of the gains is beyond chance yet, so no strategy is configured by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +104,14 @@ def trials(
         local, cloud: the routes.
         general: the cloud, asked the general question, where there is one.
     """
-    comparable = AnswerKind.of(request.question) is not AnswerKind.TEXT
     wanted = rules.wanted(request)
-    if general is None or not general.is_known:
-        wanted = [effort for effort in wanted if effort is not Effort.CONSULT]
-    return tuple(_trials(wanted, rules, local, cloud, comparable=comparable))
+    comparable = AnswerKind.of(request.question) is not AnswerKind.TEXT
+    drafts = [effort for effort in wanted if effort is not Effort.CONSULT]
+    found = tuple(_trials(drafts, rules, local, cloud, comparable=comparable))
+    if general is None or not general.is_known or Effort.CONSULT not in wanted:
+        return found
+    # The records are quoted: the answer is as good as what is said in general.
+    return (*found, Trial(effort=Effort.CONSULT, samples=1, quality=general.quality))
 
 
 def not_in_question(effort: Effort) -> str:
@@ -122,12 +125,12 @@ def _trials(
     wanted: Iterable[Effort], rules: EffortRules, local: RouteEstimate, cloud: RouteEstimate | None, *, comparable: bool
 ) -> Iterable[Trial]:
     for effort in wanted:
-        checked, once = effort is Effort.VERIFY, effort in (Effort.VERIFY, Effort.CONSULT)
+        checked = effort is Effort.VERIFY
         if checked and cloud is None:
             continue
         base = cloud.quality if checked and cloud is not None else local.quality
-        quality = _at_odds(base, _ODDS[effort]) if comparable or effort is Effort.CONSULT else base
-        yield Trial(effort=effort, samples=1 if once else rules.samples, quality=quality)
+        quality = _at_odds(base, _ODDS[effort]) if comparable else base
+        yield Trial(effort=effort, samples=1 if checked else rules.samples, quality=quality)
 
 
 def estimate_of(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from typing import Final
 
 from orchestrator.privacy.common_words import COMMON_WORDS
@@ -44,9 +44,11 @@ _OWN_CASE: Final = re.compile(
     r"|(?:because|since|although|though|as)\b.*\b(?:i|i'm|i've|me|my|mine|we|us|our|he|his|she|her|they|their)\b",
     re.IGNORECASE,
 )
+_MINE: Final = re.compile(r"\b(?:my|our|mine|ours)\b", re.IGNORECASE)
+_OPENING: Final = re.compile(rf"^(?:{_OPENS}|and|or)\s+", re.IGNORECASE)
 _OWN_FACT: Final = re.compile(
     r"^\W*(?:what|when|where|who|which|whose|how)\b.{0,40}\b"
-    r"(?:(?:is|are|was|were|'s) (?:my|our|mine)|(?:did|was|have) (?:i|we))\b",
+    r"(?:(?:is|are|was|were|did|does|do|has|have|'s) (?:my|our|mine)|(?:did|was|have) (?:i|we))\b",
     re.IGNORECASE,
 )
 _ASKS: Final = re.compile(
@@ -118,6 +120,19 @@ def general_question(
     return said if _is_sound(said, text, kept_words) else None
 
 
+def own_case(question: str) -> str:
+    """What a question says of the user's own case beside what it asks: "my allergies" of "…, given my allergies?".
+
+    It is what the user's records are asked for, while the general question goes elsewhere. Empty where there is no such
+    part, or where what is asked is the user's own case itself.
+    """
+    sentences = [_parts(sentence.strip().rstrip(".?!")) for sentence in _SENTENCE.findall(_plain(question))]
+    if _OWN_FACT.search(question) or all(_MINE.search(_asking(parts) or "my") for parts in sentences):
+        return ""
+    own = (" ".join(dropwhile(lambda clause: not _is_own(clause), part)) for parts in sentences for part in parts)
+    return " ".join(_OPENING.sub("", clause) for clause in own if clause)
+
+
 def distinctive(text: str) -> Iterator[str]:
     """The words and numbers of a text that say something, in lower case and without accents."""
     folded = unicodedata.normalize("NFKD", _plain(text).casefold())
@@ -155,15 +170,24 @@ def _generalised(sentence: str, kept: frozenset[str]) -> str:
     """A sentence without the clauses that stay, said of people; empty where the clause that asks is among them."""
     if not (sentence.endswith("?") or _ASKS.match(sentence)):
         return ""
-    parts = [_CLAUSE.split(part) for part in _PART.split(_without_names(sentence.rstrip(".?!"))) if part]
+    parts = _parts(_without_names(sentence.rstrip(".?!")))
     leaving = [clause for part in parts for clause in _leaving(part, kept)]
-    asking = next((clause for part in parts for clause in part if not _DEPENDENT.match(clause)), None)
-    if asking not in leaving:
+    if _asking(parts) not in leaving:
         return ""
     said = " ".join(leaving)
     for pattern, words in _NEUTRAL:
         said = pattern.sub(words, said)
     return said[:1].upper() + said[1:] + (sentence[len(sentence.rstrip(".?!")) :] or ".")
+
+
+def _parts(sentence: str) -> list[list[str]]:
+    """A sentence by its punctuation, and each part by its clauses."""
+    return [_CLAUSE.split(part) for part in _PART.split(sentence) if part]
+
+
+def _asking(parts: Sequence[Sequence[str]]) -> str | None:
+    """The clause that asks: the first that depends on no other."""
+    return next((clause for part in parts for clause in part if not _DEPENDENT.match(clause)), None)
 
 
 def _without_names(sentence: str) -> str:
@@ -184,6 +208,10 @@ def _leaving(part: Sequence[str], kept: frozenset[str]) -> Iterator[str]:
 def _stays(clause: str, kept: frozenset[str]) -> bool:
     """Whether a clause is out: with a name, a long number, the user's own case, or a word of what is kept."""
     return bool(_OUT in clause or _LONG_NUMBER.search(clause) or _OWN_CASE.match(clause) or _shares(clause, kept))
+
+
+def _is_own(clause: str) -> bool:
+    return bool(_OWN_CASE.match(clause) or _MINE.search(clause))
 
 
 def _shares(text: str, kept: frozenset[str]) -> bool:

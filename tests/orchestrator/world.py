@@ -15,6 +15,7 @@ from orchestrator.errors import CloudUnavailable
 from orchestrator.link import Link
 from orchestrator.patience import Patience
 from orchestrator.planner import Planner
+from orchestrator.ports import ContextStore
 from orchestrator.privacy.disclosure import Disclosure
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
@@ -69,6 +70,7 @@ class World:
         terms: Terms | CloudUnavailable = PRICED,
         records: Sequence[Recalled] = (),
         recollection: Recollection | None = None,
+        context: ContextStore | None = None,
         windows: Sequence[Window] = (),
         joules_per_step: float = 0.1,
         patience: Patience | None = None,
@@ -91,10 +93,11 @@ class World:
             count_tokens=self.local.count_tokens,
             system="Be brief.",
         )
+        recalled = Recollection(tuple(records), confidence=1.0) if recollection is None else recollection
         planner = Planner(
             local=self.local,
             link=link,
-            context=ShelfStore(Recollection(tuple(records), confidence=1.0) if recollection is None else recollection),
+            context=context or ShelfStore(recalled),
             ledger=self.ledger,
             composer=composer,
             candour=Candour(nothing="Nothing.", unsure="Perhaps:", wording=composer.wording),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.budget import Resource, Window
-from orchestrator.effort.consultation import GENERAL_TOKENS
+from orchestrator.effort.consultation import GENERAL_TOKENS, with_own_case
 from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import CloudTruncated, CloudUnavailable, EdgewiseError
 from orchestrator.privacy.disclosure import Disclosure
@@ -20,7 +21,7 @@ from orchestrator.privacy.finding import Finding, Kind
 from orchestrator.privacy.rules import Action, EgressRules
 from orchestrator.routing.policy import decide
 from orchestrator.routing.situation import Situation
-from orchestrator.testing import Script, WordDetector
+from orchestrator.testing import Script, ShelfStore, WordDetector
 from orchestrator.types import (
     Answer,
     Budget,
@@ -164,6 +165,26 @@ def test_a_question_that_may_not_leave_is_not_made_general(label: Sensitivity) -
     assert world.cloud.asked == []
 
 
+class Drawers(ShelfStore):
+    """A store that finds a record only by what it is about."""
+
+    def recall(self, question: str, *, limit: int, now: datetime, conversation: str = "") -> Recollection:
+        return self.recollection if question == "my allergies" else Recollection(personal=True)
+
+
+def test_records_are_recalled_by_what_the_question_says_of_the_users_own_case() -> None:
+    found = Recollection((Recalled(RECORD, 1.0),), confidence=0.9)
+    assert World(context=Drawers(found)).consult().text == BOTH
+    assert World(context=Drawers(found)).consult("What are my allergies?").egress.sent is False
+    both = with_own_case(Recollection((Recalled(RECORD, 0.1), *_OTHER), personal=True), found, QUESTION)
+    assert [hit.record.id for hit in both] == [12, 5]
+    assert both[0].relevance == pytest.approx(1 / 4), "they answer one word of four"
+    assert (both.confidence, both.personal) == (0.9, True)
+
+
+_OTHER = (Recalled(replace(RECORD, id=5), 0.3),)
+
+
 def test_what_is_found_in_the_question_is_not_asked_about() -> None:
     lena = Finding(Kind.PERSON, 0, 0, Sensitivity.PERSONAL, "name")
     question = "How should I greet lena at a party, given her illness?"
@@ -178,7 +199,7 @@ def test_what_is_found_in_the_question_is_not_asked_about() -> None:
 def test_a_question_about_the_users_own_life_is_no_general_one() -> None:
     private = Recollection((Recalled(RECORD, 0.9),), confidence=0.9, personal=True)
     world = World(recollection=private)
-    world.consult()
+    world.consult("Which antibiotic helps against strep throat?")
     assert world.cloud.asked == []
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from orchestrator.privacy.common_words import COMMON_WORDS
 from orchestrator.privacy.finding import Finding, Kind
-from orchestrator.privacy.general import alike, distinctive, general_question
+from orchestrator.privacy.general import alike, distinctive, general_question, own_case
 from orchestrator.types import Sensitivity
 
 PENICILLIN = "Note Allergies: allergic to penicillin since 2009"
@@ -82,6 +82,24 @@ def test_the_users_own_case_goes_and_the_question_stays(question: str, kept: str
 )
 def test_in_doubt_nothing_is_asked(question: str, kept: str) -> None:
     assert general_question(question, [kept]) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "own"),
+    [
+        ("Which antibiotic could I get for strep throat, given my allergies?", "my allergies"),
+        ("Given my allergies, which antibiotic could I get?", "my allergies"),
+        ("How can I train for a run with my knee?", "my knee"),
+        ("How do people rent a flat? Mention my papers.", "Mention my papers"),
+        ("What wine goes with fish, considering what the doctor said to me?", "what the doctor said to me"),
+        ("What is my blood type?", ""),
+        ("How do I train my dog?", ""),
+        ("Does penicillin help against strep throat?", ""),
+        ("", ""),
+    ],
+)
+def test_the_users_own_case_is_told_apart_from_what_is_asked(question: str, own: str) -> None:
+    assert own_case(question) == own
 
 
 def test_what_a_detector_found_is_stood_in_for_or_takes_its_clause_out() -> None:
