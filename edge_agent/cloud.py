@@ -63,7 +63,11 @@ class GatewayModel:
             deadline=deadline,
             request_id=request_id,
             about=Cause(
-                decision_id=decision_id, request_id=request_id, rule="public text", record_ids=outbound.record_ids
+                decision_id=decision_id,
+                request_id=request_id,
+                rule=f"{outbound.label.value}: {outbound.action.value}",
+                record_ids=outbound.record_ids,
+                redactions={kind.value: count for kind, count in outbound.redactions.items()},
             ),
         )
         async with aclosing(stream) as events:

@@ -374,7 +374,7 @@ class Engine:
         cleared, listener = journey.cleared, journey.listener
         assert cleared is not None, "a cloud leg is opened once its prompt is cleared"
         outbound, restorer = cleared.outbound, cleared.restorer
-        journey.tally.redactions += outbound.redactions
+        journey.tally.redactions += sum(outbound.redactions.values())
         sampling = replace(journey.request.sampling, max_tokens=plan.cloud_tokens)
         cloud = cast(CloudModel, self._link.cloud)
         stream = cloud.generate(

@@ -7,7 +7,8 @@ go round either (tests/test_project.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Final, NewType
 
@@ -49,8 +50,8 @@ class Outbound:
     """What the rules say to its texts: `ask` if one of them has to be asked for, else `redact` if one is redacted."""
     told: frozenset[Kind]
     """What it tells of people as it is: what was found in the texts that the rules let out so."""
-    redactions: int
-    """Places where a stand-in was put."""
+    redactions: Mapping[Kind, int]
+    """In how many places a stand-in was put, by kind."""
     door: InitVar[object]
 
     def __post_init__(self, door: object) -> None:
@@ -105,7 +106,7 @@ def clear(
         rules = rules.without_redaction()
     texts = examine([*messages, Message("assistant", prefix, made_from)], detector)
     _check(texts, recalled, rules)
-    before = redaction.count if redaction else 0
+    before = redaction.counts if redaction else Counter()
     sent, sent_prefix, restorer = _redacted(texts, rules, redaction)
     outbound = Outbound(
         messages=tuple(
@@ -121,7 +122,7 @@ def clear(
             for finding in text.findings
             if rules.action(text.label) in (Action.ASK, Action.ALLOW)
         ),
-        redactions=redaction.count - before if redaction else 0,
+        redactions=redaction.counts - before if redaction else {},
         door=_DOOR,
     )
     return Cleared(outbound, restorer)

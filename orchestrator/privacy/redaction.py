@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -39,12 +40,17 @@ class Redaction:
         self._mentions = Mentions()
         self._known: dict[tuple[Kind, str], str] = {}
         self._texts: set[str] = set()
-        self._count = 0
+        self._counts: Counter[Kind] = Counter()
+
+    @property
+    def counts(self) -> Counter[Kind]:
+        """Places replaced so far, by kind."""
+        return self._counts.copy()
 
     @property
     def count(self) -> int:
         """Places replaced so far."""
-        return self._count
+        return self._counts.total()
 
     def read(self, text: str, findings: Sequence[Finding]) -> None:
         """Learn what was found in a text, before any text of the request is redacted."""
@@ -101,7 +107,7 @@ class Redaction:
             # What the text around a stand-in makes of it: "person " before a surrogate "2 May" reads as PERSON_2.
             misread = woven.misread(self._forms)
             if not misread:
-                self._count += len(places)
+                self._counts.update(place.kind for place in places)
                 return woven.text
             kind = places[0].kind
             places = self._joined(text, [*places, *(Mention(start, end, kind) for start, end in misread)])
