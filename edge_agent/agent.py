@@ -25,6 +25,8 @@ from edge_agent.slm.progress import Progress, Quiet
 from orchestrator.blocking import EventLoopThread
 from orchestrator.budget import WindowState
 from orchestrator.errors import InvalidRequest
+from orchestrator.preview import Preview, preview
+from orchestrator.privacy.rules import Action
 from orchestrator.types import Answer, Effort, Message, Piece, Record, Request, RoutePreference, Sampling, Sensitivity
 
 
@@ -113,6 +115,23 @@ class AsyncAgent:
             EdgewiseError: the one typed error that the request ended in.
         """
         return await AnswerStream(self.run(request)).whole()
+
+    async def preview(self, question: Question, **wishes: Unpack[Wishes]) -> Preview:
+        """What would leave for `question`, word for word, and why; while nothing does, and no socket is opened.
+
+        The cloud is taken to be up, on the terms of the last contact.
+
+        Raises:
+            InvalidRequest: an option, the route or the effort is unknown.
+            ContextWindowExceeded: no model has room for the prompt.
+        """
+        destination = self.config.cloud.target or ""
+        terms = await asyncio.to_thread(self.parts.journal.last_terms)
+        request = self.request(question, **wishes)
+        shown = await preview(self.parts.planner, request, destination=destination, terms=terms)
+        if shown.outbound is None or shown.outbound.action is not Action.ASK:
+            return shown
+        return replace(shown, agreed=self.parts.egress.consents.of(shown.outbound.label, destination))
 
     async def feedback(self, decision_id: str, *, good: bool) -> None:
         """Say whether an answer was good, by the id in its receipt; what is said later replaces it.
@@ -270,6 +289,10 @@ class Agent:
         """Answer `question` at once; see `AsyncAgent.ask`."""
         request = self._agent.request(question, **wishes)
         return Reply.of(self._loop.run(lambda: self._agent.answer(request)), self._tell)
+
+    def preview(self, question: Question, **wishes: Unpack[Wishes]) -> Preview:
+        """What would leave for `question`, word for word, while nothing does; see `AsyncAgent.preview`."""
+        return self._loop.run(lambda: self._agent.preview(question, **wishes))
 
     def feedback(self, decision_id: str, *, good: bool) -> None:
         """Say whether an answer was good, by the id in its receipt; see `AsyncAgent.feedback`."""

@@ -74,6 +74,7 @@ class Parts:
     """The pieces of an open agent."""
 
     config: Config
+    planner: Planner
     engine: Engine
     local: OnnxModel
     context: SqliteContextStore
@@ -174,7 +175,7 @@ async def assemble(
         probe=_probe(config),
         patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
     )
-    return Parts(config, engine, model, context, ledger, journal, egress, teacher, meter, link, clock)
+    return Parts(config, planner, engine, model, context, ledger, journal, egress, teacher, meter, link, clock)
 
 
 def _probe(config: Config) -> Probe | None:

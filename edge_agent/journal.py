@@ -24,7 +24,7 @@ from orchestrator.errors import InvalidRequest, RecordNotFound
 from orchestrator.ports import Clock
 from orchestrator.routing.feedback import Feedback, Sign
 from orchestrator.routing.promise import Pledge
-from orchestrator.types import Answer, Decision, Request
+from orchestrator.types import Answer, Decision, Request, Terms
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -328,6 +328,16 @@ class Journal:
                 "SELECT answer FROM journal WHERE answer IS NOT NULL ORDER BY sequence DESC LIMIT ?", [n]
             ).fetchall()
         return [_load(Answer, receipt) for (receipt,) in reversed(rows)]
+
+    def last_terms(self) -> Terms | None:
+        """The terms of the cloud as the latest decision saw them; None where none ever did."""
+        sql = """
+            SELECT json_extract(situation, '$.cloud.terms') FROM journal
+            WHERE json_extract(situation, '$.cloud') IS NOT NULL ORDER BY sequence DESC LIMIT 1
+        """
+        with self._database.lend() as db:
+            row = db.execute(sql).fetchone()
+        return _load(Terms, row[0]) if row else None
 
     def pledges(self, n: int) -> list[Pledge]:
         """What the latest `n` decisions under a promise saw of it, oldest first, to go on watching from there."""

@@ -10,7 +10,26 @@ from orchestrator.privacy.disclosure import Departure
 from orchestrator.prompt import Prompt
 from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.situation import Situation
-from orchestrator.types import Decision, Effort, Route, Sensitivity
+from orchestrator.types import Decision, Effort, Request, Route, Sensitivity
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All that is known before the decision: what it sees, and what each model would be shown."""
+
+    request: Request
+    """With the labels of what was found in its messages."""
+    situation: Situation
+    local: Prompt
+    cloud: Prompt | None
+    asked: Prompt | None
+    """The general question of a consultation."""
+    departure: Departure
+    """How something leaves."""
+
+    def shown_to_cloud(self, decision: Decision) -> Prompt | None:
+        """The prompt that the cloud would get by this decision, at once or in a handoff."""
+        return self.asked if decision.effort is Effort.CONSULT else self.cloud
 
 
 @dataclass(frozen=True, slots=True)

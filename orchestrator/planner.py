@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import BudgetExhausted
 from orchestrator.focus import in_focus
 from orchestrator.link import Link
-from orchestrator.plan import Plan
+from orchestrator.plan import Draft, Plan
 from orchestrator.ports import Battery, Clock, ContextStore, LocalModel, Processor, Teacher
 from orchestrator.privacy.disclosure import Disclosure
 from orchestrator.privacy.general import own_case
@@ -103,6 +103,25 @@ class Planner:
             BudgetExhausted: no route fits the budgets.
             ContextWindowExceeded: no model has room for the prompt.
         """
+        draft = await self._draft(request, self._link.contact)
+        situation = await self._pledged(draft.situation)
+        situation = await self._taught(situation, decision_id)
+        situation, decision, reservation = self._reserve(situation, draft.request, decision_id, deadline)
+        return Plan(decision, reservation, situation, draft.local, draft.shown_to_cloud(decision), draft.departure)
+
+    async def draft(self, request: Request, terms: Terms) -> Draft:
+        """What `plan` would decide on, if the cloud were up on these `terms`: nobody is asked, and nothing reserved.
+
+        Raises:
+            ContextWindowExceeded: no model has room for the prompt.
+        """
+
+        async def told() -> Terms | None:
+            return terms if self._link.cloud is not None else None
+
+        return await self._draft(request, told)
+
+    async def _draft(self, request: Request, contact: Callable[[], Awaitable[Terms | None]]) -> Draft:
         now = self._clock.now()
         request, recalled = await asyncio.to_thread(self._recall, request, now)
         behind = self._prefix_tokens(request)
@@ -117,19 +136,15 @@ class Planner:
         )
         general = await self._general_question(request, recalled)
         stays = _stays(request, recalled)
-        terms = None if local.answer or (stays and general is None) else await self._link.contact()
+        terms = None if local.answer or (stays and general is None) else await contact()
         shown = await asyncio.to_thread(self._sendable, recalled, None if stays else terms, now)
         cloud = None if stays else self._cloud_prompt(request, shown, terms, behind, now)
         asked = self._general_prompt(request, general, terms, now)
         chances = await self._chances(request.question)
         evidence = _evidence(recalled, shown)
         situation = self._situation(request, chances, evidence, local, cloud, asked, terms, behind)
-        situation = await self._pledged(situation)
-        situation = await self._taught(situation, decision_id)
-        situation, decision, reservation = self._reserve(situation, request, decision_id, deadline)
         departure = self._disclosure.departure(request.conversation)
-        prompt = asked if decision.effort is Effort.CONSULT else cloud
-        return Plan(decision, reservation, situation, local, prompt, departure)
+        return Draft(request, situation, local, cloud, asked, departure)
 
     async def is_withdrawn(self, plan: Plan) -> bool:
         """Whether a record in the cloud's prompt was forgotten, or became less public, since it was composed."""

@@ -62,6 +62,9 @@ def ask(
     schema: Annotated[
         Path | None, typer.Option(help="A file with a JSON schema: the answer is JSON that fits, made on the device.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing: show what would leave, word for word, and why.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Ask one question.
@@ -73,6 +76,7 @@ def ask(
       edgewise ask --route cloud --json "Why is the sky blue?"
       edgewise ask --budget-joules 20 --first-token-ms 300 "When do I see the dentist?"
       edgewise ask --effort vote "What is 17 + 26?"
+      edgewise ask --dry-run "What should I write to Hilde about the boiler?"
       edgewise ask --schema person.json "Ann is 31. Her name and age?"
     """
     if question == "-":
@@ -84,7 +88,7 @@ def ask(
             "effort": effort.value if effort else None,
             "format": _format(schema),
         }
-        asyncio.run(_ask(question, chosen, wishes, as_json))
+        asyncio.run((_preview if dry_run else _ask)(question, chosen, wishes, as_json))
     except EdgewiseError as error:
         if not as_json:
             raise
@@ -125,6 +129,18 @@ async def _ask(question: str, config: Config, wishes: Wishes, as_json: bool) -> 
         _print_json(receipt.as_json(answer))
     else:
         _print_receipt(answer)
+
+
+async def _preview(question: str, config: Config, wishes: Wishes, as_json: bool) -> None:
+    from edge_agent.agent import AsyncAgent
+    from edge_agent.cli import previewing
+
+    async with await AsyncAgent.open(config, progress=shown_progress()) as agent:
+        shown = await agent.preview(question, **wishes)
+    if as_json:
+        _print_json(previewing.as_json(shown))
+    else:
+        previewing.print_preview(shown, console())
 
 
 def _print_receipt(answer: Answer) -> None:
