@@ -73,8 +73,10 @@ def print_preview(shown: Preview, out: Console) -> None:
 
 def _route(shown: Preview) -> str:
     """Where it would be answered, as far as that can be known without asking the cloud."""
+    from rich.markup import escape
+
     if (decision := shown.decision) is None:
-        return f"No route would take it: {shown.refusal}"
+        return f"No route would take it: {escape(shown.refusal)}"
     who = {Route.LOCAL: "The device", Route.CLOUD: "The cloud"}[decision.route]
     effort = "" if decision.effort is Effort.NONE else f" ({decision.effort.value})"
     if not shown.destination:
@@ -83,7 +85,7 @@ def _route(shown: Preview) -> str:
         known = " The cloud's prices are not known yet: it is taken to be up and free."
     else:
         known = " The cloud is taken to be up, at the prices of the last contact."
-    return f"{who} would answer{effort}: {decision.reason}.{known}"
+    return f"{who} would answer{effort}: {escape(decision.reason)}.{known}"
 
 
 def _record(record: RecordPreview) -> str:

@@ -66,6 +66,8 @@ COMMANDS = [
     ["doctor"],
     ["ask", QUESTION],
     ["why"],
+    ["egress", "list"],
+    ["egress", "verify"],
     ["ledger"],
     ["report", "--out", os.devnull],
     ["mcp", "--log"],

@@ -94,7 +94,7 @@ class World:
             system="Be brief.",
         )
         recalled = Recollection(tuple(records), confidence=1.0) if recollection is None else recollection
-        planner = Planner(
+        self.planner = Planner(
             local=self.local,
             link=link,
             context=context or ShelfStore(recalled),
@@ -108,7 +108,7 @@ class World:
             effort=effort,
         )
         self.engine = Engine(
-            planner=planner,
+            planner=self.planner,
             local=self.local,
             link=link,
             ledger=self.ledger,
