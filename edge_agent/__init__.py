@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from edge_agent.agent import Agent, AsyncAgent
     from edge_agent.answers import AsyncReply, Reply
     from edge_agent.config import Config
+    from edge_agent.egress.consent import Verdict
     from orchestrator.format import Format
     from orchestrator.types import Answer, Budget, Message, Piece, Sampling, Sensitivity
 
@@ -32,6 +33,7 @@ __all__ = [
     "Reply",
     "Sampling",
     "Sensitivity",
+    "Verdict",
 ]
 
 _HOMES = {
@@ -41,6 +43,7 @@ _HOMES = {
     "Config": "edge_agent.config",
     "Format": "orchestrator.format",
     "Reply": "edge_agent.answers",
+    "Verdict": "edge_agent.egress.consent",
 }
 
 

@@ -20,6 +20,7 @@ from edge_agent.context.inheriting import Relabelled
 from edge_agent.context.items import Item
 from edge_agent.context.selection import Which
 from edge_agent.conversation import AsyncConversation, AsyncConversations, Conversation, Conversations
+from edge_agent.egress.consent import AskForConsent
 from edge_agent.egress.forgetting import forget_sent
 from edge_agent.slm.progress import Progress, Quiet
 from orchestrator.blocking import EventLoopThread
@@ -39,19 +40,27 @@ class AsyncAgent:
         self._resources = resources
 
     @classmethod
-    async def open(cls, config: Config | Path | str | None = None, *, progress: Progress | None = None) -> Self:
+    async def open(
+        cls,
+        config: Config | Path | str | None = None,
+        *,
+        progress: Progress | None = None,
+        consent: AskForConsent | None = None,
+    ) -> Self:
         """Open the stores and load the model. A model that is not on this device yet is pulled first.
 
         Args:
             config: a configuration or the path of one; without it `agent.yaml` in the home folder, or the defaults.
             progress: is told of a pull.
+            consent: asks the user, where a rule says `ask`, whether something may leave: a function, which may block,
+                or a coroutine function. Without it the answer is no, unless another was remembered: docs/privacy.md.
 
         Raises:
             ConfigError, ModelError, StoreError: naming what is wrong and what to do.
         """
         chosen = config if isinstance(config, Config) else Config.load(config)
         async with AsyncExitStack() as resources:
-            parts = await assemble(chosen, resources, progress or Quiet())
+            parts = await assemble(chosen, resources, progress or Quiet(), consent=consent)
             return cls(parts, resources.pop_all())
 
     @property
@@ -266,11 +275,17 @@ class Agent:
         self._loop = loop
 
     @classmethod
-    def open(cls, config: Config | Path | str | None = None, *, progress: Progress | None = None) -> Self:
-        """Open the stores and load the model; see `AsyncAgent.open`."""
+    def open(
+        cls,
+        config: Config | Path | str | None = None,
+        *,
+        progress: Progress | None = None,
+        consent: AskForConsent | None = None,
+    ) -> Self:
+        """Open the stores and load the model; see `AsyncAgent.open`. `consent` is called in another thread."""
         loop = EventLoopThread("edgewise-agent")
         try:
-            return cls(loop.run(lambda: AsyncAgent.open(config, progress=progress)), loop)
+            return cls(loop.run(lambda: AsyncAgent.open(config, progress=progress, consent=consent)), loop)
         except BaseException:
             loop.close()
             raise

@@ -269,7 +269,7 @@ class Engine:
         except EgressRefused as error:
             return error.message
         if not await plan.departure.is_agreed(cleared.outbound, patience_s=journey.deadline.remaining_s / 2):
-            return "it was not agreed that this leaves"
+            return "it was not agreed that this leaves (`edgewise ask` asks you, in a terminal)"
         if await self._planner.is_withdrawn(plan):
             return "a record may not leave any more"
         journey.cleared = cleared

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_agent.cli.consenting import terminal_consent
 from edge_agent.cli.opening import settings
 from edge_agent.cli.progress import shown_progress
 from edge_agent.cli.terminal import ConfigOption, JsonOption, LocalOnlyOption, console
@@ -116,7 +117,7 @@ async def _ask(question: str, config: Config, wishes: Wishes, as_json: bool) -> 
     from edge_agent.cli import receipt
 
     async with (
-        await AsyncAgent.open(config, progress=shown_progress()) as agent,
+        await AsyncAgent.open(config, progress=shown_progress(), consent=terminal_consent()) as agent,
         agent.stream(question, **wishes) as stream,
     ):
         async for piece in stream:

@@ -191,7 +191,7 @@ def test_without_consent_the_device_answers_and_says_why(consent: Asking | None)
     here = world(Action.ASK, consent, records=[DINNER])
     answer = here.ask("When is dinner with Anna Weber?", route=CLOUD)
     assert (answer.route, here.cloud.asked, answer.egress.sent) == (Route.LOCAL, [], False)
-    assert "it was not agreed that this leaves: the device goes on" in answer.reason
+    assert "it was not agreed that this leaves (`edgewise ask` asks you, in a terminal)" in answer.reason
     assert all(state.reserved == 0 for state in here.ledger.state())
 
 

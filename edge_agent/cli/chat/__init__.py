@@ -48,11 +48,12 @@ def chat(
         raise InvalidRequest("--session, --resume and --incognito contradict each other", remedy="choose one")
     from edge_agent.agent import Agent
     from edge_agent.cli.chat.talking import Talk
+    from edge_agent.cli.consenting import terminal_consent
     from edge_agent.cli.opening import settings
     from edge_agent.cli.progress import shown_progress
 
     chosen = settings(config, local_only=local_only)
-    with Agent.open(chosen, progress=shown_progress()) as agent:
+    with Agent.open(chosen, progress=shown_progress(), consent=terminal_consent()) as agent:
         if resume:
             session = sessions.last(agent)
         Talk(agent, agent.conversation(session, remember=False if incognito else None), route).run()

@@ -14,6 +14,7 @@ from edge_agent import Agent, Config
 from edge_agent.cli import app
 from edge_agent.config import ModelSection
 from edge_agent.sections.records import ContextSection
+from orchestrator.types import Sensitivity
 from tests.e2e.confined import ARCHITECTURES
 from tests.edge_agent.cli.commands import Commands
 
@@ -65,6 +66,16 @@ def test_what_stays_is_shown_with_its_reason(home: Path) -> None:
     plain: Any = COMMANDS.as_json("ask", "--dry-run", "--route", "cloud", question)
     assert (plain["leaves"], plain["outbound"], plain["route"]) == (False, None, "local")
     assert {"id": 2, "label": "private", "action": "keep"} in plain["records"]
+
+
+def test_what_is_remembered_of_consent_is_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEWISE_PRIVACY__PUBLIC", "ask")
+    words = ("ask", "--dry-run", "--route", "cloud", "What do bees make?")
+    assert "consent: you would be asked" in COMMANDS.done(*words)
+    with Agent.open() as agent:
+        agent._agent.parts.egress.consents.remember(Sensitivity.PUBLIC, "models.example:8443", allowed=False)
+        assert agent.preview("What do bees make?", route="cloud").agreed is False
+    assert "consent: you said never" in COMMANDS.done(*words)
 
 
 def test_without_a_gateway_nothing_may_leave(model: Path, tmp_path: Path) -> None:

@@ -11,9 +11,13 @@ import pytest
 from cloud_gateway.server import GatewayServer
 from edge_agent.agent import AsyncAgent
 from edge_agent.config import CloudSection, Config, ModelSection
+from edge_agent.egress.consent import Verdict
+from edge_agent.sections.privacy import PrivacySection
 from edge_agent.sections.records import ContextSection
 from orchestrator.client import Outcome
-from orchestrator.types import Route, Sampling
+from orchestrator.privacy.consent import ConsentRequest
+from orchestrator.privacy.rules import Action
+from orchestrator.types import Route, Sampling, Sensitivity
 from simulation.upstream import Reply, SimulatedUpstream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
@@ -102,3 +106,32 @@ async def test_records_that_went_while_no_agent_was_open_are_blanked_at_the_next
         db.execute("DELETE FROM records")
     async with await AsyncAgent.open(config) as agent:
         assert agent.parts.egress.of_decision(answer.decision_id)[0].is_blank
+
+
+@pytest.mark.parametrize("word", [True, False, Verdict.ALWAYS, Verdict.NEVER])
+async def test_where_a_rule_says_ask_nothing_leaves_without_the_users_word(
+    config: Config, upstream: SimulatedUpstream, word: bool | Verdict
+) -> None:
+    asked: list[ConsentRequest] = []
+
+    def ask(request: ConsentRequest) -> bool | Verdict:
+        asked.append(request)
+        assert upstream.chats == 0
+        return word
+
+    config = config.model_copy(update={"privacy": PrivacySection(public=Action.ASK)})
+    async with await AsyncAgent.open(config, consent=ask) as agent:
+        answer = await agent.ask("What do bees make?", route="cloud", sampling=SHORT)
+    allowed = word in (True, Verdict.ALWAYS)
+    assert (answer.route, upstream.chats) == ((Route.CLOUD, 1) if allowed else (Route.LOCAL, 0))
+    assert [(request.destination, request.label) for request in asked] == [(config.cloud.target, Sensitivity.PUBLIC)]
+    assert asked[0].messages[-1].text == "What do bees make?"
+    async with await AsyncAgent.open(config) as agent:
+        again = await agent.ask("What do bees make?", route="cloud", sampling=SHORT)
+        assert (again.route is Route.CLOUD) == (word is Verdict.ALWAYS), "without anybody to ask, what is remembered"
+        if again.route is Route.CLOUD:
+            (call,) = agent.parts.egress.of_decision(again.decision_id)
+            assert call.departure.cause is not None
+            assert call.departure.cause.rule == "public: ask"
+        else:
+            assert "it was not agreed that this leaves" in again.reason
