@@ -49,10 +49,49 @@ _TOLD: Final = re.compile(
     rf"(?P<quote>[\"'`“«]?)(?P<value>[^\s\"'`“”«»\x00]{{3,200}})",
     re.IGNORECASE,
 )
-_HINT: Final = re.compile(
-    r"pass|pwd|kennwort|contrase|senha|wachtwoord|has[łl]o|heslo|l[öo]senord|key|token|secret|credential|bearer"
-    r"|\bpin\b|otp|cvv|cvc|code|seed",
-    re.IGNORECASE,
+_HINTS: Final = frozenset(
+    (
+        *(
+            "pass",
+            "password",
+            "passphrase",
+            "passcode",
+            "passwd",
+            "passwort",
+            "kennwort",
+            "passe",
+            "contraseña",
+            "contrasena",
+        ),
+        *(
+            "senha",
+            "wachtwoord",
+            "hasło",
+            "haslo",
+            "heslo",
+            "lösenord",
+            "losenord",
+            "pwd",
+            "key",
+            "keys",
+            "apikey",
+            "token",
+        ),
+        *(
+            "tokens",
+            "secret",
+            "secrets",
+            "credential",
+            "credentials",
+            "bearer",
+            "pin",
+            "otp",
+            "cvv",
+            "cvc",
+            "code",
+            "seed",
+        ),
+    )
 )
 _PLACEHOLDER: Final = re.compile(
     r"[*•x.#_-]+|<.*|\{.*|\[.*|\$.*|%.*|none|null|true|false|required|optional|n/?a|unknown|\?+", re.IGNORECASE
@@ -67,9 +106,11 @@ _LEAST_BITS: Final = 3.5
 def find(page: Page) -> None:
     """Take what opens something; after addresses on the web, which may hold it."""
     if "-----BEGIN" in page.text:
-        _take_all(page, _PEM)
-    _take_all(page, _MADE)
-    if _HINT.search(page.text):
+        for match in _PEM.finditer(page.rest):
+            page.take(Kind.SECRET, *match.span())
+    for match in page.matches(_MADE, page.near_digits()):
+        page.take(Kind.SECRET, *match.span())
+    if page.has(_HINTS):
         _take_told(page)
         _take_random(page)
 
@@ -79,14 +120,9 @@ def opens_something(url: str) -> bool:
     return _IN_URL.search(url) is not None or _MADE.search(url) is not None
 
 
-def _take_all(page: Page, pattern: re.Pattern[str]) -> None:
-    for match in pattern.finditer(page.rest):
-        page.take(Kind.SECRET, *match.span())
-
-
 def _take_told(page: Page) -> None:
     """What stands behind "password:" or "my PIN is"."""
-    for match in _TOLD.finditer(page.rest):
+    for match in page.matches(_TOLD, page.near(_HINTS, 24, 260)):
         value = match["value"].rstrip(_STRAY)
         if _opens(match["name"], match["sign"], match["quote"], value):
             page.take(Kind.SECRET, match.start("value"), match.start("value") + len(value))
@@ -108,7 +144,7 @@ def _opens(name: str, sign: str, quote: str, value: str) -> bool:
 
 def _take_random(page: Page) -> None:
     """Long strings without any order, where the text speaks of keys at all."""
-    for match in _RANDOM.finditer(page.rest):
+    for match in page.matches(_RANDOM, page.near_digits()):
         if _is_random(match[0]):
             page.take(Kind.SECRET, *match.span())
 

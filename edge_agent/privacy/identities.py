@@ -34,13 +34,23 @@ _OF_LICENSE: Final = re.compile(
     re.IGNORECASE,
 )
 _LICENSE: Final = re.compile(
-    r"(?<![\w-])(?=[A-Za-z]{0,12}[-* ]?\d|[A-Za-z]\d)(?P<value>[A-Za-z]{0,3}[- ]?\d(?:[ -]?[A-Za-z0-9*]){4,22}"
-    r"|[A-Za-z]{1,12}\d[A-Za-z0-9*-]{2,18}|[A-Z]\d[A-Z]\d[A-Z])(?![\w-])"
+    r"(?<![\w-])(?P<value>(?:[A-Za-z]{1,3}-?|[A-Z]{1,2} )?\d(?:[ -]?[A-Za-z]{0,3}[0-9*]){3,20}(?:[A-Za-z]{1,2})?"
+    r"|[A-Za-z]{1,12}\d[A-Za-z0-9*-]{2,18}|[A-Za-z]\d[A-Za-z]\d[A-Za-z])(?![\w-])"
 )
 _LETTERS_LICENSE: Final = re.compile(
-    r"(?:\bis|number|no\.?|[:#])\s+(?P<value>(?-i:[A-Z]{8,12}"
-    r"|(?=[a-z]*[A-Z])(?=[A-Z]*[a-z][A-Za-z]*[A-Z])[A-Za-z]{8,12}))(?!\w)"
+    r"(?<![\w-])(?P<value>[A-Z]{8,12}|(?=\w?[a-z]+[A-Z]|[A-Z]{2,}[a-z])[A-Za-z]{8,12})(?![\w-])"
 )
+_OF_ANOTHER: Final = re.compile(
+    r"card|phone|\bcall|\bssn\b|iban|account|\bzip|mail|birth|passport|\bIP\b", re.IGNORECASE
+)
+_OF_SSN_WORDS: Final = frozenset(("ssn", "social", "itin", "taxpayer"))
+_LICENSES: Final = frozenset(
+    (
+        *("license", "licence", "licenses", "licences", "dl", "dlno", "lic", "permit", "führerschein", "fuhrerschein"),
+        *("permis", "carnet", "patente", "rijbewijs"),
+    )
+)
+_PASSPORTS: Final = frozenset(("passport", "reisepass", "passeport", "pasaporte", "passaporto", "paspoort"))
 _OF_PASSPORT: Final = re.compile(r"passport|reisepass|passeport|pasaporte|passaporto|paspoort", re.IGNORECASE)
 _PASSPORT: Final = re.compile(r"(?<![\w-])(?=[A-Z0-9]*\d)[A-Z0-9]{6,10}(?![\w-])", re.IGNORECASE)
 _OF_ID: Final = re.compile(
@@ -142,28 +152,28 @@ def _pattern(numbers: tuple[_Number, ...]) -> re.Pattern[str]:
 def find(page: Page) -> None:
     """Take numbers by which states know people."""
     _take_ssns(page)
-    _take_licenses(page)
     _take_passports(page)
     _take_national(page)
 
 
 def _take_ssns(page: Page) -> None:
-    spoken_of = _OF_SSN.search(page.text) is not None
-    for match in (_BARE_SSN if spoken_of else _SSN).finditer(page.rest):
+    pattern = _BARE_SSN if page.has(_OF_SSN_WORDS) else _SSN
+    for match in page.matches(pattern, page.near_digits()):
         if _SSN.fullmatch(match[0]) or _OF_SSN.search(page.before(match.start(), _REACH)):
             page.take(Kind.US_SSN, *match.span())
 
 
-def _take_licenses(page: Page) -> None:
-    for name in _OF_LICENSE.finditer(page.text):
+def find_licenses(page: Page) -> None:
+    """Take driver licences: the first number behind a word that tells of one, or right before it."""
+    for name in page.matches(_OF_LICENSE, page.near(_LICENSES, 12, 24)):
         end = min(len(page.text), name.end() + _REACH + 20)
-        match = _LICENSE.search(page.rest, name.end(), end) or _LETTERS_LICENSE.search(page.rest, name.start(), end)
-        if match is not None:
+        match = _LICENSE.search(page.rest, name.end(), end) or _LETTERS_LICENSE.search(page.rest, name.end(), end)
+        if match is not None and not _OF_ANOTHER.search(page.text, name.end(), match.start()):
             page.take(Kind.US_DRIVER_LICENSE, *match.span("value"))
 
 
 def _take_passports(page: Page) -> None:
-    for name in _OF_PASSPORT.finditer(page.text):
+    for name in page.matches(_OF_PASSPORT, page.near(_PASSPORTS, 0, 12)):
         match = _PASSPORT.search(page.rest, name.end(), min(len(page.text), name.end() + _REACH))
         if match is not None:
             page.take(Kind.NATIONAL_ID, *match.span())
@@ -178,7 +188,7 @@ def _take_national(page: Page) -> None:
 
 def _checked(page: Page, numbers: tuple[_Number, ...]) -> Iterator[tuple[int, int]]:
     """Where one of these numbers stands that has its check digits right, and its name before it if it needs one."""
-    for match in _pattern(numbers).finditer(page.rest):
+    for match in page.matches(_pattern(numbers), page.near_digits()):
         before = page.before(match.start(), _REACH)
         if any(_is_it(number, match[0], before) for number in numbers):
             yield match.span()

@@ -27,7 +27,90 @@ _CODE: Final = (
 _NAMED_CODE: Final = re.compile(
     rf"(?:{_NAMES})[\s:#]*(?:(?:is|was|of|ist|est)\s*:?\s*)?(?P<code>{_CODE})(?![\w]|-\d)", re.IGNORECASE
 )
-_HAS_NAME: Final = re.compile(r"zip|post|PLZ|CEP|CAP|PIN", re.IGNORECASE)
+_POSTAL: Final = frozenset(
+    (
+        "zip",
+        "post",
+        "postal",
+        "postcode",
+        "plz",
+        "postleitzahl",
+        "code",
+        "código",
+        "codigo",
+        "cep",
+        "cap",
+        "postnummer",
+        "pin",
+    )
+)
+_TITLES: Final = frozenset(
+    (
+        *(
+            "mr",
+            "mrs",
+            "ms",
+            "mx",
+            "dr",
+            "prof",
+            "rev",
+            "fr",
+            "sr",
+            "sra",
+            "srta",
+            "capt",
+            "lt",
+            "sgt",
+            "col",
+            "gen",
+            "cpl",
+        ),
+        *(
+            "maj",
+            "hon",
+            "messrs",
+            "mme",
+            "mlle",
+            "dott",
+            "sig",
+            "ing",
+            "mag",
+            "miss",
+            "professor",
+            "sir",
+            "madam",
+            "dame",
+        ),
+        *(
+            "lady",
+            "lord",
+            "reverend",
+            "captain",
+            "herr",
+            "frau",
+            "madame",
+            "monsieur",
+            "mademoiselle",
+            "señor",
+            "señora",
+        ),
+        *(
+            "signor",
+            "signora",
+            "senhor",
+            "senhora",
+            "pan",
+            "pani",
+            "mevrouw",
+            "meneer",
+            "doctor",
+            "rabbi",
+            "imam",
+            "sheikh",
+        ),
+        *("judge", "senator"),
+    )
+)
 _STATES: Final = (
     "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK"
     "|OR|PA|RI|SC"
@@ -52,15 +135,14 @@ _UNMISTAKABLE: Final = re.compile(
 
 def find_titles(page: Page) -> None:
     """Take titles: the title alone, since the name behind it is found by others."""
-    for match in _TITLE.finditer(page.rest):
+    for match in page.matches(_TITLE, page.near(_TITLES, 0, 16)):
         page.take(Kind.TITLE, *match.span())
 
 
 def find_codes(page: Page) -> None:
     """Take postal codes: those with a word or a town beside them, or of a form that nothing else has."""
-    patterns = [_STATED, _IN_TOWN, _BEFORE_TOWN, _UNMISTAKABLE]
-    if _HAS_NAME.search(page.text):
-        patterns.insert(0, _NAMED_CODE)
-    for pattern in patterns:
-        for match in pattern.finditer(page.rest):
+    for match in page.matches(_NAMED_CODE, page.near(_POSTAL, 0, 40)):
+        page.take(Kind.ZIP_CODE, *match.span("code"))
+    for pattern, left, right in ((_STATED, 6, 0), (_IN_TOWN, 60, 0), (_BEFORE_TOWN, 0, 24), (_UNMISTAKABLE, 0, 0)):
+        for match in page.matches(pattern, page.near_digits(left, right)):
             page.take(Kind.ZIP_CODE, *match.span("code"))

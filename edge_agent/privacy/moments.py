@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
-from edge_agent.privacy.page import Page
+from edge_agent.privacy.page import Page, Span
 from orchestrator.privacy.finding import Kind
 
 _LONG_MONTHS: Final = """
@@ -46,21 +47,37 @@ _WORDED: Final = re.compile(
     rf"|(?:{_MONTH})\s+{_DAY}(?!\w|:\d)(?:,?\s+{_YEAR})?|(?:{_MONTH}),?\s+(?:de\s+)?{_YEAR})(?!\w)",
     re.IGNORECASE,
 )
-_HAS_MONTH: Final = re.compile(rf"\b(?:{_MONTH})(?!\w)", re.IGNORECASE)
+_SHORT_MONTHS: Final = (
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "may",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "sept",
+    "oct",
+    "okt",
+    "nov",
+    "dec",
+    "dez",
+)
+_MONTHS: Final = frozenset(_LONG_MONTHS.lower().split()) | frozenset(_SHORT_MONTHS)
 _LONE_MONTH: Final = re.compile(
     r"\b(?:January|February|April|June|July|September|October|November|December)\b"
     r"|(?<=\b[Ii]n )(?:March|May|August)\b|(?<=\b(?:last|next|this) )(?:March|May|August)\b".replace(
         r"(?<=\b(?:last|next|this) )", r"(?:(?<=\blast )|(?<=\bnext )|(?<=\bthis ))"
     )
 )
-_WEEKDAY: Final = re.compile(
-    r"\b(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|Montag|Dienstag|Mittwoch|Donnerstag|Freitag|Samstag"
-    r"|Sonnabend|Sonntag"
-    r"|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|miércoles|jueves|viernes|domingo|lunedì|martedì"
-    r"|mercoledì"
-    r"|giovedì|venerdì)\b",
-    re.IGNORECASE,
-)
+_WEEKDAYS = """
+monday tuesday wednesday thursday friday saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays sundays
+montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag lundi mardi mercredi jeudi vendredi samedi
+dimanche lunes miércoles jueves viernes domingo lunedì martedì mercoledì giovedì venerdì
+"""
+_DAYS: Final = frozenset(_WEEKDAYS.split())
+_WEEKDAY: Final = re.compile(rf"\b(?:{'|'.join(_WEEKDAYS.split())})\b", re.IGNORECASE)
 _LONE_YEAR: Final = re.compile(
     rf"\b(?:in|since|of|from|until|till|by|before|after|during|around|circa|year|born|early|mid|late|to|through"
     rf"|and|between"
@@ -92,34 +109,35 @@ _AGED: Final = re.compile(
     re.IGNORECASE,
 )
 _BIRTHDAY: Final = re.compile(rf"\b(?P<age>{_NUMBER})(?:st|nd|rd|th)\s+birthday", re.IGNORECASE)
-_HAS_AGE: Final = re.compile(
-    r"\b(?:age|old\b|turn|birthday|yo\b|y/o|I['’]?m|I am|he['’]?s|he is|he was|who is|Jahre|ans\b|años|anni\b"
-    r"|Alter|olds\b)",
-    re.IGNORECASE,
+_COUNTS: Final = frozenset(
+    (
+        *("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+        *("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"),
+    )
 )
 
 
 def find_dates(page: Page) -> None:
     """Take dates and times; before numbers are read, since many look like telephone numbers."""
-    if page.has_digits:
-        _take(page, Kind.DATE_TIME, _WITH_DIGITS)
-        if _HAS_MONTH.search(page.rest):
-            _take(page, Kind.DATE_TIME, _WORDED)
-        _take(page, Kind.DATE_TIME, _HOUR)
-        for pattern in (_LONE_YEAR, _BRACKETED_YEAR):
-            _take(page, Kind.DATE_TIME, pattern)
-    _take(page, Kind.DATE_TIME, _LONE_MONTH)
-    _take(page, Kind.DATE_TIME, _WEEKDAY)
+    _take(page, Kind.DATE_TIME, _WITH_DIGITS, page.near_digits(right=6))
+    if page.has(_MONTHS):
+        _take(page, Kind.DATE_TIME, _WORDED, page.near_digits(24, 24))
+    _take(page, Kind.DATE_TIME, _HOUR, page.near_digits(right=10))
+    _take(page, Kind.DATE_TIME, _LONE_YEAR, page.near_digits(left=18))
+    _take(page, Kind.DATE_TIME, _BRACKETED_YEAR, page.near_digits())
+    _take(page, Kind.DATE_TIME, _LONE_MONTH, page.near(_MONTHS, 5, 12))
+    _take(page, Kind.DATE_TIME, _WEEKDAY, page.near(_DAYS, 0, 12))
 
 
 def find_ages(page: Page) -> None:
     """Take how old somebody is: the number alone."""
-    if _HAS_AGE.search(page.text):
-        for pattern in (_OLD, _AGED, _BIRTHDAY):
-            _take(page, Kind.AGE, pattern)
+    for pattern in (_OLD, _AGED, _BIRTHDAY):
+        _take(page, Kind.AGE, pattern, page.near_digits(30, 16))
+        if pattern is not _BIRTHDAY:
+            _take(page, Kind.AGE, pattern, page.near(_COUNTS, 30, 24))
 
 
-def _take(page: Page, kind: Kind, pattern: re.Pattern[str]) -> None:
+def _take(page: Page, kind: Kind, pattern: re.Pattern[str], spans: Sequence[Span]) -> None:
     group = next(iter(pattern.groupindex), 0)
-    for match in pattern.finditer(page.rest):
+    for match in page.matches(pattern, spans):
         page.take(kind, match.start(group), match.end(group))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
-from collections.abc import Callable
 from typing import Final
 
 from edge_agent.privacy.credentials import opens_something
@@ -33,6 +33,7 @@ _GENERIC: Final = (
     "app dev xyz online site shop store blog cloud tech space website club live news media agency studio design "
     "digital "
     "email network systems solutions services group global world today life fun top vip icu bank finance health care "
+    "рф укр бел срб бг ελ 中国 한국 भारत ไทย "
     "academy school university io ai co tv gg ly fm sh page link wiki example test invalid local lan internal onion"
 )
 _COUNTRIES: Final = (
@@ -42,7 +43,7 @@ _COUNTRIES: Final = (
     "gq gr gt "
     "gu gw gy hk hn hr ht hu id ie il im in iq ir it je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk "
     "lr ls lt "
-    "lu lv ma mc me mg mh mn mo mp mq mr ms mt mu mv mw mx mz na nc ne nf ng ni nl np nr nu nz om pa pe pf pg ph "
+    "no lu lv ma mc me mg mh mn mo mp mq mr ms mt mu mv mw mx mz na nc ne nf ng ni nl np nr nu nz om pa pe pf pg ph "
     "pk pn pr "
     "pt pw qa re ro ru rw sa sb sc sd se sg si sk sl sm sn sr ss st su sv sx sy sz tc td tf tg th tj tk tl tm tn "
     "tr tt tw "
@@ -51,7 +52,7 @@ _COUNTRIES: Final = (
 """Without those that more often end a file's name or begin a sentence: py, rs, md, pl, ps, cc, mk, is, to, so, "
 "do, my."""
 _ENDINGS: Final = "|".join(sorted({*_GENERIC.split(), *_COUNTRIES.split(), "pl"}, key=len, reverse=True))
-_ENDING: Final = re.compile(rf"\.(?:{_ENDINGS}|{_ENDINGS.upper()})(?![\w@-]|\.\w)(?:/[^\s<>\"\x00]*)?")
+_ENDING: Final = re.compile(rf"\.(?=[^\W\d_])(?:{_ENDINGS}|{_ENDINGS.upper()})(?![\w@-]|\.\w)(?:/[^\s<>\"\x00]*)?")
 _DOMAIN: Final = re.compile(rf"(?<![\w@./\\-]){_HOST}{{0,5}}[^\W_](?:[\w-]{{0,61}}[^\W_])?\Z")
 _LONGEST: Final = 253
 """Of a name in the DNS, in characters (RFC 1035)."""
@@ -60,7 +61,9 @@ _LONGEST: Final = 253
 def find_urls(page: Page) -> None:
     """Take whole addresses on the web; one that opens something is a secret."""
     if "://" in page.text or "www" in page.text or "WWW" in page.text:
-        _take(page, _URL, lambda match: Kind.SECRET if opens_something(match[0]) else Kind.DOMAIN_NAME)
+        for match in _URL.finditer(page.rest):
+            kind = Kind.SECRET if opens_something(match[0]) else Kind.DOMAIN_NAME
+            page.take(kind, match.start(), match.start() + len(_without_sentence_end(match[0])))
 
 
 def find(page: Page) -> None:
@@ -68,10 +71,11 @@ def find(page: Page) -> None:
     text = page.text
     if "@" in text or "[at" in text or "(at" in text:
         _take_mail(page)
-    if page.has_digits and "." in text:
-        _take(page, _IPV4, lambda match: _ip_kind(page, match))
+    for match in page.matches(_IPV4, page.near_digits()):
+        _take_ip(page, match)
     if ":" in text:
-        _take(page, _IPV6, lambda match: _ip_kind(page, match))
+        for match in page.matches(_IPV6, [(0, len(text))] if "::" in text else page.near_digits()):
+            _take_ip(page, match)
     if "." in page.rest:
         _take_domains(page)
 
@@ -93,13 +97,6 @@ def _take_domains(page: Page) -> None:
             )
 
 
-def _take(page: Page, pattern: re.Pattern[str], kind_of: Callable[[re.Match[str]], Kind | None]) -> None:
-    for match in pattern.finditer(page.rest):
-        kind = kind_of(match)
-        if kind is not None:
-            page.take(kind, match.start(), match.start() + len(_without_sentence_end(match[0])))
-
-
 def _without_sentence_end(found: str) -> str:
     """A web address without the full stop or the bracket that belong to the sentence around it."""
     while found and (
@@ -109,12 +106,10 @@ def _without_sentence_end(found: str) -> str:
     return found
 
 
-def _ip_kind(page: Page, match: re.Match[str]) -> Kind | None:
+def _take_ip(page: Page, match: re.Match[str]) -> None:
     written = match[0].partition("/")[0]
     if written in _NOBODYS or _VERSION.search(page.before(match.start(), 12)):
-        return None
-    try:
+        return
+    with contextlib.suppress(ValueError):
         ipaddress.ip_address(written)
-    except ValueError:
-        return None
-    return Kind.IP_ADDRESS
+        page.take(Kind.IP_ADDRESS, *match.span())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Final
 
 from orchestrator.privacy.finding import Finding, Kind
@@ -10,7 +12,10 @@ from orchestrator.types import Sensitivity
 
 _TAKEN: Final = "\x00"
 """Stands in place of every character that was taken: no pattern matches it, and all others keep their place."""
-_DIGIT: Final = re.compile(r"\d")
+_WITH_DIGITS: Final = re.compile(r"\d\S*(?:[ \u00a0\u2009\u202f]\S*\d\S*)*")
+"""From a digit to the end of its word, and the next words that have digits, too."""
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_SPACE: Final = re.compile(r"\s")
 
 PRIVATE_KINDS: Final = frozenset(
     {
@@ -31,8 +36,14 @@ def label_of(kind: Kind) -> Sensitivity:
     return Sensitivity.PRIVATE if kind in PRIVATE_KINDS else Sensitivity.PERSONAL
 
 
+Span = tuple[int, int]
+
+
 class Page:
     """A text, what was found in it, and what is still to be read.
+
+    Most of a text has no digit and no word that a pattern waits for, so patterns are not tried there: `near_digits` and
+    `near` say where it is worth trying.
 
     Attributes:
         text: as it is; words around a number are looked up here.
@@ -44,7 +55,10 @@ class Page:
         self.text = text
         self.rest = text
         self.found: list[Finding] = []
-        self.has_digits = _DIGIT.search(text) is not None
+        self._digits = [(_token_start(text, match.start()), match.end()) for match in _WITH_DIGITS.finditer(text)]
+        self._words: defaultdict[str, list[int]] = defaultdict(list)
+        for match in _WORD.finditer(text):
+            self._words[match.group().lower()].append(match.start())
 
     def take(self, kind: Kind, start: int, end: int) -> None:
         """What stands from `start` up to `end` is of this kind."""
@@ -58,3 +72,39 @@ class Page:
     def after(self, end: int, reach: int) -> str:
         """The at most `reach` characters from `end` on."""
         return self.text[end : end + reach]
+
+    def has(self, words: Set[str]) -> bool:
+        """Whether one of these words, in small letters, is in the text."""
+        return not self._words.keys().isdisjoint(words)
+
+    def near_digits(self, left: int = 0, right: int = 0) -> Sequence[Span]:
+        """Where digits are, and at least so many characters around them; in order and apart, whole words."""
+        return self._widened(self._digits, left, right)
+
+    def near(self, words: Set[str], left: int, right: int) -> Sequence[Span]:
+        """The same around these words."""
+        places = sorted(place for word in self._words.keys() & words for place in self._words[word])
+        return self._widened([(place, place) for place in places], left, right)
+
+    def matches(self, pattern: re.Pattern[str], spans: Iterable[Span]) -> Iterator[re.Match[str]]:
+        """What matches there, of what is not taken before it is asked for."""
+        return (match for start, end in spans for match in pattern.finditer(self.rest, start, end))
+
+    def _widened(self, spans: Sequence[Span], left: int, right: int) -> Sequence[Span]:
+        result: list[Span] = []
+        for start, end in spans:
+            first = _token_start(self.text, max(0, start - left))
+            space = _SPACE.search(self.text, min(len(self.text), end + right))
+            last = space.start() if space else len(self.text)
+            if result and first <= result[-1][1]:
+                result[-1] = result[-1][0], max(last, result[-1][1])
+            else:
+                result.append((first, last))
+        return result
+
+
+def _token_start(text: str, place: int) -> int:
+    """Where what stands there without white space begins."""
+    while place and not text[place - 1].isspace():
+        place -= 1
+    return place

@@ -22,13 +22,12 @@ class Patterns:
         network.find_urls(page)
         credentials.find(page)
         network.find(page)
-        if page.has_digits:
-            payments.find(page)
+        identities.find_licenses(page)
+        payments.find(page)
         moments.find_dates(page)
-        if page.has_digits:
-            identities.find(page)
-            manners.find_codes(page)
-            phones.find(page)
+        identities.find(page)
+        manners.find_codes(page)
+        phones.find(page)
         moments.find_ages(page)
         manners.find_titles(page)
         return sorted(page.found, key=lambda finding: finding.start)

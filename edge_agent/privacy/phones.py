@@ -22,7 +22,7 @@ _FEWEST, _MOST = 5, 15
 """Digits of a number: the shortest that a word announces; ITU-T E.164 allows fifteen."""
 _FEWEST_ALONE: Final = 7
 _REACH: Final = 48
-_CALLED: Final = re.compile(
+_WORDS: Final = (
     r"\b(?:phones?|telephones?|tel|mobiles?|cell(?:phone|ular)?s?|call(?:s|ed|ing)?|ring|dial(?:led|ing)?|reach"
     r"|text(?:s|ed|ing)?|sms|fax"
     r"|whats-?app|signal|telegram|viber|messages?|hotline|helpline|landline|contact|voice-?mail|pager|beep|handy"
@@ -30,12 +30,13 @@ _CALLED: Final = re.compile(
     r"|tel[ée]fono|celular|m[óo]vil|telefone|telem[óo]vel|cellulare|gsm|mobil\w*|puhelin\w*|numer\w*|anruf\w*"
     r"|ruf\w*|appel\w*|llam\w*|chiam\w*"
     r"|телефон\w*|my (?:new |old |other |work |home )?(?:number|no|digits)|(?:his|her|their|your|our) (?:new "
-    r"|work |home )?(?:number|digits)|ph|mob)\b",
-    re.IGNORECASE,
+    r"|work |home )?(?:number|digits)|ph|mob)\b"
 )
+_CALLED: Final = re.compile(_WORDS, re.IGNORECASE)
+_JUST_CALLED: Final = re.compile(rf"(?:{_WORDS})\W{{0,4}}(?:(?:number|no|nr|is)\b\W*)*\Z", re.IGNORECASE)
 _CALLED_AFTER: Final = re.compile(
     r"\W{0,3}(?:\((?:home|work|mobile|cell|office|fax|private)|(?:is|was) (?:my|his|her|their|the|our|your) "
-    r"(?:\w+ )?(?:phone|number|mobile|cell|fax))",
+    r"(?:\w+ )?(?:phone|number|mobile|cell|fax)|(?:\w+ ){0,2}(?:call|rang|ring|text|phon|answer))",
     re.IGNORECASE,
 )
 _OTHER: Final = re.compile(
@@ -61,7 +62,7 @@ _THOUSANDS: Final = re.compile(r"\d{1,3}(?:[ .\u00a0\u2009\u202f]\d{3})+")
 
 def find(page: Page) -> None:
     """Take telephone numbers; after all else that consists of digits."""
-    for match in _WRITTEN.finditer(page.rest):
+    for match in page.matches(_WRITTEN, page.near_digits(right=12)):
         start, end = match.start(), match.end()
         digits = re.sub(r"\D", "", page.rest[start : match.start("extension") if match["extension"] else end])
         if _FEWEST <= len(digits) <= _MOST + 2 and _is_number(page, match, digits):
@@ -69,13 +70,18 @@ def find(page: Page) -> None:
 
 
 def _is_number(page: Page, match: re.Match[str], digits: str) -> bool:
-    written = match[0]
+    written = match[0].removesuffix(match["extension"] or "")
     before = page.before(match.start(), _REACH)
     if written.startswith(("+", "(+")):
         return len(digits) >= _FEWEST_ALONE
-    if _OTHER.search(before) or _COUNTED.match(page.after(match.end(), 12)):
+    just_announced = _JUST_CALLED.search(before) is not None
+    if not just_announced and (_OTHER.search(before) or _COUNTED.match(page.after(match.end(), 12))):
         return False
-    announced = _CALLED.search(before.rpartition("\n\n")[2]) or _CALLED_AFTER.match(page.after(match.end(), 24))
+    announced = (
+        just_announced
+        or _CALLED.search(before.rpartition("\n\n")[2])
+        or _CALLED_AFTER.match(page.after(match.end(), 24))
+    )
     groups = re.findall(r"\d+", written)
     if announced:
         return not _is_range(written, groups) and not (len(groups) == 2 and "." in written)
@@ -104,7 +110,7 @@ def _is_grouped_number(written: str, groups: list[str]) -> bool:
     joins = re.findall(r"\D+", written)
     if any(len(join) > 1 for join in joins) or _is_range(written, groups):
         return False
-    if any(len(group) == 1 for group in groups[1:]):
+    if any(len(group) == 1 for group in groups[1:]) and not groups[0].startswith("0"):
         return False
     if "/" in joins and not groups[0].startswith("0"):
         return False
