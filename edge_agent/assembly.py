@@ -149,7 +149,7 @@ async def assemble(
         ),
         candour=Candour(nothing=NOTHING_RECALLED, unsure=UNSURE_RECALLED, wording=sentence),
         cloud_system=CLOUD_SYSTEM,
-        disclosure=open_disclosure(config, RememberingConsent(egress.consents, consent)),
+        disclosure=open_disclosure(config, context, RememberingConsent(egress.consents, consent)),
         costs=costs,
         prices=Prices(**config.prices.model_dump()),
         keeper=await asyncio.to_thread(_keeper, config, journal, router),

@@ -7,17 +7,29 @@ from collections.abc import Callable
 from random import Random
 
 from edge_agent.config import Config
+from edge_agent.context.store import SqliteContextStore
+from edge_agent.privacy.detector import Detectors
+from edge_agent.privacy.known import Known
+from edge_agent.privacy.patterns import Patterns
 from orchestrator.ports import Consent
 from orchestrator.privacy.disclosure import Disclosure
 from orchestrator.privacy.redaction import Redaction
 
 
-def open_disclosure(config: Config, consent: Consent) -> Disclosure:
-    """By the rules of the configured gateway; without one nothing leaves anyway."""
+def open_disclosure(config: Config, store: SqliteContextStore, consent: Consent) -> Disclosure:
+    """By the rules of the configured gateway; without one nothing leaves anyway.
+
+    Args:
+        config: names the gateway, its rules and the stand-ins.
+        store: what it knows is found, unless it is switched off.
+        consent: asks the user where the rules say so.
+    """
     destination = config.cloud.target or ""
+    known = [Known(store)] if config.context.enabled else []
     return Disclosure(
         rules=config.privacy.rules(destination),
         destination=destination,
+        detector=Detectors([*known, Patterns()]),
         consent=consent,
         redaction=redactions(surrogate=config.privacy.stand_ins == "surrogate"),
     )
