@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_agent.report.savings import Compared
-from orchestrator.types import Prediction, Route
+from orchestrator.types import Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def frontier(questions: Sequence[Compared]) -> Frontier | None:
     in_usd = any(question.cloud.usd.expected > 0 for question in questions)
 
     def cost(prediction: Prediction) -> float:
-        return prediction.usd.expected if in_usd else float(prediction.route is Route.CLOUD)
+        return prediction.usd.expected if in_usd else float(prediction.leaves)
 
     steps = [(cost(q.cloud) - cost(q.local), q.cloud.quality.expected - q.local.quality.expected) for q in questions]
     steps.sort(key=lambda step: step[1] / step[0] if step[0] > 0 else math.copysign(math.inf, step[1]), reverse=True)
