@@ -326,7 +326,7 @@ class Engine:
     def _monitor(self, journey: Journey, plan: Plan) -> ConfidenceMonitor | None:
         """A watch on the device's first words, where the cloud could do better."""
         watched = len(journey.tally.legs) == 1 and plan.decision.effort is Effort.NONE and plan.may_escalate
-        if self._probe is None or not watched:
+        if self._probe is None or not watched or plan.departure.refused:
             return None
         return ConfidenceMonitor(self._probe, plan.situation, plan.decision.max_tokens)
 

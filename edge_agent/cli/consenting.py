@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.cli.context.shown import counted
 from edge_agent.cli.shown import harmless
 from edge_agent.cli.terminal import console
 
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
     from edge_agent.egress.consent import AskForConsent, Verdict
     from orchestrator.privacy.consent import ConsentRequest
 
-_CHOICES: Final = (
-    "[bold]y[/bold] this once, [bold]a[/bold]lways, [bold]n[/bold]o, ne[bold]v[/bold]er, [bold]s[/bold]how"
-)
+_CHOICES: Final = "y this once, a always, n no, v never, s show it"
 
 _LONGEST_LINE: Final = 4096
 
@@ -38,9 +37,9 @@ async def _ask(request: ConsentRequest) -> Verdict:
     kinds = ", ".join(sorted(kind.value for kind in request.kinds)) or "nobody that was recognised"
     size = sum(len(message.text) for message in request.messages) + len(request.prefix)
     out.print(f"\nMay {request.label.value} text leave this device as it is, for {request.destination}?", markup=False)
-    out.print(f"It tells of: {kinds}. {len(request.messages)} messages, {size:,} characters.", markup=False)
+    out.print(f"It tells of: {kinds}. {counted(len(request.messages), 'message')}, {size:,} characters.", markup=False)
     while True:
-        out.print(f"{_CHOICES} > ", end="")
+        out.print(f"[bold]{_CHOICES} > [/bold]", end="")
         line = await _line()
         answer = line.strip().lower()[:1]
         if not line or answer in verdicts:

@@ -79,7 +79,7 @@ def _route(shown: Preview) -> str:
         return f"No route would take it: {escape(shown.refusal)}"
     who = {Route.LOCAL: "The device", Route.CLOUD: "The cloud"}[decision.route]
     effort = "" if decision.effort is Effort.NONE else f" ({decision.effort.value})"
-    if not shown.destination:
+    if shown.outbound is None:
         known = ""
     elif shown.terms is None:
         known = " The cloud's prices are not known yet: it is taken to be up and free."

@@ -80,6 +80,8 @@ class Departure:
         """Given by `Disclosure.departure`."""
         self._disclosure = disclosure
         self._redaction = redaction
+        self.refused = False
+        """Whether the user said no, or nobody could be asked: for this request nobody is asked again."""
 
     async def clear(self, prompt: Prompt, prefix: str, made_from: Sensitivity) -> Cleared:
         """Let a prompt out; see `egress.clear`. The detector works in a thread.
@@ -102,6 +104,10 @@ class Departure:
         """Whether this may leave, where the rules want the user to be asked. Who says nothing in time says no."""
         if outbound.action is not Action.ASK:
             return True
+        self.refused = self.refused or not await self._allows(outbound, patience_s)
+        return not self.refused
+
+    async def _allows(self, outbound: Outbound, patience_s: float) -> bool:
         if self._disclosure.consent is None:
             return False
         request = ConsentRequest(

@@ -195,6 +195,17 @@ def test_without_consent_the_device_answers_and_says_why(consent: Asking | None)
     assert all(state.reserved == 0 for state in here.ledger.state())
 
 
+def test_a_no_holds_for_the_whole_question() -> None:
+    """The device's answer falters, and the cloud could do better: nobody is asked a second time."""
+    consent = Asking(answer=False)
+    here = world(
+        Action.ASK, consent, records=[DINNER], local=Script(pieces=["who ", "knows"] * 10, scores=[UNSURE] * 20)
+    )
+    answer = here.ask("When is dinner with Anna Weber?", route=CLOUD)
+    assert (answer.route, len(consent.asked)) == (Route.LOCAL, 1)
+    assert answer.reason.count("it was not agreed") == 1
+
+
 def test_consent_is_asked_for_what_leaves_to_the_letter() -> None:
     consent = Asking(answer=True)
     here = world(Action.ASK, consent, records=[DINNER])

@@ -73,15 +73,15 @@ def terminal(request: pytest.FixtureRequest) -> Callable[[str], Terminal]:
 
 def test_what_would_leave_is_shown_and_the_answer_is_taken(terminal: Callable[[str], Terminal]) -> None:
     asked = terminal(ASKING)
-    told = asked.until("how > ")
+    told = asked.until("show it > ")
     assert "May personal text leave this device as it is, for models.example:8443?" in told
     assert "It tells of: EMAIL_ADDRESS, PERSON." in told
     assert "Hilde" not in told
     asked.type("s\n")
-    shown = asked.until("how > ")
+    shown = asked.until("show it > ")
     assert "Write to Hilde\ufffd[2J" in shown, "what would steer the terminal is taken out"
     asked.type("perhaps\n")
-    asked.until("how > ")
+    asked.until("show it > ")
     asked.type("a\n")
     assert "always" in asked.until("always")
     assert asked.child.wait(WAIT_S) == 0
@@ -92,7 +92,7 @@ def test_each_answer_is_understood_and_an_end_of_file_is_no(
     terminal: Callable[[str], Terminal], typed: str, verdict: str
 ) -> None:
     asked = terminal(ASKING)
-    asked.until("how > ")
+    asked.until("show it > ")
     asked.type(typed)
     asked.until(f"verdict {verdict}")
 

@@ -13,8 +13,9 @@ from edge_agent.agent import AsyncAgent
 from edge_agent.config import CloudSection, Config, ModelSection
 from edge_agent.egress.consent import Verdict
 from edge_agent.sections.privacy import PrivacySection
-from edge_agent.sections.records import ContextSection
+from edge_agent.sections.records import ContextSection, EncryptionSection
 from orchestrator.client import Outcome
+from orchestrator.errors import StoreLocked
 from orchestrator.privacy.consent import ConsentRequest
 from orchestrator.privacy.rules import Action
 from orchestrator.types import Route, Sampling, Sensitivity
@@ -32,6 +33,12 @@ def config(model: Path, tmp_path: Path, gateway: GatewayServer, api_key: str) ->
         context=ContextSection(embedding=""),
         cloud=CloudSection(target=gateway.address, api_key=api_key, model="small"),
     )
+
+
+def words_in(folder: Path, *words: str) -> list[str]:
+    """Files that have one of the words."""
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return [file.name for file in files if any(word.encode() in file.read_bytes() for word in words)]
 
 
 async def test_all_that_arrives_upstream_is_in_the_log(config: Config, upstream: SimulatedUpstream) -> None:
@@ -73,18 +80,28 @@ async def test_what_cannot_be_written_down_does_not_leave(config: Config, upstre
 
 
 async def test_of_a_conversation_that_is_not_kept_no_word_is(config: Config, tmp_path: Path) -> None:
-    def traces() -> list[str]:
-        files = (file for file in tmp_path.rglob("*") if file.is_file())
-        return [file.name for file in files if b"ultramarine" in file.read_bytes()]
-
     async with await AsyncAgent.open(config) as agent:
         said = await agent.conversation(remember=False).ask("Is ultramarine blue?", route="cloud", sampling=SHORT)
         assert said.route is Route.CLOUD
         (call,) = agent.parts.egress.of_decision(said.decision_id)
         assert call.size > 0
         assert call.is_blank
-        assert traces() == []
+        assert words_in(tmp_path, "ultramarine") == []
         assert agent.parts.egress.verify().broken_at is None
+
+
+async def test_of_an_encrypted_home_no_word_that_left_is_readable(config: Config, tmp_path: Path) -> None:
+    encryption = EncryptionSection(required=True, key_from=f"file:{tmp_path / 'key'}")
+    config = config.model_copy(update={"context": config.context.model_copy(update={"encryption": encryption})})
+    async with await AsyncAgent.open(config) as agent:
+        await agent.ask("Is ultramarine blue?", route="cloud", sampling=SHORT)
+        assert words_in(tmp_path, "ultramarine", "models", "StreamGenerate") == []
+        assert agent.parts.egress.verify().broken_at is None
+    assert words_in(tmp_path, "ultramarine", "models", "StreamGenerate") == []
+    plain = config.model_copy(update={"context": ContextSection(embedding="")})
+    plain.context_path.unlink()
+    with pytest.raises(StoreLocked, match=r"egress\.db"):
+        await AsyncAgent.open(plain)
 
 
 async def test_a_turn_that_is_forgotten_takes_its_conversation_out_of_the_log(config: Config) -> None:
