@@ -61,7 +61,9 @@ def _lines(report: Report) -> list[str]:
     let_out = sum(each.finds.let_out for each in outcomes)
     missed = sum(len(each.finds.missed) for each in outcomes)
     lines.append(f"public canaries outside, where they may be: {let_out}")
-    lines.append(f"personal names of strangers that were not recognised: {missed}")
+    typed = sum(len(each.finds.typed) for each in outcomes)
+    lines.append(f"personal names of strangers outside that were not recognised: {missed}")
+    lines.append(f"plain words of private records outside that the user had typed: {typed}")
     leaks = list(report.leaks)
     lines += [f"LEAK {leak} ({trial})" for trial, leak in leaks[:_LEAKS_SHOWN]]
     lines.append(f"{len(leaks)} canaries where they may not be")

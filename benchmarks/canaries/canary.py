@@ -15,6 +15,8 @@ from orchestrator.types import Sensitivity
 _SHORTEST: Final = 7
 """Letters of a part that is looked for by itself: shorter ones could stand there by chance."""
 _SHORTEST_NUMBER: Final = 10
+_SHORTEST_ENCODED: Final = 10
+"""Letters of a part that is looked for backwards and the like: `rotaren` backwards is in every generator."""
 _KEPT: Final = re.compile(rb"[^0-9a-z\x80-\xff]+")
 
 
@@ -75,6 +77,10 @@ def _needles(text: str) -> Iterator[tuple[str, bytes]]:
     for part in _parts(text):
         bare = squeezed(part.encode())
         yield "as it is", bare
+        if len(bare) < _SHORTEST_ENCODED:
+            continue
+        if any(map(str.isdigit, part)) and not any(map(str.isalpha, part)):
+            yield "its last digits", bare[-_SHORTEST_NUMBER:]  # without the code of a country
         yield "backwards", squeezed(part[::-1].encode())
         yield "in rot13", squeezed(codecs.encode(part, "rot13").encode())
         for form in {part, part.lower(), bare.decode()}:

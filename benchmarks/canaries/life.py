@@ -35,6 +35,8 @@ _BEGINNINGS: Final = (
 _VOWELS: Final = ("a", "e", "i", "o", "u", "ae", "ei", "ou")
 _UMLAUTS: Final = ("ä", "ö", "ü")
 _ENDS: Final = ("", "l", "n", "r", "s", "x", "rk", "nd", "sch")
+PLAIN_WORDS: Final = frozenset({"diagnosis", "medicine", "secret"})
+"""Kinds of private canaries that look like any other word."""
 _PRIVATE, _PERSONAL, _PUBLIC = Sensitivity.PRIVATE, Sensitivity.PERSONAL, Sensitivity.PUBLIC
 
 
@@ -115,12 +117,14 @@ def live(random: Random) -> Life:
 
 
 def _contact(make: _Maker, label: Sensitivity) -> Record:
+    """As an address book's card is imported."""
     name = make.name(label)
     phone = make.new(make.phone(), label, "phone")
     mail = make.new(f"{make.word(3, umlauts=False)}@{make.word(3, umlauts=False)}.test", label, "mail address")
     street = make.new(f"{make.word(3).capitalize()}weg {make.random.randrange(1, 99)}", label, "street")
-    body = f"Phone: {phone}. Mail: {mail}. Address: {street}."
-    return Record(kind="contact", title=name, body=body, people=(name,), source="contacts.vcf", sensitivity=label)
+    body = f"Phone number: {phone}. Mail address: {mail}."
+    place = f"{street}, 20095 Hamburg"
+    return Record(kind="contact", title=name, body=body, people=(name,), place=place, source="contacts.vcf")
 
 
 def _private(make: _Maker, therapist: Record) -> list[Record]:

@@ -24,6 +24,9 @@ class Finds:
     leaks: list[Leak] = field(default_factory=list)
     missed: list[Leak] = field(default_factory=list)
     """Personal canaries that only their shape gave away, and that were not recognised."""
+    typed: list[Leak] = field(default_factory=list)
+    """Plain words of private records that the user typed, into a question for which those were not recalled: nothing
+    tells them from any other word."""
     let_out: int = 0
     """Public canaries on the wire. They may be there, and show that the search sees it."""
     searched: Counter[str] = field(default_factory=Counter)
@@ -33,6 +36,7 @@ class Finds:
         """Take in another search's."""
         self.leaks += other.leaks
         self.missed += other.missed
+        self.typed += other.typed
         self.let_out += other.let_out
         self.searched += other.searched
 

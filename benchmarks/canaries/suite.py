@@ -19,7 +19,7 @@ from benchmarks.canaries.stand import Stand
 from benchmarks.canaries.trial import Outcome, Trial, attempt
 from benchmarks.canaries.ways import WAYS
 
-_REMEMBERED: Final = 10
+_REMEMBERED: Final = 4
 """Latest lives that are looked for in the gateway's memory, in the end."""
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 
 from benchmarks.canaries.device import Ear, configured, opened, remember
 from benchmarks.canaries.faults import FAULTS, Fault, arrange
-from benchmarks.canaries.life import Life, live
+from benchmarks.canaries.life import PLAIN_WORDS, Life, live
 from benchmarks.canaries.questions import Question, question
 from benchmarks.canaries.search import Finds, files, search
 from benchmarks.canaries.stand import KEY, Stand
@@ -93,12 +93,17 @@ async def attempt(trial: Trial, stand: Stand, folder: Path, *, config: Config | 
     if fault.kills == "gateway":
         await stand.start_gateway()
     outcome.reached = stand.upstream.chats
-    outcome.finds = _searched(life, stand, folder, ear, told, given=trial.way == "mcp")
+    outcome.finds = _searched(life, stand, folder, ear, told, typed=asked.turns[-1], given=trial.way == "mcp")
     return outcome
 
 
-def _searched(life: Life, stand: Stand, folder: Path, ear: Ear, told: list[str], *, given: bool) -> Finds:
-    """Every place, each by its own rule; `given`: what was told was told to another program, which sees the public."""
+def _searched(life: Life, stand: Stand, folder: Path, ear: Ear, told: list[str], *, typed: str, given: bool) -> Finds:
+    """Every place, each by its own rule.
+
+    Args:
+        typed: the question as the user wrote it.
+        given: what was told was told to another program, which sees the public.
+    """
     said = "\n".join(told).encode()
     left, kept = list(stand.outside()), list(stand.kept())
     for name, content in files(folder, but=_STORE):
@@ -106,6 +111,8 @@ def _searched(life: Life, stand: Stand, folder: Path, ear: Ear, told: list[str],
     kept += [("the device's log", "\n".join(ear.heard).encode()), ("errors", "\n".join(ear.errors).encode())]
     (left if given else kept).append(("what MCP gave" if given else "receipts", said))
     finds = search(life.canaries, left, outside=True)
+    finds.typed = [leak for leak in finds.leaks if leak.canary.kind in PLAIN_WORDS and leak.canary.text in typed]
+    finds.leaks = [leak for leak in finds.leaks if leak not in finds.typed]
     finds.add(search(life.canaries, kept, outside=False))
     if given:  # no redaction stands between a record and another program: what is personal is not given at all
         finds.leaks += [miss for miss in finds.missed if miss.place == "what MCP gave"]

@@ -36,6 +36,11 @@ async def checked(agent: AsyncAgent, life: Life, question: Question) -> list[str
     return [_receipt(await agent.ask(question.turns[-1], effort="verify"))]
 
 
+async def consulted(agent: AsyncAgent, life: Life, question: Question) -> list[str]:
+    """`--effort consult`: the cloud is asked in general, and the device joins what it says with its records."""
+    return [_receipt(await agent.ask(question.turns[-1], effort="consult"))]
+
+
 async def talked(agent: AsyncAgent, life: Life, question: Question) -> list[str]:
     """A conversation: its turns are answered at home, and then the cloud is asked."""
     return await _conversation(agent, question, remember=True)
@@ -75,7 +80,7 @@ async def served_with_tools(agent: AsyncAgent, life: Life, question: Question) -
         {"role": "user", "content": question.turns[-1]},
     ]
     async with _client(agent) as client:
-        return [json.dumps(await _post(client, messages, route="cloud"))]
+        return [json.dumps((await _post(client, messages, route="auto"))["edgewise"])]
 
 
 async def shared_by_mcp(agent: AsyncAgent, life: Life, question: Question) -> list[str]:
@@ -102,6 +107,7 @@ WAYS: Final[Mapping[str, Way]] = {
     "ask": asked,
     "handoff": left_to_choose,
     "verify": checked,
+    "consult": consulted,
     "conversation": talked,
     "incognito": talked_incognito,
     "recalled later": recalled_later,
