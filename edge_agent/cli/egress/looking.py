@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from edge_agent.egress.entry import Call
 
+_EMPTY_CALLS: Final = {"ListModels": "(which models?)", "Check": "(are you up?)"}
+"""Calls that say nothing of the user's, and so need no rule."""
 _NOTHING = "Nothing has left this device: the egress log is empty."
 
 
@@ -106,26 +108,32 @@ def _words(call: Call) -> dict[str, Any]:
 
 
 def _print_table(calls: list[Call]) -> None:
+    """One line a call. Where all went to one place, that stands above, so that the lines fit a narrow terminal."""
     from rich.table import Table
     from rich.text import Text
 
+    targets = {call.departure.target for call in calls}
     table = Table(box=None, pad_edge=False)
-    for name in ("id", "when", "to", "call", "bytes", "rule", "records", "replaced", "decision", "outcome"):
-        table.add_column(name, justify="right" if name in ("id", "bytes", "records", "replaced") else "left")
+    for name in ("id", "when", *(["to"] if len(targets) > 1 else []), "bytes", "rule", "records", "replaced"):
+        right = name in ("id", "bytes", "records", "replaced")
+        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name in ("id", "when"))
+    table.add_column("decision", no_wrap=True)
+    table.add_column("outcome", overflow="fold")
     for call in calls:
         cause = call.departure.cause
         table.add_row(
             str(call.number),
-            f"{call.at.astimezone():%Y-%m-%d %H:%M:%S}",
-            Text(call.departure.target),
-            call.method,
+            f"{call.at.astimezone():%y-%m-%d %H:%M}",
+            *([Text(call.departure.target)] if len(targets) > 1 else []),
             f"{call.size:,}",
-            cause.rule if cause else "nothing of yours",
+            cause.rule if cause else _EMPTY_CALLS.get(call.method, call.method),
             str(len(cause.record_ids) or "") if cause else "",
             str(sum(cause.redactions.values()) or "") if cause else "",
             cause.decision_id if cause else "",
             _outcome(call),
         )
+    if len(targets) == 1:
+        console().print(f"to {targets.pop()}", markup=False)
     console().print(table)
 
 

@@ -77,9 +77,9 @@ def test_an_empty_log_says_so() -> None:
 
 def test_what_left_is_listed(left: Callable[..., int]) -> None:
     left(record_ids=(4, 5))
-    heading, row = COMMANDS.done("egress", "list").splitlines()
-    columns = ["id", "when", "to", "call", "bytes", "rule", "records", "replaced", "decision", "outcome"]
-    assert heading.split() == columns
+    target, heading, row = COMMANDS.done("egress", "list").splitlines()
+    assert target == "to models.example:8443"
+    assert heading.split() == ["id", "when", "bytes", "rule", "records", "replaced", "decision", "outcome"]
     assert row.split()[-6:] == ["personal:", "redact", "2", "3", "d1", "answered"]
     (plain,) = COMMANDS.as_json("egress", "list")
     assert (plain["record_ids"], plain["redactions"]) == ([4, 5], {"PERSON": 2, "URL": 1})
