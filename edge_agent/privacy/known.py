@@ -10,8 +10,8 @@ import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from edge_agent.context import clues
 from edge_agent.context.clues import CODE, WORD, Teller, code_of, folded
@@ -45,19 +45,15 @@ _NUMBER_BEHIND: Final = re.compile(r"\.?,?[ \u00a0]?\d{1,5}[a-z]?\b", re.IGNOREC
 _NUMBER_BEFORE: Final = re.compile(r"\b\d{1,5}[a-z]?,?[ \u00a0]\Z", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(NamedTuple):
     start: int
     end: int
     plain: str
     """Folded."""
     capital: bool
-    begins: bool
-    """Whether it begins a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
+class _Hit(NamedTuple):
     clue: int
     kind: Kind
     start: int
@@ -87,31 +83,30 @@ def _found(connection: sqlite3.Connection, text: str) -> Sequence[Finding]:
     codes = dict(_codes(text))
     forms = _forms(words)
     known = clues.beginning_with(connection, [*forms, *set(codes.values())])
-    hits = [*_named(words, forms, known), *_coded(codes, known)]
+    hits = [*_named(text, words, forms, known), *_coded(codes, known)]
     tellers = clues.tellers(connection, {hit.clue for hit in hits}) if hits else {}
     findings = [_finding(hit, tellers[hit.clue], text) for hit in hits if hit.clue in tellers]
-    return _joined([*findings, *_betraying(connection, words, findings)], text)
+    return _joined([*findings, *_betraying(connection, text, words, findings)], text)
 
 
 def _words(text: str) -> list[_Word]:
-    found = []
-    for match in WORD.finditer(text):
-        written, start = match.group(), match.start()
-        capital = written[0].isupper()
-        begins = capital and _ENDS_SENTENCE.search(text[max(0, start - 4) : start]) is not None
-        found.append(_Word(start, match.end(), folded(written), capital, begins))
-    return found
+    return [
+        _Word(match.start(), match.end(), folded(written), written[0].isupper())
+        for match in WORD.finditer(text)
+        if (written := match.group())
+    ]
+
+
+def _begins(text: str, word: _Word) -> bool:
+    """Whether a word begins a sentence."""
+    return _ENDS_SENTENCE.search(text[max(0, word.start - 4) : word.start]) is not None
 
 
 def _forms(words: Iterable[_Word]) -> dict[str, list[int]]:
     """Name → the numbers of the words that may be a form of it."""
-    seen: dict[tuple[str, bool], tuple[str, ...]] = {}
     found: defaultdict[str, list[int]] = defaultdict(list)
     for number, word in enumerate(words):
-        key = word.plain, word.capital
-        if key not in seen:
-            seen[key] = tuple(dict.fromkeys(names_in(*key)))
-        for form in seen[key]:
+        for form in names_in(word.plain, word.capital):
             found[form].append(number)
     return found
 
@@ -120,7 +115,7 @@ def _codes(text: str) -> Iterator[tuple[tuple[int, int], str]]:
     """Where numbers, codes and mail addresses stand, and how the store would have them."""
     if "@" in text:
         yield from ((match.span(), CODE + match.group().lower()) for match in _ADDRESS.finditer(text))
-    if not any(map(str.isdigit, text)):
+    if not _GROUP.search(text):
         return
     for match in clues.CODED.finditer(text):
         if code := code_of(match.group()):
@@ -142,7 +137,7 @@ def _coded(codes: Mapping[tuple[int, int], str], known: Mapping[str, list[tuple[
 
 
 def _named(
-    words: Sequence[_Word], forms: Mapping[str, list[int]], known: Mapping[str, list[tuple[int, str, Kind]]]
+    text: str, words: Sequence[_Word], forms: Mapping[str, list[int]], known: Mapping[str, list[tuple[int, str, Kind]]]
 ) -> Iterator[_Hit]:
     for form, numbers in forms.items():
         for clue, rest, kind in known.get(form, ()):
@@ -152,7 +147,7 @@ def _named(
                 if (
                     last < len(words)
                     and _follow(words, number, further)
-                    and _is_meant(words, number, form, bool(further))
+                    and _is_meant(text, words, number, form, bool(further))
                 ):
                     yield _Hit(clue, kind, words[number].start, words[last].end)
 
@@ -160,10 +155,12 @@ def _named(
 def _follow(words: Sequence[_Word], number: int, further: Sequence[str]) -> bool:
     """Whether these words stand behind that one, maybe in another form."""
     behind = words[number + 1 : number + 1 + len(further)]
+    if further and behind[0].plain[:2] != further[0][:2]:  # no ending changes that, and most differ there
+        return False
     return all(one in names_in(word.plain, word.capital) for one, word in zip(further, behind, strict=True))
 
 
-def _is_meant(words: Sequence[_Word], number: int, form: str, is_phrase: bool) -> bool:
+def _is_meant(text: str, words: Sequence[_Word], number: int, form: str, is_phrase: bool) -> bool:
     """Whether a word is the name, and not the plain word that is written like it."""
     word = words[number]
     is_plain = form in PLAIN_WORDS or form in STOP_WORDS or word.plain in PLAIN_WORDS or word.plain in STOP_WORDS
@@ -174,7 +171,7 @@ def _is_meant(words: Sequence[_Word], number: int, form: str, is_phrase: bool) -
     behind = words[number + 1] if number + 1 < len(words) else None
     if form in MONTHS and _is_month(words[number - 1] if number else None, behind):
         return False
-    if not word.begins:
+    if not _begins(text, word):
         return True
     if behind is None or behind.start - word.end != 1:
         return False
@@ -201,14 +198,14 @@ def _finding(hit: _Hit, teller: Teller, text: str) -> Finding:
 
 
 def _betraying(
-    connection: sqlite3.Connection, words: Sequence[_Word], findings: Sequence[Finding]
+    connection: sqlite3.Connection, text: str, words: Sequence[_Word], findings: Sequence[Finding]
 ) -> Iterator[Finding]:
     """Words with a capital inside a sentence that stand in one or two records, and those are private."""
     taken = {place for finding in findings for place in range(finding.start, finding.end)}
     asked: dict[str, int | None] = {}
     for word in words:
         name = word.plain
-        if not word.capital or word.begins or len(name) < _SHORTEST_RARE or word.start in taken:
+        if not word.capital or len(name) < _SHORTEST_RARE or word.start in taken or _begins(text, word):
             continue
         if name in EVERYBODYS or name in STOP_WORDS or not name.isalpha():
             continue
