@@ -143,6 +143,6 @@ def find_codes(page: Page) -> None:
     """Take postal codes: those with a word or a town beside them, or of a form that nothing else has."""
     for match in page.matches(_NAMED_CODE, page.near(_POSTAL, 0, 40)):
         page.take(Kind.ZIP_CODE, *match.span("code"))
-    for pattern, left, right in ((_STATED, 6, 0), (_IN_TOWN, 60, 0), (_BEFORE_TOWN, 0, 24), (_UNMISTAKABLE, 0, 0)):
+    for pattern, left, right in ((_STATED, 30, 24), (_IN_TOWN, 60, 0), (_BEFORE_TOWN, 30, 24), (_UNMISTAKABLE, 0, 0)):
         for match in page.matches(pattern, page.near_digits(left, right)):
             page.take(Kind.ZIP_CODE, *match.span("code"))

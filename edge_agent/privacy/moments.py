@@ -119,11 +119,11 @@ _COUNTS: Final = frozenset(
 
 def find_dates(page: Page) -> None:
     """Take dates and times; before numbers are read, since many look like telephone numbers."""
-    _take(page, Kind.DATE_TIME, _WITH_DIGITS, page.near_digits(right=6))
+    _take(page, Kind.DATE_TIME, _WITH_DIGITS, page.near_digits(right=12))
     if page.has(_MONTHS):
-        _take(page, Kind.DATE_TIME, _WORDED, page.near_digits(24, 24))
-    _take(page, Kind.DATE_TIME, _HOUR, page.near_digits(right=10))
-    _take(page, Kind.DATE_TIME, _LONE_YEAR, page.near_digits(left=18))
+        _take(page, Kind.DATE_TIME, _WORDED, page.near_digits(30, 24))
+    _take(page, Kind.DATE_TIME, _HOUR, page.near_digits(right=12))
+    _take(page, Kind.DATE_TIME, _LONE_YEAR, page.near_digits(30, 24))
     _take(page, Kind.DATE_TIME, _BRACKETED_YEAR, page.near_digits())
     _take(page, Kind.DATE_TIME, _LONE_MONTH, page.near(_MONTHS, 5, 12))
     _take(page, Kind.DATE_TIME, _WEEKDAY, page.near(_DAYS, 0, 12))
@@ -132,7 +132,7 @@ def find_dates(page: Page) -> None:
 def find_ages(page: Page) -> None:
     """Take how old somebody is: the number alone."""
     for pattern in (_OLD, _AGED, _BIRTHDAY):
-        _take(page, Kind.AGE, pattern, page.near_digits(30, 16))
+        _take(page, Kind.AGE, pattern, page.near_digits(30, 24))
         if pattern is not _BIRTHDAY:
             _take(page, Kind.AGE, pattern, page.near(_COUNTS, 30, 24))
 

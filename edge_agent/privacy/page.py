@@ -56,6 +56,7 @@ class Page:
         self.rest = text
         self.found: list[Finding] = []
         self._digits = [(_token_start(text, match.start()), match.end()) for match in _WITH_DIGITS.finditer(text)]
+        self._near_digits: dict[Span, Sequence[Span]] = {}
         self._words: defaultdict[str, list[int]] = defaultdict(list)
         for match in _WORD.finditer(text):
             self._words[match.group().lower()].append(match.start())
@@ -79,7 +80,9 @@ class Page:
 
     def near_digits(self, left: int = 0, right: int = 0) -> Sequence[Span]:
         """Where digits are, and at least so many characters around them; in order and apart, whole words."""
-        return self._widened(self._digits, left, right)
+        if (left, right) not in self._near_digits:
+            self._near_digits[left, right] = self._widened(self._digits, left, right)
+        return self._near_digits[left, right]
 
     def near(self, words: Set[str], left: int, right: int) -> Sequence[Span]:
         """The same around these words."""

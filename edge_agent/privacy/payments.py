@@ -93,7 +93,7 @@ def find(page: Page) -> None:
 
 
 def _take_ibans(page: Page) -> None:
-    for match in page.matches(_IBAN, page.near_digits(right=8)):
+    for match in page.matches(_IBAN, page.near_digits(right=12)):
         end = _iban_end(match[0])
         if end is None and _OF_IBAN.search(page.before(match.start(), 24)):
             end = len(match[0])  # told to be one, with a slip in it
