@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import app
+from edge_agent.egress.entry import Cause, Departure
+from edge_agent.egress.log import EgressLog
 from edge_agent.journal import Journal, StoredDecision
+from orchestrator.clock import SystemClock
 from orchestrator.errors import InvalidRequest, RecordNotFound
 from orchestrator.routing.replay import replay
-from orchestrator.types import Route
+from orchestrator.types import Route, Terms
 from tests.edge_agent.cli.commands import Commands
 from tests.edge_agent.lived import Life
 
@@ -111,3 +114,20 @@ def test_where_nothing_was_decided_it_says_so(tmp_path: Path, monkeypatch: pytes
         journal.failed("e1e1e1", "budget_exhausted", "no route is affordable")
     assert "budget_exhausted: no route is affordable" in COMMANDS.done("why")
     assert isinstance(COMMANDS.error("why", "--replay", "e1e1e1"), InvalidRequest)
+
+
+def test_what_left_for_a_decision_is_named(lived: Path, rows: list[StoredDecision]) -> None:
+    left = next(row for row in rows if row.answer and row.answer.egress.sent)
+    stayed = next(row for row in rows if row.answer and not row.answer.egress.sent)
+    with EgressLog.open(lived / "egress.db", SystemClock()) as log:
+        for row in (left, stayed):
+            cause = Cause(decision_id=row.id, request_id="r", rule="public: allow")
+            number = log.sent(Departure(target="t:1", method="/s/Generate", body=b"", cause=cause))
+    assert f"what left for it, word for word: `edgewise egress show {number - 1}`" in COMMANDS.done("why", left.id)
+    assert COMMANDS.as_json("why", left.id)["egress"] == [number - 1]
+    assert COMMANDS.as_json("why", stayed.id)["egress"] == [], "its receipt says that nothing left"
+
+
+def test_the_terms_of_the_last_contact_are_known(lived: Path) -> None:
+    with Journal.open(lived / "journal.db") as journal:
+        assert journal.last_terms() == Terms(context_tokens=4096, prompt_usd=2e-6, completion_usd=8e-6)
