@@ -14,6 +14,7 @@ from edge_agent.agent import AsyncAgent
 from edge_agent.assembly import assemble
 from edge_agent.config import CloudSection, Config
 from edge_agent.context.items import Item
+from edge_agent.sections.privacy import PrivacySection
 from edge_agent.sections.records import ContextSection
 from edge_agent.slm.model import OnnxModel
 from edge_agent.slm.progress import Quiet
@@ -23,7 +24,7 @@ _PATIENCE_S = 0.4
 """For the cloud's first token and between two: trials with a stalled one are to be quick."""
 
 
-def configured(state: Path, *, target: str, key: str, real: bool = False) -> Config:
+def configured(state: Path, *, target: str, key: str, real: bool = False, surrogates: bool = False) -> Config:
     """The device's configuration: everything as it is by default, but for a way to the cloud and less patience.
 
     Args:
@@ -31,11 +32,13 @@ def configured(state: Path, *, target: str, key: str, real: bool = False) -> Con
         target: of the gateway.
         key: for it.
         real: with the embedding model; a parrot's device recalls by words.
+        surrogates: names go in the place of names.
     """
     return Config(
         state=state,
         context=ContextSection() if real else ContextSection(embedding=""),
         cloud=CloudSection(target=target, api_key=key, first_token_s=_PATIENCE_S, between_tokens_s=_PATIENCE_S),
+        privacy=PrivacySection(stand_ins="surrogate" if surrogates else "typed"),
     )
 
 

@@ -19,6 +19,8 @@ from benchmarks.canaries.stand import Stand
 from benchmarks.canaries.trial import Outcome, Trial, attempt
 from benchmarks.canaries.ways import WAYS
 
+_SURROGATES: Final = 0.3
+"""The share of trials whose stand-ins are other names."""
 _REMEMBERED: Final = 4
 """Latest lives that are looked for in the gateway's memory, in the end."""
 
@@ -63,7 +65,7 @@ def plan(trials: int, *, seed: int, faults: Iterable[str] = (), real: int = 0) -
     decks = [_dealt(list(names), random) for names in (KINDS, WAYS, list(faults) or FAULTS)]
     dealt = zip(*decks, strict=False)
     return [
-        Trial(f"{seed}.{number}", kind, way, fault, real=number < real)
+        Trial(f"{seed}.{number}", kind, way, fault, real=number < real, surrogates=random.random() < _SURROGATES)
         for number, (kind, way, fault) in enumerate(islice(dealt, trials))
     ]
 

@@ -41,6 +41,8 @@ class Trial:
     """Of `faults.FAULTS`."""
     real: bool = False
     """Whether the real small model answers on the device, and not a parrot."""
+    surrogates: bool = False
+    """Whether names go in the place of names."""
 
     def begin(self) -> tuple[Life, Question]:
         """Its life and its question."""
@@ -49,7 +51,8 @@ class Trial:
         return life, question(self.kind, life, random, turns=random.randint(2, 3) if self.way in LONG else 1)
 
     def __str__(self) -> str:
-        return f"{self.kind} / {self.way} / {self.fault} (seed {self.seed})"
+        marks = ", surrogates" * self.surrogates + ", real model" * self.real
+        return f"{self.kind} / {self.way} / {self.fault} (seed {self.seed}{marks})"
 
 
 @dataclass(slots=True)
@@ -76,7 +79,9 @@ async def attempt(trial: Trial, stand: Stand, folder: Path, *, config: Config | 
     life, asked = trial.begin()
     fault = FAULTS[trial.fault]
     arrange(fault, stand)
-    config = config or configured(folder, target=stand.proxy.address, key=KEY, real=trial.real)
+    config = config or configured(
+        folder, target=stand.proxy.address, key=KEY, real=trial.real, surrogates=trial.surrogates
+    )
     outcome, told = Outcome(trial), []
     with Ear() as ear:
         if fault.kills == "agent":

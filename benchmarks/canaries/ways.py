@@ -68,6 +68,24 @@ async def served_retold(agent: AsyncAgent, life: Life, question: Question) -> li
     return await _chat(agent, question, retold=True)
 
 
+async def served_quoted(agent: AsyncAgent, life: Life, question: Question) -> list[str]:
+    """An OpenAI client that puts what was said into one message, as those do that condense a conversation."""
+    said: list[str] = []
+    async with _client(agent) as client:
+        for turn in question.turns[:-1]:
+            told = await _post(client, [{"role": "user", "content": turn}], route="local")
+            said += [f"User: {turn}", f"Assistant: {told['choices'][0]['message']['content']}"]
+        transcript = "This was said so far:\n" + "\n".join(said)
+        last = question.turns[-1]
+        forms: list[list[dict[str, Any]]] = [
+            [{"role": "system", "content": transcript}, {"role": "user", "content": last}],
+            [{"role": "user", "content": f"{transcript}\n\nNow answer this: {last}"}],
+        ]
+        return [
+            json.dumps((await _post(client, form, route="cloud"))["edgewise"], ensure_ascii=False) for form in forms
+        ]
+
+
 async def served_with_tools(agent: AsyncAgent, life: Life, question: Question) -> list[str]:
     """An OpenAI client whose tool gives back what stands in the contacts."""
     friend = life.people[0]
@@ -113,10 +131,11 @@ WAYS: Final[Mapping[str, Way]] = {
     "recalled later": recalled_later,
     "served": served,
     "served, retold": served_retold,
+    "served, quoted": served_quoted,
     "served, with tools": served_with_tools,
     "mcp": shared_by_mcp,
 }
-LONG: Final = frozenset({"conversation", "incognito", "recalled later", "served", "served, retold"})
+LONG: Final = frozenset({"conversation", "incognito", "recalled later", "served", "served, retold", "served, quoted"})
 """Ways with turns before the last."""
 
 

@@ -121,7 +121,7 @@ class ChatCompletions:
     def _remember(self, asked: Asked, answer: Answer, content: Content) -> None:
         """The client will send this turn back as bare text: keep its label."""
         request = asked.requests[0]
-        self._labels.remember(request.question, answer.sensitivity)
+        self._labels.remember(request.question, answer.sensitivity, is_answer=False)
         self._labels.remember(request.prefix + content.written, answer.sensitivity)
 
 

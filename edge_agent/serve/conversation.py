@@ -48,7 +48,10 @@ def read_conversation(body: ChatBody, tools: Sequence[Tool], labels: Labels) -> 
     turns = _with_tools(_one_system_message(_in_order_of_calls(turns, body.messages)), tools)
     # The question itself is judged by the agent's rules, as if it had been typed for the first time.
     fresh = turns[-1] if turns and turns[-1].role == "user" else None
-    labelled = [turn if turn is fresh else _labelled(turn, labels) for turn in turns]
+    labelled = [
+        replace(turn, sensitivity=labels.of_new(turn.text)) if turn is fresh else _labelled(turn, labels)
+        for turn in turns
+    ]
     prefix = last.text if begun else ""
     label = labels.of_answer(prefix) if prefix else Sensitivity.PUBLIC
     return Conversation(tuple(labelled) or (Message("user", ""),), Message("assistant", prefix, label))
@@ -117,7 +120,7 @@ def _labelled(turn: Message, labels: Labels) -> Message:
 def _label(message: Message, labels: Labels) -> Sensitivity:
     match message.role:
         case "system":
-            return Sensitivity.PUBLIC
+            return labels.of_new(message.text)
         case "user":
             return labels.of_question(message.text)
         case "assistant":

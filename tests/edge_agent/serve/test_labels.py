@@ -40,3 +40,13 @@ def test_no_text_is_kept() -> None:
     labels = Labels(stranger=Sensitivity.PUBLIC)
     labels.remember("my secret words", Sensitivity.PRIVATE)
     assert "secret" not in repr(vars(labels))
+
+
+def test_a_new_message_is_as_private_as_what_it_quotes_and_a_repeated_question_is_new() -> None:
+    labels = Labels(stranger=Sensitivity.PRIVATE)
+    labels.remember("What did the doctor find at last, and when?", Sensitivity.PRIVATE, is_answer=False)
+    labels.remember("She found velmorandik, on Tuesday.", Sensitivity.PRIVATE)
+    assert labels.of_new("Condensed: she found velmorandik, on Tuesday. Now a riddle!") is Sensitivity.PRIVATE
+    assert labels.of_new("What did the doctor find at last, and when?") is Sensitivity.PUBLIC
+    assert labels.of_question("What did the doctor find at last, and when?") is Sensitivity.PRIVATE
+    assert labels.of_new("A riddle!") is Sensitivity.PUBLIC
