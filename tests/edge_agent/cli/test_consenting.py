@@ -28,7 +28,8 @@ request = ConsentRequest(
     messages=(OutboundMessage("user", arrived("Write to Hilde\\x1b[2J")),),
 )
 ask = terminal_consent()
-print("verdict", None if ask is None else asyncio.run(ask(request)).value)
+for _ in range(5):
+    print("verdict", None if ask is None else asyncio.run(ask(request)).value)
 """
 WAIT_S = 30
 
@@ -81,22 +82,13 @@ def test_what_would_leave_is_shown_and_the_answer_is_taken(terminal: Callable[[s
     shown = asked.until("show it > ")
     assert "Write to Hilde\ufffd[2J" in shown, "what would steer the terminal is taken out"
     asked.type("perhaps\n")
-    asked.until("show it > ")
-    asked.type("a\n")
-    assert "always" in asked.until("always")
+    for typed, verdict in (("a\n", "always"), ("y\n", "once"), ("n\n", "no"), ("V\n", "never"), ("\x04", "no")):
+        asked.until("show it > ")
+        asked.type(typed)
+        asked.until(f"verdict {verdict}")
     assert asked.child.wait(WAIT_S) == 0
-
-
-@pytest.mark.parametrize(("typed", "verdict"), [("y\n", "once"), ("n\n", "no"), ("V\n", "never"), ("\x04", "no")])
-def test_each_answer_is_understood_and_an_end_of_file_is_no(
-    terminal: Callable[[str], Terminal], typed: str, verdict: str
-) -> None:
-    asked = terminal(ASKING)
-    asked.until("show it > ")
-    asked.type(typed)
-    asked.until(f"verdict {verdict}")
 
 
 def test_where_nobody_sits_nobody_is_asked() -> None:
     done = subprocess.run([sys.executable, "-c", ASKING], stdin=subprocess.DEVNULL, check=True, capture_output=True)
-    assert done.stdout == b"verdict None\n"
+    assert done.stdout == b"verdict None\n" * 5
