@@ -1,4 +1,4 @@
-"""The part of a receipt that the command line and the HTTP endpoint tell alike: what an answer took in joules."""
+"""The parts of a receipt that the command line and the HTTP endpoint tell alike: what an answer took, and what left."""
 
 from __future__ import annotations
 
@@ -20,4 +20,15 @@ def energy_as_json(answer: Answer) -> dict[str, Any]:
             "source": cloud.source.value,
             "uncertainty_joules": round(cloud.uncertainty_joules, 3),
         },
+    }
+
+
+def egress_as_json(answer: Answer) -> dict[str, Any]:
+    """What left for an answer; `asked` only of a consultation."""
+    egress = answer.egress
+    return {
+        "sent": egress.sent,
+        "record_ids": list(egress.record_ids),
+        "redactions": egress.redactions,
+        **({"asked": egress.asked} if egress.asked else {}),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge_agent.receipts import energy_as_json
+from edge_agent.receipts import egress_as_json, energy_as_json
 from orchestrator.types import Answer, Effort, EffortReceipt
 from orchestrator.units import Energy
 
@@ -30,13 +30,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         },
         "energy": energy_as_json(answer),
         "cost_usd": answer.usd,
-        "egress": {
-            "sent": answer.egress.sent,
-            "record_ids": list(answer.egress.record_ids),
-            "redactions": answer.egress.redactions,
-            # Only of a consultation.
-            **({"asked": asked} if (asked := answer.egress.asked) else {}),
-        },
+        "egress": egress_as_json(answer),
         # Only of an answer that a strategy made.
         **({"effort": _effort_as_json(effort)} if (effort := answer.effort) else {}),
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edge_agent.journal import Journal, StoredDecision
+from edge_agent.receipts import egress_as_json
 from edge_agent.serve.answerer import Defaults
 from edge_agent.serve.room import Room
 from orchestrator.budget import Ledger, WindowState
@@ -93,11 +94,7 @@ def _receipt(answer: Answer) -> dict[str, Any]:
         "device": _energy(answer.device_energy),
         "cloud": _energy(answer.cloud_energy),
         "cost_usd": answer.usd,
-        "egress": {
-            "sent": answer.egress.sent,
-            "record_ids": list(answer.egress.record_ids),
-            "redactions": answer.egress.redactions,
-        },
+        "egress": egress_as_json(answer),
     }
 
 

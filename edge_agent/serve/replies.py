@@ -8,7 +8,7 @@ from functools import reduce
 from operator import add
 from typing import Any, Final
 
-from edge_agent.receipts import energy_as_json
+from edge_agent.receipts import egress_as_json, energy_as_json
 from edge_agent.serve.content import Content
 from orchestrator.types import Answer, FinishReason, Usage
 
@@ -84,11 +84,7 @@ def receipt(answer: Answer) -> dict[str, Any]:
         },
         "energy": energy_as_json(answer),
         "cost_usd": answer.usd,
-        "egress": {
-            "sent": answer.egress.sent,
-            "record_ids": list(answer.egress.record_ids),
-            "redactions": answer.egress.redactions,
-        },
+        "egress": egress_as_json(answer),
     }
 
 

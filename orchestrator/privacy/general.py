@@ -41,20 +41,27 @@ _CLAUSE: Final = re.compile(rf"\s+(?=(?:{_OPENS})\b)", re.IGNORECASE)
 _DEPENDENT: Final = re.compile(rf"(?:{_OPENS}|and|or)\b", re.IGNORECASE)
 _OWN_CASE: Final = re.compile(
     r"(?:given|considering|based|according|despite|regarding|who|whom|whose)\b"
+    r"|as an?\b"
     r"|(?:because|since|although|though|as)\b.*\b(?:i|i'm|i've|me|my|mine|we|us|our|he|his|she|her|they|their)\b",
     re.IGNORECASE,
 )
 _MINE: Final = re.compile(r"\b(?:my|our|mine|ours)\b", re.IGNORECASE)
+_I: Final = re.compile(r"\b(?:i|me)\b", re.IGNORECASE)
 _OPENING: Final = re.compile(rf"^(?:{_OPENS}|and|or)\s+", re.IGNORECASE)
 _OWN_FACT: Final = re.compile(
     r"^\W*(?:what|when|where|who|which|whose|how)\b.{0,40}\b"
-    r"(?:(?:is|are|was|were|did|does|do|has|have|'s) (?:my|our|mine)|(?:did|was|have) (?:i|we))\b",
+    r"(?:(?:is|are|was|were|did|does|do|has|have|'s) (?:my|our|mine)|(?:did|was|have) (?:i|we))\b"
+    r"|\blike (?:me|us)\b",
     re.IGNORECASE,
 )
 _ASKS: Final = re.compile(
     r"\W*(?:please\s+)?(?:explain|suggest|recommend|list|tell|give|name|describe|write|help|compare|show|find|draft|plan"
-    r"|summari[sz]e|think|what|which|how|why|who|where|when|can|could|should|is|are|do|does)\b",
+    r"|summari[sz]e|think|what|which|how|why|who|where|when|can|could|should|is|are|do|does|did|will|would|must|may|has|have"
+    r"|was|were|am|any)\b",
     re.IGNORECASE,
+)
+_TELLS: Final = re.compile(
+    r"\b(?:i|i'm|i've|me|my|mine|we|us|our|he|she|his|her|they|their|am|is|are|was|were|has|have|had)\b", re.IGNORECASE
 )
 _POINTS_ELSEWHERE: Final = re.compile(r"\b(?:it|its|this|that|these|those|they|them|he|him|she|her)\b", re.IGNORECASE)
 _NAME: Final = re.compile(r"(?<=\S )(?!I\b)[^\W_]*[A-Z][^\W_]*")
@@ -129,7 +136,12 @@ def own_case(question: str) -> str:
     sentences = [_parts(sentence.strip().rstrip(".?!")) for sentence in _SENTENCE.findall(_plain(question))]
     if _OWN_FACT.search(question) or all(_MINE.search(_asking(parts) or "my") for parts in sentences):
         return ""
-    own = (" ".join(dropwhile(lambda clause: not _is_own(clause), part)) for parts in sentences for part in parts)
+    asked = {_asking(parts) for parts in sentences}
+    own = (
+        " ".join(dropwhile(lambda clause: clause in asked or not _is_own(clause), part))
+        for parts in sentences
+        for part in parts
+    )
     return " ".join(_OPENING.sub("", clause) for clause in own if clause)
 
 
@@ -171,10 +183,12 @@ def _generalised(sentence: str, kept: frozenset[str]) -> str:
     if not (sentence.endswith("?") or _ASKS.match(sentence)):
         return ""
     parts = _parts(_without_names(sentence.rstrip(".?!")))
-    leaving = [clause for part in parts for clause in _leaving(part, kept)]
-    if _asking(parts) not in leaving:
-        return ""
+    asking = _asking(parts)
+    statements = _statements(parts, asking)
+    leaving = [clause for part in parts for clause in _leaving(part, kept) if clause not in statements]
     said = " ".join(leaving)
+    if asking not in leaving or (statements and _POINTS_ELSEWHERE.search(said)):
+        return ""
     for pattern, words in _NEUTRAL:
         said = pattern.sub(words, said)
     return said[:1].upper() + said[1:] + (sentence[len(sentence.rstrip(".?!")) :] or ".")
@@ -186,8 +200,16 @@ def _parts(sentence: str) -> list[list[str]]:
 
 
 def _asking(parts: Sequence[Sequence[str]]) -> str | None:
-    """The clause that asks: the first that depends on no other."""
-    return next((clause for part in parts for clause in part if not _DEPENDENT.match(clause)), None)
+    """The clause that asks, and depends on no other."""
+    clauses = [clause for part in parts for clause in part]
+    return next((clause for clause in clauses if _ASKS.match(clause) and not _DEPENDENT.match(clause)), None)
+
+
+def _statements(parts: Sequence[Sequence[str]], asking: str | None) -> frozenset[str]:
+    """The other clauses that depend on none: those before the one that asks, and of the rest what tells something."""
+    free = [part[0] for part in parts if not _DEPENDENT.match(part[0])]
+    before = free[: free.index(asking)] if asking in free else free
+    return frozenset([*before, *(clause for clause in free if clause != asking and _TELLS.search(clause))])
 
 
 def _without_names(sentence: str) -> str:
@@ -211,7 +233,7 @@ def _stays(clause: str, kept: frozenset[str]) -> bool:
 
 
 def _is_own(clause: str) -> bool:
-    return bool(_OWN_CASE.match(clause) or _MINE.search(clause))
+    return bool(_OWN_CASE.match(clause) or _MINE.search(clause) or _I.search(clause))
 
 
 def _shares(text: str, kept: frozenset[str]) -> bool:

@@ -116,6 +116,14 @@ def test_a_decision_and_its_receipt_come_back_as_they_were(journal: Journal, clo
     assert stored.ended_at - stored.at == timedelta(seconds=0.25)
 
 
+def test_what_was_asked_in_general_is_not_kept(journal: Journal) -> None:
+    journal.decided(REQUEST, DECISION, SITUATION)
+    journal.answered(DECISION, replace(ANSWER, egress=Egress(sent=True, asked="What do zebras eat?")))
+    stored = journal.decision(DECISION.id).answer
+    assert stored is not None
+    assert stored.egress == Egress(sent=True)
+
+
 def test_while_it_runs_nothing_has_come_of_it(journal: Journal) -> None:
     journal.decided(REQUEST, DECISION, SITUATION)
     stored = journal.decision(DECISION.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.cli.receipt import as_json, as_line
-from orchestrator.types import Answer, Egress, FinishReason, Latency, Route, Usage
+from orchestrator.types import Answer, Effort, EffortReceipt, Egress, FinishReason, Latency, Route, Usage
 from orchestrator.units import NO_ENERGY, Energy, EnergySource
 
 ANSWER = Answer(
@@ -54,3 +54,11 @@ def test_an_answer_that_no_model_wrote_has_no_joules_a_token() -> None:
     said = replace(ANSWER, usage=Usage(0, 0))
     assert as_json(said)["energy"]["joules_per_token"] is None
     assert "a token" not in as_line(said)
+
+
+def test_a_consultation_says_what_was_asked() -> None:
+    receipt = EffortReceipt(strategy=Effort.CONSULT, samples=1)
+    consulted = replace(ANSWER, egress=Egress(sent=True, asked="Which tea is best?"), effort=receipt)
+    assert as_json(consulted)["egress"]["asked"] == "Which tea is best?"
+    assert "asked" not in as_json(ANSWER)["egress"]
+    assert 'only this left the device: "Which tea is best?" · consultation' in as_line(consulted)
