@@ -36,10 +36,11 @@ def evaluate(data: LabelledOption, as_json: JsonOption = False) -> None:
     from edge_agent.cli.progress import shown_progress
     from edge_agent.privacy.detector import Detectors
     from edge_agent.privacy.evaluation import evaluate, read_labelled
+    from edge_agent.privacy.names import Names
     from edge_agent.privacy.patterns import Patterns
 
     rows = [row for path in data for row in read_labelled(path)]
-    scores = evaluate(rows, Detectors([Patterns()]), progress=shown_progress())
+    scores = evaluate(rows, Detectors([Patterns(), Names()]), progress=shown_progress())
     peer = _presidio(rows)
     if as_json:
         beside = {_PRESIDIO: _as_json(peer)} if peer else {}

@@ -10,6 +10,7 @@ from edge_agent.config import Config
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.privacy.detector import Detectors
 from edge_agent.privacy.known import Known
+from edge_agent.privacy.names import Names
 from edge_agent.privacy.patterns import Patterns
 from orchestrator.ports import Consent
 from orchestrator.privacy.disclosure import Disclosure
@@ -29,7 +30,7 @@ def open_disclosure(config: Config, store: SqliteContextStore, consent: Consent)
     return Disclosure(
         rules=config.privacy.rules(destination),
         destination=destination,
-        detector=Detectors([*known, Patterns()]),
+        detector=Detectors([*known, Patterns(), Names()]),
         consent=consent,
         redaction=redactions(surrogate=config.privacy.stand_ins == "surrogate"),
     )

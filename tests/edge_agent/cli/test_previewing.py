@@ -34,7 +34,7 @@ def home(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    COMMANDS.done("context", "add", "The boiler in the cellar is a Vaillant", "--sensitivity", "public")
+    COMMANDS.done("context", "add", "The boiler in the cellar is behind the wine rack", "--sensitivity", "public")
     COMMANDS.done("context", "add", "The key of the safe is under the stairs", "--sensitivity", "private")
     return tmp_path
 
@@ -44,7 +44,7 @@ def test_what_would_leave_is_shown_and_nothing_does(home: Path) -> None:
     assert shown.startswith("Nothing was sent. The cloud would answer: asked for the cloud.")
     assert "This would leave, for models.example:8443, under the rule public: allow." in shown
     assert "records: 1 (public) goes as it is" in shown
-    assert "The boiler in the cellar is a Vaillant" in shown
+    assert "The boiler in the cellar is behind the wine rack" in shown
     assert COMMANDS.as_json("egress", "list") == []
 
 
