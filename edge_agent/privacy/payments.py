@@ -42,7 +42,8 @@ _ACCOUNT: Final = re.compile(
     re.IGNORECASE,
 )
 _SWIFT: Final = re.compile(
-    r"\b(?:BIC|SWIFT)(?:/BIC|/SWIFT)?(?: code)?\b[\s:#]*(?:is\s+)?(?P<value>[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?)\b",
+    r"\b(?:BIC|SWIFT)(?:/BIC|/SWIFT)?(?: code)?\b[\s:#]*(?:is\s+)?"
+    r"(?P<value>(?-i:[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?))\b",
     re.IGNORECASE,
 )
 _ACCOUNTS: Final = frozenset(

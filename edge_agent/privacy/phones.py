@@ -35,8 +35,8 @@ _WORDS: Final = (
 _CALLED: Final = re.compile(_WORDS, re.IGNORECASE)
 _JUST_CALLED: Final = re.compile(rf"(?:{_WORDS})\W{{0,4}}(?:(?:number|no|nr|is)\b\W*)*\Z", re.IGNORECASE)
 _CALLED_AFTER: Final = re.compile(
-    r"\W{0,3}(?:\((?:home|work|mobile|cell|office|fax|private)|(?:is|was) (?:my|his|her|their|the|our|your) "
-    r"(?:\w+ )?(?:phone|number|mobile|cell|fax)|(?:\w+ ){0,2}(?:call|rang|ring|text|phon|answer))",
+    r"[^\w\n]{0,3}(?:\((?:home|work|mobile|cell|office|fax|private)|(?:is|was) (?:my|his|her|their|the|our|your) "
+    r"(?:\w+ )?(?:phone|number|mobile|cell|fax)|(?:\w+ ){0,2}(?:call|rang|ring|text|phon))",
     re.IGNORECASE,
 )
 _OTHER: Final = re.compile(
@@ -56,7 +56,7 @@ _BARE: Final = re.compile(r"0\d{8,11}|00\d{9,13}|[2-9]\d{9}|1[3-9]\d{9}|1[2-9]\d
 """Without any sign between its digits: with a trunk or international prefix, or ten or eleven digits as in North
 America, India and China."""
 _PROBABLE: Final = ("US", "IN", "CN", "GB", "DE", "FR", "IT", "AU", "JP", "BR", "MX", "KR", "NG", "PK", "RU")
-_YEAR: Final = re.compile(r"1[5-9]\d\d|20\d\d")
+_YEAR: Final = re.compile(r"1\d{3}|20\d\d")
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:[ .\u00a0\u2009\u202f]\d{3})+")
 
 
@@ -78,9 +78,7 @@ def _is_number(page: Page, match: re.Match[str], digits: str) -> bool:
     if not just_announced and (_OTHER.search(before) or _COUNTED.match(page.after(match.end(), 12))):
         return False
     announced = (
-        just_announced
-        or _CALLED.search(before.rpartition("\n\n")[2])
-        or _CALLED_AFTER.match(page.after(match.end(), 24))
+        just_announced or _CALLED.search(before.rpartition("\n")[2]) or _CALLED_AFTER.match(page.after(match.end(), 24))
     )
     groups = re.findall(r"\d+", written)
     if announced:

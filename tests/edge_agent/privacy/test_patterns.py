@@ -75,6 +75,8 @@ def test_found(text: str, kind: Kind, value: str) -> None:
         "I'm 5 minutes late and turned 90 degrees.",
         "3 + 4 = 7, 10 20 30 40 50",
         "It costs $1,234,567.89 or 1.234.567 euros",
+        "The swift adoption of it, on 10000 What, in London, 1851",
+        "I call it:\nD. 246500",
         "Is 127.0.0.1 the same as localhost?",
     ],
 )
