@@ -104,7 +104,7 @@ def _is_valid(digits: str, region: str) -> bool:
 def _is_grouped_number(written: str, groups: list[str]) -> bool:
     """Whether digits are grouped as people group a telephone number, and nothing else."""
     if "(" in written:
-        return written.startswith(("(", "0", "1"))
+        return written.startswith(("(", "0", "1", "8"))
     joins = re.findall(r"\D+", written)
     if any(len(join) > 1 for join in joins) or _is_range(written, groups):
         return False
