@@ -23,7 +23,7 @@ _FEWEST: Final = 50
 _FEWEST_APART: Final = 200
 """Questions of each form below which the forms share an expert."""
 _MET: Final = 2
-"""How many questions must hold a word or a pair before it counts."""
+"""How many questions must hold a word, a pair or a piece before it counts."""
 _MOST_WORDS: Final = 100_000
 """Of a file's vocabulary: the most frequent ones."""
 _DEPTH: Final = 4

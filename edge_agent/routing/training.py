@@ -7,13 +7,14 @@ same with whole subjects left out. *Across data sets*: each file is judged by a 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.routing.baseline import tf_idf_uplift
 from edge_agent.routing.fitting import (
     Rows,
     Sample,
@@ -39,11 +40,18 @@ _READ_AT_ONCE: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A fitted router, and the held-out results of its like, each by the file's name; empty where labels allow none."""
+    """A fitted router, and the held-out results of its like, each by the file's name; empty where labels allow none.
+
+    Attributes:
+        baseline: what TF-IDF and a logistic regression make of the folds of `in_domain`.
+        unseen_baseline: the same for `unseen_subjects`.
+    """
 
     router: Router
     in_domain: Mapping[str, Score]
+    baseline: Mapping[str, Score]
     unseen_subjects: Mapping[str, Score]
+    unseen_baseline: Mapping[str, Score]
     across: Mapping[str, Score]
 
 
@@ -138,18 +146,22 @@ class _Corpus:
 
     @property
     def n_fits(self) -> int:
-        """Fits that a training needs."""
+        """Steps that a training takes: fits, and the baseline of a result as one."""
         apart = len(self.labels) if len(self.labels) > 1 else 0
-        return _FOLDS + 1 + (_FOLDS if len(self.divisible) else 0) + apart
+        return _FOLDS + 2 + (_FOLDS + 1 if len(self.divisible) else 0) + apart
 
 
 def _train(corpus: _Corpus, embedder: str, seed: int, step: Callable[[], None]) -> Training:
     sample, everything = corpus.sample, np.arange(len(corpus.files))
     held_out = _cross_fit(sample, everything, corpus.questions, seed, step)
     in_domain = _scores(corpus, everything, _uplift(sample, held_out))
-    rows, unseen = corpus.divisible, {}
+    baseline = _baseline(corpus, everything, corpus.questions, seed, step)
+    rows = corpus.divisible
+    unseen: dict[str, Score] = {}
+    unseen_baseline: dict[str, Score] = {}
     if len(rows):
         unseen = _scores(corpus, rows, _uplift(sample, _cross_fit(sample, rows, corpus.subjects, seed, step)))
+        unseen_baseline = _baseline(corpus, rows, corpus.subjects, seed, step)
     across: dict[str, Score] = {}
     for file in range(len(corpus.labels) if len(corpus.labels) > 1 else 0):
         own, others = np.flatnonzero(corpus.files == file), np.flatnonzero(corpus.files != file)
@@ -166,7 +178,7 @@ def _train(corpus: _Corpus, embedder: str, seed: int, step: Callable[[], None]) 
         sources=_sources(corpus.labels),
         calibration=_calibration(sample, held_out),
     )
-    return Training(router, in_domain, unseen, across)
+    return Training(router, in_domain, baseline, unseen, unseen_baseline, across)
 
 
 def _fit(sample: Sample, rows: Rows, apart: Mapping[str, Rows], seed: int) -> dict[str, Expert]:
@@ -175,12 +187,9 @@ def _fit(sample: Sample, rows: Rows, apart: Mapping[str, Rows], seed: int) -> di
 
 def _cross_fit(sample: Sample, rows: Rows, groups: Rows, seed: int, step: Callable[[], None]) -> _HeldOut:
     """Let every question be judged by an expert that was fitted without its group."""
-    from sklearn.model_selection import GroupKFold
-
     log_odds = np.zeros((len(rows), len(HEADS)), np.float32)
     vectorless, apart = np.zeros_like(log_odds), forms_apart(sample, rows)
-    parts = GroupKFold(_FOLDS, shuffle=True, random_state=seed).split(rows, groups=groups[rows])
-    for fitted_on, judged in parts:
+    for fitted_on, judged in _parts(groups[rows], seed):
         experts = _fit(sample, rows, {name: np.intersect1d(own, fitted_on) for name, own in apart.items()}, seed)
         for name, expert in experts.items():
             for place in np.intersect1d(apart[name], judged):
@@ -188,6 +197,30 @@ def _cross_fit(sample: Sample, rows: Rows, groups: Rows, seed: int, step: Callab
                 log_odds[place], vectorless[place] = expert.mean(reading), expert.mean(reading, with_meaning=False)
         step()
     return _HeldOut(rows, apart, log_odds, vectorless)
+
+
+def _parts(groups: Rows, seed: int) -> Iterator[tuple[Rows, Rows]]:
+    """The places in `groups` that each fold is fitted on, and those that it judges."""
+    from sklearn.model_selection import GroupKFold
+
+    yield from GroupKFold(_FOLDS, shuffle=True, random_state=seed).split(groups, groups=groups)
+
+
+def _baseline(corpus: _Corpus, rows: Rows, groups: Rows, seed: int, step: Callable[[], None]) -> dict[str, Score]:
+    """Of the folds of `_cross_fit`; each file is fitted and judged by itself."""
+    uplift, parts = np.zeros(len(rows)), list(_parts(groups[rows], seed))
+    for file, each in enumerate(corpus.labels):
+        own = np.flatnonzero(corpus.files[rows] == file)
+        if len(own):
+            within = [(_places(own, fitted_on), _places(own, judged)) for fitted_on, judged in parts]
+            uplift[own] = tf_idf_uplift(each.questions, each.outcomes, within)
+    step()
+    return _scores(corpus, rows, uplift)
+
+
+def _places(own: Rows, part: Rows) -> Rows:
+    """Where in `own` those stand that are in `part`, too; both rise."""
+    return np.searchsorted(own, np.intersect1d(own, part))
 
 
 def _uplift(sample: Sample, held_out: _HeldOut) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ def halved(array: NDArray[Any]) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Words(_Member):
-    """A logistic model of the words: sublinear TF-IDF of single words and pairs, scaled to length 1."""
+    """A logistic model of the words, or of their pieces: sublinear TF-IDF, scaled to length 1."""
 
     hashes: NDArray[np.uint32]
     """Those that were met often enough, rising; `[v]`."""

@@ -27,7 +27,8 @@ class Reading:
     """What the members see of a question.
 
     Attributes:
-        grams: its words.
+        grams: its words and their pairs where it names options; pieces of its words where it is open. Of open
+            questions there are fewer, and they say the same in many ways.
         traits: `[traits]`.
         vector: its embedding, unit length, if there is one.
     """
@@ -42,9 +43,14 @@ class Reading:
         half = _MOST_CHARACTERS // 2
         text = question if len(question) <= 2 * half else f"{question[:half]}\n{question[-half:]}"
         values = None if vector is None else np.fromiter(vector, np.float32)
-        return cls(Grams.of(text), np.asarray(traits_of(text), np.float32), values)
+        traits = np.asarray(traits_of(text), np.float32)
+        return cls(Grams.words(text) if _form(traits) == CHOICE else Grams.pieces(text), traits, values)
 
     @property
     def form(self) -> str:
         """One of `FORMS`, from the text alone."""
-        return CHOICE if self.traits[_OPTIONS] else OPEN
+        return _form(self.traits)
+
+
+def _form(traits: Floats) -> str:
+    return CHOICE if traits[_OPTIONS] else OPEN

@@ -29,7 +29,7 @@ from orchestrator.routing.traits import TRAITS
 
 SHIPPED: Final = "edgewise"
 """The name of the router that comes with the product."""
-FORMAT: Final = 2
+FORMAT: Final = 3
 ANY: Final = "any"
 """The expert for questions of every form, where one of the forms has too few labels for an expert of its own."""
 _TRAIN: Final = "fit one again: edgewise train routing --data FILE --out PATH"

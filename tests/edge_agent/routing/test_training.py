@@ -71,8 +71,8 @@ def test_what_was_held_out_is_there_for_a_promise(trained: Training) -> None:
 
 
 def test_what_the_labels_hold_is_found_where_it_was_held_out(trained: Training) -> None:
-    assert set(trained.in_domain) == set(trained.across) == {"one", "other"}
-    assert set(trained.unseen_subjects) == {"one"}
+    assert set(trained.in_domain) == set(trained.baseline) == set(trained.across) == {"one", "other"}
+    assert set(trained.unseen_subjects) == set(trained.unseen_baseline) == {"one"}
     for results in (trained.in_domain, trained.unseen_subjects, trained.across):
         assert all(found.apgr > 0.8 for found in results.values())
 
@@ -142,6 +142,7 @@ def test_the_commands_tell_results_and_write_a_router(tmp_path: Path) -> None:
     data.write_text("\n".join(json.dumps(row) for row in rows))
     found = Commands(app).as_json("routing", "--data", str(data), "--out", str(tmp_path / "router.npz"))
     assert found["in_domain"]["other"]["apgr"] > 0.5
+    assert set(found["in_domain_tf_idf"]) == {"other"}
     assert found["unseen_subjects"] == found["across_data_sets"] == {}
     table = Commands(eval.app).as_json("routing", "--data", str(data), "--router", str(tmp_path / "router.npz"))
     assert list(table["other"]) == ["random", "length", "oracle", "router"]
