@@ -12,7 +12,6 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -48,20 +47,17 @@ _LOCAL: Final = re.compile(r"[,;\n]+")
 
 _ADD: Final = "INSERT OR IGNORE INTO clues (word, rest, kind) VALUES (?, ?, ?)"
 _LINK: Final = """
-INSERT OR IGNORE INTO clue_records (clue_id, weight, record_id)
-SELECT clues.id, 10 * (records.kind = 'contact') + CASE records.sensitivity
-    WHEN 'public' THEN 0 WHEN 'personal' THEN 1 ELSE 2 END, records.id
+INSERT OR IGNORE INTO clue_records (clue_id, rank, record_id)
+SELECT clues.id, CASE records.sensitivity WHEN 'public' THEN 0 WHEN 'personal' THEN 1 ELSE 2 END, records.id
 FROM clues, records WHERE clues.word = ? AND clues.rest = ? AND clues.kind = ? AND records.id = ?
 """
 _ALL: Final = "SELECT id, kind, title, body, people, place FROM records"
 _BY_WORD: Final = """
 SELECT clues.id, clues.word, clues.rest, clues.kind FROM json_each(?) AS asked JOIN clues ON clues.word = asked.value
 """
-_HEAVIEST: Final = """
-SELECT clues.value, weight, record_id, (SELECT min(weight) FROM clue_records WHERE clue_id = clues.value)
-FROM json_each(?) AS clues JOIN clue_records ON (clue_id, weight, record_id) = (
-    SELECT clue_id, weight, record_id FROM clue_records WHERE clue_id = clues.value
-    ORDER BY weight DESC, record_id DESC LIMIT 1
+_LEAST_SENSITIVE: Final = """
+SELECT clues.value, rank, record_id FROM json_each(?) AS clues JOIN clue_records ON (clue_id, rank, record_id) = (
+    SELECT clue_id, rank, record_id FROM clue_records WHERE clue_id = clues.value ORDER BY rank, record_id LIMIT 1
 )
 """
 
@@ -85,15 +81,11 @@ class Clue(NamedTuple):
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Teller:
-    """The record that decides how far a clue may travel."""
+class Teller(NamedTuple):
+    """The record that decides how far a clue may travel: the least sensitive of those that tell it."""
 
     record_id: int
     label: Sensitivity
-    """The highest of the contacts that tell it; of all records, where no contact does."""
-    everywhere_private: bool
-    """Whether no record tells it that is not private."""
 
 
 def folded(word: str) -> str:
@@ -157,8 +149,8 @@ def tellers(connection: sqlite3.Connection, clue_ids: Iterable[int]) -> dict[int
     """Id of a clue → the record that decides; without those that no record tells any more."""
     labels = list(Sensitivity)
     return {
-        clue_id: Teller(record_id, labels[weight % 10], labels[least % 10] is Sensitivity.PRIVATE)
-        for clue_id, weight, record_id, least in connection.execute(_HEAVIEST, (json.dumps(list(clue_ids)),))
+        clue_id: Teller(record_id, labels[rank])
+        for clue_id, rank, record_id in connection.execute(_LEAST_SENSITIVE, (json.dumps(list(clue_ids)),))
     }
 
 

@@ -290,8 +290,8 @@ def count_raised_labels(db: Database) -> None:
 def create_clues(db: Database) -> None:
     """What records tell of people, for texts to be searched for it, and which records tell it (`clues`).
 
-    A clue goes with the last record that tells it. `weight` is 0, 1 or 2, as the record's label is public, personal or
-    private, and 10 more for a contact.
+    A clue goes with the last record that tells it. `rank` is 0, 1 or 2, as the record's label is public, personal or
+    private.
     """
     db.execute("""
         CREATE TABLE clues (
@@ -305,9 +305,9 @@ def create_clues(db: Database) -> None:
     db.execute("""
         CREATE TABLE clue_records (
             clue_id INTEGER NOT NULL REFERENCES clues (id),
-            weight INTEGER NOT NULL,
+            rank INTEGER NOT NULL,
             record_id INTEGER NOT NULL REFERENCES records (id),
-            PRIMARY KEY (clue_id, weight, record_id)
+            PRIMARY KEY (clue_id, rank, record_id)
         ) WITHOUT ROWID
     """)
     db.table("clue_records").create_index(["record_id"])
@@ -324,8 +324,8 @@ def create_clues(db: Database) -> None:
     db.execute("""
         CREATE TRIGGER clues_relabelled AFTER UPDATE OF sensitivity ON records WHEN old.sensitivity != new.sensitivity
         BEGIN
-            UPDATE clue_records SET weight = weight / 10 * 10 + CASE new.sensitivity
-                WHEN 'public' THEN 0 WHEN 'personal' THEN 1 ELSE 2 END
+            UPDATE clue_records
+            SET rank = CASE new.sensitivity WHEN 'public' THEN 0 WHEN 'personal' THEN 1 ELSE 2 END
             WHERE record_id = new.id;
         END
     """)

@@ -69,8 +69,8 @@ class Known:
     def find(self, text: str) -> Sequence[Finding]:
         """In the order of their starts; none overlaps another.
 
-        The label of a name is the highest of the contacts that have it, and where no contact does, of all records; it
-        is at least personal. A code is private if it stands in private records only.
+        The label is that of the least sensitive record that tells it, and at least personal: what stands in private
+        records only is private.
 
         Raises:
             StoreError: the store cannot be read.
@@ -186,8 +186,6 @@ def _is_month(before: _Word | None, behind: _Word | None) -> bool:
 
 def _finding(hit: _Hit, teller: Teller, text: str) -> Finding:
     label = max(teller.label, Sensitivity.PERSONAL, key=lambda each: each.rank)
-    if hit.kind is Kind.ACCOUNT_NUMBER and not teller.everywhere_private:
-        label = Sensitivity.PERSONAL
     start, end = hit.start, hit.end
     if hit.kind is Kind.PERSON and (prefix := _PREFIX.search(text[max(0, start - 3) : start])):
         start -= len(prefix.group())
