@@ -31,7 +31,7 @@ class Canary:
 
     text: str
     label: Sensitivity
-    """Of the record that it is in."""
+    """Of the least sensitive record that it is in."""
     kind: str
     """What it is, for reports: `diagnosis`, `name`, `phone`, …"""
     sure: bool = True
