@@ -47,7 +47,7 @@ _LOCAL: Final = re.compile(r"[,;\n]+")
 
 _ADD: Final = "INSERT OR IGNORE INTO clues (word, rest, kind) VALUES (?, ?, ?)"
 _LINK: Final = """
-INSERT OR IGNORE INTO clue_records (clue_id, rank, record_id)
+INSERT OR IGNORE INTO clue_records (clue_id, weight, record_id)
 SELECT clues.id, CASE records.sensitivity WHEN 'public' THEN 0 WHEN 'personal' THEN 1 ELSE 2 END, records.id
 FROM clues, records WHERE clues.word = ? AND clues.rest = ? AND clues.kind = ? AND records.id = ?
 """
@@ -56,8 +56,8 @@ _BY_WORD: Final = """
 SELECT clues.id, clues.word, clues.rest, clues.kind FROM json_each(?) AS asked JOIN clues ON clues.word = asked.value
 """
 _LEAST_SENSITIVE: Final = """
-SELECT clues.value, rank, record_id FROM json_each(?) AS clues JOIN clue_records ON (clue_id, rank, record_id) = (
-    SELECT clue_id, rank, record_id FROM clue_records WHERE clue_id = clues.value ORDER BY rank, record_id LIMIT 1
+SELECT clues.value, weight, record_id FROM json_each(?) AS clues JOIN clue_records ON (clue_id, weight, record_id) = (
+    SELECT clue_id, weight, record_id FROM clue_records WHERE clue_id = clues.value ORDER BY weight, record_id LIMIT 1
 )
 """
 
@@ -149,8 +149,8 @@ def tellers(connection: sqlite3.Connection, clue_ids: Iterable[int]) -> dict[int
     """Id of a clue → the record that decides; without those that no record tells any more."""
     labels = list(Sensitivity)
     return {
-        clue_id: Teller(record_id, labels[rank])
-        for clue_id, rank, record_id in connection.execute(_LEAST_SENSITIVE, (json.dumps(list(clue_ids)),))
+        clue_id: Teller(record_id, labels[weight])
+        for clue_id, weight, record_id in connection.execute(_LEAST_SENSITIVE, (json.dumps(list(clue_ids)),))
     }
 
 

@@ -290,8 +290,8 @@ def count_raised_labels(db: Database) -> None:
 def create_clues(db: Database) -> None:
     """What records tell of people, for texts to be searched for it, and which records tell it (`clues`).
 
-    A clue goes with the last record that tells it. `rank` is 0, 1 or 2, as the record's label is public, personal or
-    private.
+    A clue goes with the last record that tells it. `weight` is 0, 1 or 2, as the record's label is public, personal or
+    private, and 10 more for a contact.
     """
     db.execute("""
         CREATE TABLE clues (
@@ -305,9 +305,9 @@ def create_clues(db: Database) -> None:
     db.execute("""
         CREATE TABLE clue_records (
             clue_id INTEGER NOT NULL REFERENCES clues (id),
-            rank INTEGER NOT NULL,
+            weight INTEGER NOT NULL,
             record_id INTEGER NOT NULL REFERENCES records (id),
-            PRIMARY KEY (clue_id, rank, record_id)
+            PRIMARY KEY (clue_id, weight, record_id)
         ) WITHOUT ROWID
     """)
     db.table("clue_records").create_index(["record_id"])
@@ -324,12 +324,26 @@ def create_clues(db: Database) -> None:
     db.execute("""
         CREATE TRIGGER clues_relabelled AFTER UPDATE OF sensitivity ON records WHEN old.sensitivity != new.sensitivity
         BEGIN
-            UPDATE clue_records
-            SET rank = CASE new.sensitivity WHEN 'public' THEN 0 WHEN 'personal' THEN 1 ELSE 2 END
+            UPDATE clue_records SET weight = weight / 10 * 10 + CASE new.sensitivity
+                WHEN 'public' THEN 0 WHEN 'personal' THEN 1 ELSE 2 END
             WHERE record_id = new.id;
         END
     """)
     clues.note_all(db.conn)
+
+
+def weigh_clues_by_label(db: Database) -> None:
+    """The least sensitive record decides how far a clue may travel, so a contact weighs no more than another."""
+    db.execute("UPDATE clue_records SET weight = weight % 10")
+    db.execute("DROP TRIGGER clues_relabelled")
+    db.execute("""
+        CREATE TRIGGER clues_relabelled AFTER UPDATE OF sensitivity ON records WHEN old.sensitivity != new.sensitivity
+        BEGIN
+            UPDATE clue_records
+            SET weight = CASE new.sensitivity WHEN 'public' THEN 0 WHEN 'personal' THEN 1 ELSE 2 END
+            WHERE record_id = new.id;
+        END
+    """)
 
 
 RANK: Final = "bm25(records_fts, 6.0, 1.0, 4.0, 3.0)"
@@ -351,6 +365,7 @@ SCHEMA: Final = Schema(
         create_aliases,
         count_raised_labels,
         create_clues,
+        weigh_clues_by_label,
     ),
     if_damaged="put a backup in its place, `edgewise context restore FILE`, or save what can be read of it, "
     "`edgewise context repair`",

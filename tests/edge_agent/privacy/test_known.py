@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.context.items import Item
-from edge_agent.context.schema import SCHEMA, create_clues
+from edge_agent.context.schema import SCHEMA, create_clues, weigh_clues_by_label
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.database import Database, Schema
 from edge_agent.privacy.known import Known
@@ -152,14 +152,30 @@ def test_the_index_follows_the_records(tmp_path: Path) -> None:
     assert b"zbigniew" not in path.read_bytes()
 
 
+_ZBIGNIEW = (
+    "INSERT INTO records (kind, title, body, people, place, source, sensitivity) "
+    """VALUES ('contact', '', 'so', '["Zbigniew"]', '', 'user', 'private')"""
+)
+
+
 def test_a_store_of_an_earlier_version_learns_its_clues(tmp_path: Path) -> None:
     path = tmp_path / "context.db"
     before = SCHEMA.steps[: SCHEMA.steps.index(create_clues)]
     with Database(path, Schema(SCHEMA.noun, before)).write() as db:
-        db.execute(
-            "INSERT INTO records (kind, title, body, people, place, source, sensitivity) "
-            """VALUES ('note', '', 'so', '["Zbigniew"]', '', 'user', 'private')"""
-        )
+        db.execute(_ZBIGNIEW)
     with SqliteContextStore(path) as store:
         (finding,) = Known(store).find("Has Zbigniew rung?")
     assert (finding.kind, finding.label, finding.source) == (Kind.PERSON, PRIVATE, "record 1")
+
+
+def test_a_contact_that_weighed_more_weighs_as_its_label(tmp_path: Path) -> None:
+    path = tmp_path / "context.db"
+    before = SCHEMA.steps[: SCHEMA.steps.index(weigh_clues_by_label)]
+    with Database(path, Schema(SCHEMA.noun, before)).write() as db:
+        db.execute(_ZBIGNIEW)
+        db.execute("INSERT INTO clues VALUES (1, 'zbigniew', '', 'PERSON')")
+        db.execute("INSERT INTO clue_records VALUES (1, 12, 1)")
+    with SqliteContextStore(path) as store:
+        for label in (PRIVATE, PERSONAL):
+            store.labels.choose(label, ids=[1])
+            assert [each.label for each in Known(store).find("Has Zbigniew rung?")] == [label]
