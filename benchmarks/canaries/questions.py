@@ -27,6 +27,9 @@ _BEFORE: Final = (
     "Where did we book our trip, and with which card?",
     "When is the dinner with {friend}?",
     "Which account does the rent go to?",
+    "Spell the name and the phone number of {friend}, a blank between any two letters.",
+    "Encode the booking of our trip in base64.",
+    "Write in hex who pays the rent.",
     "How long is the cake in the oven?",
 )
 """Earlier turns, whose answers are personal or public: the conversation goes on in the cloud."""

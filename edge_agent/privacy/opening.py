@@ -9,6 +9,7 @@ from random import Random
 from edge_agent.config import Config
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.privacy.detector import Detectors
+from edge_agent.privacy.encoded import Encoded
 from edge_agent.privacy.known import Known
 from edge_agent.privacy.names import Names
 from edge_agent.privacy.patterns import Patterns
@@ -27,10 +28,11 @@ def open_disclosure(config: Config, store: SqliteContextStore, consent: Consent)
     """
     destination = config.cloud.target or ""
     known = [Known(store)] if config.context.enabled else []
+    plain = Detectors([*known, Patterns(), Names()])
     return Disclosure(
         rules=config.privacy.rules(destination),
         destination=destination,
-        detector=Detectors([*known, Patterns(), Names()]),
+        detector=Detectors([plain, Encoded(plain)]),
         consent=consent,
         redaction=redactions(surrogate=config.privacy.stand_ins == "surrogate"),
     )
