@@ -17,7 +17,6 @@ _GAP: Final = re.compile(r"(\w)([^\w]*)")
 _BASE64: Final = re.compile(r"(?<![\w+/])[A-Za-z0-9+/_-]{10,}")
 _HEX: Final = re.compile(r"(?<![\w])(?:[0-9A-Fa-f]{2}[ :]?){6,}(?!\w)")
 _ESCAPED: Final = re.compile(r"(?<!\S)[^\s%]*%[0-9A-Fa-f]{2}\S*")
-_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[str], str]], ...]]
 
 
 class Encoded:
@@ -74,4 +73,9 @@ def _readable(decode: Callable[[str], bytes], coded: str) -> str:
     return said if said.isprintable() or said.replace("\n", " ").isprintable() else ""
 
 
-_FORMS = ((_SPELLED, _joined), (_BASE64, _from_base64), (_HEX, _from_hex), (_ESCAPED, unquote))
+_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[str], str]], ...]] = (
+    (_SPELLED, _joined),
+    (_BASE64, _from_base64),
+    (_HEX, _from_hex),
+    (_ESCAPED, unquote),
+)
