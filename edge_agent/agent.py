@@ -132,7 +132,6 @@ class AsyncAgent:
 
         Raises:
             InvalidRequest: an option, the route or the effort is unknown.
-            ContextWindowExceeded: no model has room for the prompt.
         """
         destination = self.config.cloud.target or ""
         terms = await asyncio.to_thread(self.parts.journal.last_terms)

@@ -24,6 +24,7 @@ from orchestrator.errors import InvalidRequest, RecordNotFound
 from orchestrator.ports import Clock
 from orchestrator.routing.feedback import Feedback, Sign
 from orchestrator.routing.promise import Pledge
+from orchestrator.routing.refusal import Refusal
 from orchestrator.types import Answer, Decision, Request, Terms
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def create_journal(db: sqlite_utils.Database) -> None:
-    """One row a request. `decision` and `situation` are empty where it was refused before a route was chosen."""
+    """One row a request. `decision` is empty where no route was chosen; `situation`, where it did not come so far."""
     db.execute("""
         CREATE TABLE journal (
             sequence INTEGER PRIMARY KEY,
@@ -96,13 +97,18 @@ def create_egress_head(db: sqlite_utils.Database) -> None:
     """)
 
 
+def keep_refusals(db: sqlite_utils.Database) -> None:
+    """In the place of a decision, where no route was left. Requests that were refused before have none."""
+    db.execute("ALTER TABLE journal ADD COLUMN refusal TEXT")
+
+
 SCHEMA: Final = Schema(
-    "journal", (create_journal, create_accesses, create_feedback, create_learning, create_egress_head)
+    "journal", (create_journal, create_accesses, create_feedback, create_learning, create_egress_head, keep_refusals)
 )
 
 _T = TypeVar("_T")
 _STORED: Final = """
-    SELECT id, journal.at, decision, situation, ended_at, answer, error_type, error_message,
+    SELECT id, journal.at, decision, refusal, situation, ended_at, answer, error_type, error_message,
            good, feedback.at, sign
     FROM journal LEFT JOIN feedback ON decision_id = id
 """
@@ -124,9 +130,11 @@ class StoredDecision:
     at: datetime
     """When it was decided, or refused."""
     decision: Decision | None
-    """None where the request was refused before a route was chosen."""
+    """None where no route was chosen."""
+    refusal: Refusal | None = None
+    """Why no route was left, where that is so."""
     situation: dict[str, Any]
-    """All that the choice saw, as plain JSON values, for replay."""
+    """All that the choice or the refusal saw, as plain JSON values, for replay; empty where it did not come so far."""
     ended_at: datetime | None
     """None while it runs, or where its process died on the way."""
     answer: Answer | None
@@ -171,10 +179,17 @@ class Journal:
 
         The disk is not waited for: `answered` or `failed` will, and a power cut before them loses the answer too.
         """
+        self._saw("decision", decision, situation)
+
+    def refused(self, request: Request, refusal: Refusal, situation: dict[str, object]) -> None:
+        """Keep a refusal and what it saw, as `decided` does; `failed` waits for the disk."""
+        self._saw("refusal", refusal, situation)
+
+    def _saw(self, column: str, end: Decision | Refusal, situation: dict[str, object]) -> None:
         with self._database.write(durable=False) as db:
             db.execute(
-                "INSERT INTO journal (id, at, decision, situation) VALUES (?, ?, ?, ?)",
-                [decision.id, self._now(), _dump(decision), _dump(situation)],
+                f"INSERT INTO journal (id, at, {column}, situation) VALUES (?, ?, ?, ?)",
+                [end.id, self._now(), _dump(end), _dump(situation)],
             )
 
     def answered(self, decision: Decision, answer: Answer) -> None:
@@ -370,16 +385,17 @@ class Journal:
 
 
 def _stored(row: Sequence[Any]) -> StoredDecision:
-    decision_id, at, decision, situation, ended_at, answer, error_type, error_message, good, rated_at, sign = row
+    decision_id, at, decision, refusal, situation, ended_at, answer, error_type, message, good, rated_at, sign = row
     return StoredDecision(
         id=decision_id,
         at=datetime.fromtimestamp(at, UTC),
         decision=_load(Decision, decision) if decision else None,
+        refusal=_load(Refusal, refusal) if refusal else None,
         situation=json.loads(situation) if situation else {},
         ended_at=datetime.fromtimestamp(ended_at, UTC) if ended_at is not None else None,
         answer=_load(Answer, answer) if answer else None,
         error_type=error_type or "",
-        error_message=error_message or "",
+        error_message=message or "",
         feedback=Feedback(bool(good), datetime.fromtimestamp(rated_at, UTC), Sign(sign)) if sign else None,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.ports import Observer
+from orchestrator.routing.refusal import Refusal
 from orchestrator.types import Answer, Decision, Request
 
 
@@ -16,6 +17,11 @@ class Observers:
         """A route was chosen."""
         for other in self._others:
             other.decided(request, decision, situation)
+
+    def refused(self, request: Request, refusal: Refusal, situation: dict[str, object]) -> None:
+        """No route was possible."""
+        for other in self._others:
+            other.refused(request, refusal, situation)
 
     def answered(self, decision: Decision, answer: Answer) -> None:
         """The request ended in an answer."""

@@ -31,7 +31,7 @@ from orchestrator.journey import Journey
 from orchestrator.leg import Leg
 from orchestrator.link import Link
 from orchestrator.patience import Patience, patiently
-from orchestrator.plan import Plan
+from orchestrator.plan import Plan, Refused
 from orchestrator.planner import Planner
 from orchestrator.ports import Clock, CloudModel, EnergyMeter, LocalModel, Observer
 from orchestrator.privacy.egress import Cleared
@@ -39,7 +39,6 @@ from orchestrator.prompt import Prompt
 from orchestrator.repetition import RepetitionGuard
 from orchestrator.routing.confidence import ConfidenceMonitor
 from orchestrator.routing.costs import CostHistory
-from orchestrator.routing.policy import MIN_ANSWER_TOKENS
 from orchestrator.routing.probe import PRIOR, Probe
 from orchestrator.tally import Tally
 from orchestrator.types import (
@@ -107,7 +106,11 @@ class Engine:
         deadline = Deadline.after(self._clock, request.budget.total_ms)
         journey = Journey(request, uuid.uuid4().hex[:12], deadline, Tally(self._clock, started_s))
         try:
-            journey.plan = await self._planner.plan(request, journey.decision_id, deadline)
+            planned = await self._planner.plan(request, journey.decision_id, deadline)
+            if isinstance(planned, Refused):
+                self._observer.refused(request, planned.refusal, planned.situation.to_dict())
+                raise planned.refusal.error
+            journey.plan = planned
             self._observer.decided(request, journey.plan.decision, journey.plan.situation.to_dict())
             journey.strategy = strategy_for(journey.plan.decision, request.question, self._effort)
             async with aclosing(self._pieces(journey, journey.plan)) as pieces:
@@ -251,6 +254,8 @@ class Engine:
             self._ledger.refund(reservation)
             raise
         if not kept:
+            if journey.tally.legs:  # it was not the decision's own route
+                journey.tally.notes.append("the cloud was asked")
             return route, reservation
         self._ledger.refund(reservation)
         journey.tally.notes.append(f"{kept}: the device goes on")
@@ -288,7 +293,6 @@ class Engine:
             except BudgetExhausted:
                 journey.tally.notes.append("no budget is left to ask the cloud")
             else:
-                journey.tally.notes.append("the cloud was asked")
                 return Route.CLOUD, reservation
         return Route.LOCAL, self._planner.reserve(plan, Route.LOCAL, journey.deadline, limit)
 
@@ -385,7 +389,8 @@ class Engine:
             deadline=plan.cloud_deadline(journey.deadline),
         )
         async with aclosing(_closable(stream)) as events:
-            async for event in patiently(events, self._first_patience_s(journey, plan), self._patience):
+            first_s = plan.first_patience_s(journey.deadline, self._patience)
+            async for event in patiently(events, first_s, self._patience):
                 text = restorer.push(leg.take(event)) + (restorer.flush() if isinstance(event, Completed) else "")
                 if text := listener.take(event, text) if listener else text:
                     journey.held = ""
@@ -393,23 +398,6 @@ class Engine:
                 if listener and listener.told_enough:
                     leg.finish_reason = FinishReason.STOP
                     return
-
-    def _first_patience_s(self, journey: Journey, plan: Plan) -> float:
-        """How long to wait for the cloud's first token: the device must still be able to answer in time.
-
-        A prompt that takes long to read is given its time; one that only the cloud can read, all there is.
-        """
-        home, budget = plan.situation.local, journey.request.budget
-        if home.room_tokens < MIN_ANSWER_TOKENS:
-            return journey.deadline.remaining_s
-        first_s = home.first_token_ms.expected / 1000
-        waits_s = [
-            max(self._patience.first_token_s, plan.estimate(Route.CLOUD).first_token_ms.high / 1000),
-            journey.deadline.remaining_s - first_s - MIN_ANSWER_TOKENS * home.decode_ms.expected / 1000,
-        ]
-        if budget.first_token_ms is not None:
-            waits_s.append(budget.first_token_ms / 1000 - first_s)
-        return max(0.05, min(waits_s))
 
     def _lost(self, journey: Journey, leg: Leg, error: CloudError) -> None:
         """The cloud failed: remember it and say so. A deadline that passed in mid-answer ends it as it is."""

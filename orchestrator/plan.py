@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 
 from orchestrator.budget import Deadline, Reservation
 from orchestrator.effort.consultation import GENERAL_TOKENS
+from orchestrator.patience import Patience
 from orchestrator.privacy.disclosure import Departure
 from orchestrator.prompt import Prompt
 from orchestrator.routing.estimate import RouteEstimate
+from orchestrator.routing.policy import MIN_ANSWER_TOKENS
+from orchestrator.routing.refusal import Refusal
 from orchestrator.routing.situation import Situation
 from orchestrator.types import Decision, Effort, Request, Route, Sensitivity
 
@@ -30,6 +33,15 @@ class Draft:
     def shown_to_cloud(self, decision: Decision) -> Prompt | None:
         """The prompt that the cloud would get by this decision, at once or in a handoff."""
         return self.asked if decision.effort is Effort.CONSULT else self.cloud
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request that no route can answer."""
+
+    refusal: Refusal
+    situation: Situation
+    """What it saw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,23 @@ class Plan:
             return deadline
         home = self.situation.local.predict(self.decision.max_tokens)
         return replace(deadline, at_s=deadline.at_s - home.total_ms.expected / 1000)
+
+    def first_patience_s(self, deadline: Deadline, patience: Patience) -> float:
+        """How long to wait for the cloud's first token: the device must still be able to answer in time.
+
+        A prompt that takes long to read is given its time; one that only the cloud can read, all there is.
+        """
+        home, limit_ms = self.situation.local, self.situation.budget.first_token_ms
+        if home.room_tokens < MIN_ANSWER_TOKENS:
+            return deadline.remaining_s
+        first_s = home.first_token_ms.expected / 1000
+        waits_s = [
+            max(patience.first_token_s, self.estimate(Route.CLOUD).first_token_ms.high / 1000),
+            deadline.remaining_s - first_s - MIN_ANSWER_TOKENS * home.decode_ms.expected / 1000,
+        ]
+        if limit_ms is not None:
+            waits_s.append(limit_ms / 1000 - first_s)
+        return max(0.05, min(waits_s))
 
     @property
     def may_escalate(self) -> bool:

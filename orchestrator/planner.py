@@ -17,7 +17,7 @@ from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import BudgetExhausted
 from orchestrator.focus import in_focus
 from orchestrator.link import Link
-from orchestrator.plan import Draft, Plan
+from orchestrator.plan import Draft, Plan, Refused
 from orchestrator.ports import Battery, Clock, ContextStore, LocalModel, Processor, Teacher
 from orchestrator.privacy.disclosure import Disclosure
 from orchestrator.privacy.general import own_case
@@ -27,8 +27,9 @@ from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.features import Features
 from orchestrator.routing.keeper import PromiseKeeper
-from orchestrator.routing.policy import contenders, decide
+from orchestrator.routing.policy import contenders, judge
 from orchestrator.routing.quality import Evidence, predict_quality, prior
+from orchestrator.routing.refusal import Refusal
 from orchestrator.routing.router import Chances, Router
 from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
@@ -96,25 +97,19 @@ class Planner:
         self._processor = processor
         self._effort = effort or EffortRules()
 
-    async def plan(self, request: Request, decision_id: str, deadline: Deadline) -> Plan:
-        """Decide and reserve.
-
-        Raises:
-            BudgetExhausted: no route fits the budgets.
-            ContextWindowExceeded: no model has room for the prompt.
-        """
+    async def plan(self, request: Request, decision_id: str, deadline: Deadline) -> Plan | Refused:
+        """Decide and reserve; `Refused` where no route fits the budgets, or no model has room for the prompt."""
         draft = await self._draft(request, self._link.contact)
         situation = await self._pledged(draft.situation)
         situation = await self._taught(situation, decision_id)
-        situation, decision, reservation = self._reserve(situation, draft.request, decision_id, deadline)
+        reserved = self._reserve(situation, draft.request, decision_id, deadline)
+        if isinstance(reserved, Refused):
+            return reserved
+        situation, decision, reservation = reserved
         return Plan(decision, reservation, situation, draft.local, draft.shown_to_cloud(decision), draft.departure)
 
     async def draft(self, request: Request, terms: Terms) -> Draft:
-        """What `plan` would decide on, if the cloud were up on these `terms`: nobody is asked, and nothing reserved.
-
-        Raises:
-            ContextWindowExceeded: no model has room for the prompt.
-        """
+        """What `plan` would decide on, if the cloud were up on these `terms`: nobody is asked, and nothing reserved."""
 
         async def told() -> Terms | None:
             return terms if self._link.cloud is not None else None
@@ -344,22 +339,25 @@ class Planner:
 
     def _reserve(
         self, situation: Situation, request: Request, decision_id: str, deadline: Deadline
-    ) -> tuple[Situation, Decision, Reservation]:
+    ) -> tuple[Situation, Decision, Reservation] | Refused:
         """Decide and reserve as one: where another request was quicker, decide again on what it left.
 
         The situation that comes back is the one that was decided on, so that it replays (law 7).
         """
-        for _ in range(_TRIES):
-            decision = decide(situation, request, decision_id)
+        for tries in range(1, _TRIES + 2):
+            end = judge(situation, request, decision_id)
+            if isinstance(end, Refusal):
+                return Refused(end, situation)
             wanted = bids(contenders(situation), situation.prices, self._prices)
             try:
-                held = self._ledger.reserve(decision.worst_case, ttl_s=_ttl_s(deadline), bids=wanted)
-            except BudgetExhausted as refusal:
-                last = refusal
+                held = self._ledger.reserve(end.worst_case, ttl_s=_ttl_s(deadline), bids=wanted)
+            except BudgetExhausted as error:
+                last = error
                 states = self._ledger.state()
-                situation = replace(situation, headroom=Headroom.of(states), prices=_paced(self._prices, states))
+                headroom, prices = Headroom.of(states), _paced(self._prices, states)
+                situation = replace(situation, headroom=headroom, prices=prices, outrun=tries == _TRIES)
             else:
-                return situation, decision, held
+                return situation, end, held
         raise last
 
 

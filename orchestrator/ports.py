@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.privacy.egress import Outbound
     from orchestrator.privacy.finding import Finding
     from orchestrator.routing.lesson import Lesson
+    from orchestrator.routing.refusal import Refusal
 
 
 class Clock(Protocol):
@@ -266,6 +267,10 @@ class Observer(Protocol):
 
     def decided(self, request: Request, decision: Decision, situation: dict[str, object]) -> None:
         """A route was chosen; `situation` is all that the choice saw, as plain JSON values, for replay."""
+        ...
+
+    def refused(self, request: Request, refusal: Refusal, situation: dict[str, object]) -> None:
+        """No route was possible, for what `situation` says; `failed` follows."""
         ...
 
     def answered(self, decision: Decision, answer: Answer) -> None:

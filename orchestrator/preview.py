@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator.errors import EdgewiseError, EgressRefused
+from orchestrator.errors import EgressRefused
 from orchestrator.plan import Draft
 from orchestrator.planner import Planner
 from orchestrator.privacy.egress import Outbound
 from orchestrator.privacy.rules import Action
 from orchestrator.prompt import Prompt
-from orchestrator.routing.policy import decide
+from orchestrator.routing.policy import judge
+from orchestrator.routing.refusal import Refusal
 from orchestrator.types import Decision, Request, Route, Sensitivity, Terms
 
 ASSUMED_TOKENS: Final = 4096
@@ -59,11 +60,7 @@ class Preview:
 
 
 async def preview(planner: Planner, request: Request, *, destination: str, terms: Terms | None) -> Preview:
-    """Go through all that happens before something leaves, up to the door.
-
-    Raises:
-        ContextWindowExceeded: no model has room for the prompt.
-    """
+    """Go through all that happens before something leaves, up to the door."""
     draft = await planner.draft(request, terms or Terms(ASSUMED_TOKENS))
     decision, refusal = _decided(draft)
     prompt = draft.shown_to_cloud(decision) if decision else draft.cloud
@@ -80,10 +77,8 @@ async def preview(planner: Planner, request: Request, *, destination: str, terms
 
 
 def _decided(draft: Draft) -> tuple[Decision | None, str]:
-    try:
-        return decide(draft.situation, draft.request, _NO_DECISION), ""
-    except EdgewiseError as error:
-        return None, str(error)
+    end = judge(draft.situation, draft.request, _NO_DECISION)
+    return (None, str(end.error)) if isinstance(end, Refusal) else (end, "")
 
 
 async def _outbound(draft: Draft, prompt: Prompt | None, decision: Decision | None) -> tuple[Outbound | None, str]:

@@ -25,6 +25,7 @@ from orchestrator.ports import LocalModel
 from orchestrator.privacy.egress import Outbound
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
+from orchestrator.routing.refusal import Refusal
 from orchestrator.routing.value import Prices
 from orchestrator.testing import FakeMeter, ShelfStore
 from orchestrator.types import (
@@ -180,6 +181,7 @@ class _Nobody:
     """An observer whom nothing interests."""
 
     def decided(self, request: Request, decision: Decision, situation: dict[str, object]) -> None: ...
+    def refused(self, request: Request, refusal: Refusal, situation: dict[str, object]) -> None: ...
     def answered(self, decision: Decision, answer: Answer) -> None: ...
     def failed(self, decision_id: str, error_type: str, message: str) -> None: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from edge_agent.config import Config
     from edge_agent.journal import Journal, StoredDecision
     from orchestrator.routing.hindsight import Forecast
+    from orchestrator.routing.refusal import Refusal
     from orchestrator.routing.replay import Replay
     from orchestrator.types import Answer, Decision, Prediction
     from orchestrator.units import Interval
@@ -38,14 +40,19 @@ def why(
         str | None, typer.Argument(metavar="ID", help="As printed in a receipt; without one, the latest decision.")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--replay", help="Decide again on what was stored, and say whether the route is the same.")
+        bool,
+        typer.Option(
+            "--replay", help="Decide again on what was stored, and say whether the route, or error, is the same."
+        ),
     ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Explain a decision: what each route was expected to do, the rule or score that chose, what happened.
 
-    With --replay, the stored situation is decided again: status 1 where the route is another one.
+    A refusal has the same, and the rule that excluded each route.
+
+    With --replay, the stored situation is decided again: status 1 where the route, or the error, is another one.
 
     \b
       edgewise why
@@ -81,6 +88,8 @@ def _print(stored: StoredDecision, out: Console) -> None:
     if stored.decision is not None:
         _print_decision(stored.decision, out)
         _print_pledge(stored, out)
+    if stored.refusal is not None:
+        _print_refusal(stored.refusal, out)
     if stored.answer is not None:
         _print_outcome(stored.decision, stored.answer, out)
     elif stored.error_type:
@@ -122,22 +131,34 @@ def _print_pledge(stored: StoredDecision, out: Console) -> None:
 
 
 def _print_decision(decision: Decision, out: Console) -> None:
-    from rich.table import Table
-
     out.print(f"chose [bold]{decision.route.value}[/bold] by {decision.rule}: {decision.reason}")
     for route, reason in decision.excluded.items():
         out.print(f"not {route}: {reason}", markup=False)
-    table = Table(title="predicted: expected (about 90 % of outcomes)", title_justify="left", pad_edge=False, box=None)
-    table.add_column("", no_wrap=True)
-    for prediction in decision.predictions:
-        table.add_column(prediction.name, justify="right", no_wrap=True)
-    for field, (words, digits) in _QUANTITIES.items():
-        table.add_row(words, *(_cell(_interval(prediction, field), digits) for prediction in decision.predictions))
-    out.print(table)
+    _print_predictions(decision.predictions, out)
     worst = decision.worst_case
     out.print(
         f"reserved at worst {worst.device_joules:.1f} J and {worst.usd:.6f} USD, for {decision.max_tokens} tokens"
     )
+
+
+def _print_refusal(refusal: Refusal, out: Console) -> None:
+    out.print("no route was left, and nothing was reserved")
+    for route, (rule, reason) in refusal.excluded.items():
+        out.print(f"not {route} by {rule}: {reason}", markup=False)
+    _print_predictions(refusal.predictions, out)
+    out.print(f"what helps: {refusal.remedy}", markup=False)
+
+
+def _print_predictions(predictions: Sequence[Prediction], out: Console) -> None:
+    from rich.table import Table
+
+    table = Table(title="predicted: expected (about 90 % of outcomes)", title_justify="left", pad_edge=False, box=None)
+    table.add_column("", no_wrap=True)
+    for prediction in predictions:
+        table.add_column(prediction.name, justify="right", no_wrap=True)
+    for field, (words, digits) in _QUANTITIES.items():
+        table.add_row(words, *(_cell(_interval(prediction, field), digits) for prediction in predictions))
+    out.print(table)
 
 
 def _interval(prediction: Prediction, field: str) -> Interval:
@@ -213,41 +234,61 @@ def _replay(stored: StoredDecision, as_json: bool) -> None:
     """
     from orchestrator.routing.replay import replay
 
-    if stored.decision is None:
+    end = stored.decision or stored.refusal
+    if end is None:
         raise InvalidRequest(
-            f"request {stored.id} was refused before a route was chosen", remedy=f"`edgewise why {stored.id}` says why"
+            f"request {stored.id} ended before it was decided, or its version of Edgewise kept no refusals",
+            remedy=f"`edgewise why {stored.id}` says how",
         )
-    result = replay(stored.decision, stored.situation)
+    result = replay(end, stored.situation)
     if as_json:
         _print_json(_compared(result))
     else:
         _print_replay(result, console())
-    if not result.same_route:
+    if not result.same_end:
         raise typer.Exit(1)
 
 
 def _compared(result: Replay) -> dict[str, Any]:
+    (stored_route, stored_error), (route, error) = map(_route_and_error, (result.stored, result.now))
     return {
         "decision_id": result.stored.id,
-        "same_route": result.same_route,
-        "stored_route": result.stored.route.value,
-        "route": result.now.route.value if result.now else None,
-        "error": result.error,
+        "same_route": result.same_end,
+        "stored_route": stored_route,
+        "stored_error": stored_error,
+        "route": route,
+        "error": error,
         "differences": [{"field": d.field, "stored": d.stored, "now": d.now} for d in result.differences],
     }
 
 
+def _route_and_error(end: Decision | Refusal) -> tuple[str | None, str]:
+    """The one that it is; the other is empty."""
+    from orchestrator.routing.refusal import Refusal
+
+    return (None, f"{end.error_type}: {end.message}") if isinstance(end, Refusal) else (end.route.value, "")
+
+
 def _print_replay(result: Replay, out: Console) -> None:
-    stored = result.stored
-    if result.now is None:
-        out.print(f"decided again, {stored.id} is refused: {result.error}; stored was {stored.route}", markup=False)
-        return
-    out.print(f"decided again, {stored.id} takes {'the same' if result.same_route else 'another'} route: ", end="")
-    out.print(f"{result.now.route} by {result.now.rule}: {result.now.reason}", markup=False)
-    if not result.differences:
-        out.print("nothing else differs either: predictions, reservation and reason are the stored ones")
+    out.print(f"decided again, {result.stored.id} {_in_words(result)}", markup=False)
     for difference in result.differences:
         out.print(f"  {difference.field}: stored {difference.stored}, now {difference.now}", markup=False)
+    if result.same_end and not result.differences:
+        out.print("nothing else differs either: all that was predicted, excluded and reserved is as it was stored")
+
+
+def _in_words(result: Replay) -> str:
+    from orchestrator.routing.refusal import Refusal
+
+    stored, now = result.stored, result.now
+    if isinstance(now, Refusal):
+        ends = "is refused with the same error" if result.same_end else "is refused"
+        was = stored.error_type if isinstance(stored, Refusal) else stored.route
+        return f"{ends}: {now.error_type}: {now.message}" + ("" if result.same_end else f"; stored was {was}")
+    route = f"{now.route} by {now.rule}: {now.reason}"
+    if isinstance(stored, Refusal):
+        return f"is answered: {route}; stored was {stored.error_type}"
+    return f"takes {'the same' if result.same_end else 'another'} route: {route}"
 
 
 def _print_json(plain: dict[str, Any]) -> None:

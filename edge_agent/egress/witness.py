@@ -9,6 +9,7 @@ from edge_agent.egress.entry import Cause, Departure
 from edge_agent.egress.log import EgressLog
 from orchestrator.client.witness import Outcome, Sending
 from orchestrator.errors import CloudUnavailable, StoreError
+from orchestrator.routing.refusal import Refusal
 from orchestrator.types import Answer, Decision, Request
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,9 @@ class LoggingWitness:
     def decided(self, request: Request, decision: Decision, situation: dict[str, object]) -> None:
         """Remember in which conversation it was asked, and whether anything of it is kept."""
         self._requests[decision.id] = request
+
+    def refused(self, request: Request, refusal: Refusal, situation: dict[str, object]) -> None:
+        """Nothing leaves for it."""
 
     def answered(self, decision: Decision, answer: Answer) -> None:
         """Nothing leaves for it any more."""

@@ -6,6 +6,7 @@ from edge_agent.journal import Journal
 from edge_agent.learning.asking_again import AskingAgain
 from edge_agent.learning.teacher import Teacher
 from orchestrator.routing.feedback import Sign
+from orchestrator.routing.refusal import Refusal
 from orchestrator.types import Answer, Decision, Request
 
 
@@ -23,6 +24,10 @@ class Listener:
         former = self._asking_again.decided(request, decision.id)
         if former is not None:
             self._teacher.rate(former, good=False, sign=Sign.ASKED_AGAIN)
+
+    def refused(self, request: Request, refusal: Refusal, situation: dict[str, object]) -> None:
+        """Keep it."""
+        self._journal.refused(request, refusal, situation)
 
     def answered(self, decision: Decision, answer: Answer) -> None:
         """Keep it."""

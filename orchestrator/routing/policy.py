@@ -13,10 +13,9 @@ from typing import Final, Literal
 from orchestrator.budget import Below
 from orchestrator.budget.floor import ESSENTIAL_TOKENS
 from orchestrator.effort.forecast import Trial, estimate_of, not_in_question
-from orchestrator.errors import EdgewiseError
 from orchestrator.routing.estimate import RouteEstimate
 from orchestrator.routing.quality import Evidence
-from orchestrator.routing.refusal import Exclusion, refusal
+from orchestrator.routing.refusal import Exclusion, Refusal, refusal
 from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import value_usd
 from orchestrator.types import (
@@ -55,6 +54,14 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
         BudgetExhausted: no route can answer within the budget.
         ContextWindowExceeded: no model has room for the prompt.
     """
+    end = judge(situation, request, decision_id)
+    if isinstance(end, Refusal):
+        raise end.error
+    return end
+
+
+def judge(situation: Situation, request: Request, decision_id: str) -> Decision | Refusal:
+    """What `decide` chooses, or what it refuses with."""
     estimates = [estimate for estimate in (situation.local, situation.cloud) if estimate is not None]
     excluded = _exclusions(situation, estimates)
     candidates = [_candidate(situation, e) for e in estimates if e.route not in excluded]
@@ -62,7 +69,7 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
     candidates = _promised(situation, candidates, excluded)
     candidates = _thrifty(situation, candidates, excluded)
     if not candidates:
-        raise _refusal(situation, estimates, excluded)
+        return _refusal(situation, request, decision_id, estimates, excluded)
     best, choice = _best(situation, candidates)
     rule, reason = _why(situation, best, candidates, excluded)
     strategies, left_out = _strategies(situation, candidates)
@@ -80,10 +87,7 @@ def decide(situation: Situation, request: Request, decision_id: str) -> Decision
         rule=rule,
         max_tokens=best.max_tokens,
         worst_case=best.estimate.worst_case(best.max_tokens),
-        predictions=(
-            *(e.predict(situation.max_tokens) for e in estimates if e.is_known),
-            *(candidate.prediction for candidate in strategies),
-        ),
+        predictions=(*_predictions(situation, estimates), *(candidate.prediction for candidate in strategies)),
         excluded={name.value: text for name, (_, text) in (*excluded.items(), *left_out.items())},
         effort=best.trial.effort if best.trial else Effort.NONE,
         samples=best.trial.samples if best.trial else 1,
@@ -171,11 +175,19 @@ def _budget_rule(situation: Situation, estimate: RouteEstimate) -> Exclusion | N
             f"{_place(estimate.route)} would begin after about {estimate.first_token_ms.expected:.0f} ms, "
             f"and {limit:.0f} ms are allowed",
         )
+    if situation.outrun and _is_limited(situation, estimate):
+        return "outrun", f"other questions took each time what the windows had left for {_place(estimate.route)}"
     if estimate.leaves and _or_infinity(situation.headroom.cloud_requests) < 1:
         return "window", "no cloud request is left in the budget window"
     if _affordable(situation, estimate) < MIN_ANSWER_TOKENS:
         return "budget", _unaffordable(situation, estimate)
     return None
+
+
+def _is_limited(situation: Situation, estimate: RouteEstimate) -> bool:
+    """Whether any window has a say in it."""
+    least = estimate.worst_case(MIN_ANSWER_TOKENS)
+    return any(room.resource.of(least) > 0 for room in situation.headroom.rooms)
 
 
 def _affordable(situation: Situation, estimate: RouteEstimate) -> int:
@@ -369,15 +381,26 @@ def _compare(situation: Situation, best: Candidate, other: Candidate) -> str:
     return f"easy enough for the device: the chance of a good answer is {chances}"
 
 
-def _refusal(situation: Situation, estimates: list[RouteEstimate], excluded: dict[Route, Exclusion]) -> EdgewiseError:
-    """The one typed error that a request ends in when no route is left."""
+def _refusal(
+    situation: Situation,
+    request: Request,
+    decision_id: str,
+    estimates: list[RouteEstimate],
+    excluded: dict[Route, Exclusion],
+) -> Refusal:
+    """With the one typed error that a request ends in when no route is left."""
     wanted = {Route.LOCAL} if situation.preference is RoutePreference.LOCAL else set(excluded)
-    return refusal(
+    error = refusal(
         {route: exclusion for route, exclusion in excluded.items() if route in wanted},
         {e.route: e.worst_case(MIN_ANSWER_TOKENS) for e in estimates if e.is_known},
         situation.budget,
         situation.headroom,
     )
+    return Refusal.of(error, request, decision_id, excluded, _predictions(situation, estimates))
+
+
+def _predictions(situation: Situation, estimates: list[RouteEstimate]) -> tuple[Prediction, ...]:
+    return tuple(estimate.predict(situation.max_tokens) for estimate in estimates if estimate.is_known)
 
 
 def _place(route: Route) -> Literal["the device", "the cloud"]:

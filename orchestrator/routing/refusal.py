@@ -1,18 +1,67 @@
-"""The one typed error of a question that no route can answer: what stands in the way, and when it is gone."""
+"""A question that no route can answer: what stands in the way, when it is gone, and the one typed error of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, Self
 
 from orchestrator.budget import Headroom, Resource, Room
 from orchestrator.errors import BudgetExhausted, ContextWindowExceeded, EdgewiseError
-from orchestrator.types import Budget, Route, Spend
+from orchestrator.types import Budget, Prediction, Request, Route, Spend
 
 Exclusion = tuple[str, str]
 """The rule that excluded a route, and its reason in plain words."""
 
-_OF_BUDGETS = {"budget", "window", "first_token_budget"}
+_OF_BUDGETS: Final = {"budget", "window", "outrun", "first_token_budget"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What a decision comes to where no route is left. Plain values, no text of the user's: it is stored as it is."""
+
+    id: str
+    """The decision's."""
+    request_id: str
+    error_type: str
+    """`budget_exhausted` or `context_window_exceeded`."""
+    message: str
+    remedy: str
+    reopens_at: datetime | None
+    """When a window opens again that this is waiting for; None where waiting does not help."""
+    excluded: dict[str, Exclusion]
+    """Of each route, what forbids it."""
+    predictions: tuple[Prediction, ...]
+    """What each route would have done, with the longest answer that was asked for."""
+
+    @classmethod
+    def of(
+        cls,
+        error: EdgewiseError,
+        request: Request,
+        decision_id: str,
+        excluded: Mapping[Route, Exclusion],
+        predictions: tuple[Prediction, ...],
+    ) -> Self:
+        """The refusal that ends in `error`."""
+        return cls(
+            id=decision_id,
+            request_id=request.id,
+            error_type=error.type,
+            message=error.message,
+            remedy=error.remedy,
+            reopens_at=error.reopens_at if isinstance(error, BudgetExhausted) else None,
+            excluded={route.value: exclusion for route, exclusion in excluded.items()},
+            predictions=predictions,
+        )
+
+    @property
+    def error(self) -> EdgewiseError:
+        """The typed error that the request ends in."""
+        if self.error_type == "context_window_exceeded":
+            return ContextWindowExceeded(self.message, remedy=self.remedy)
+        return BudgetExhausted(self.message, remedy=self.remedy, reopens_at=self.reopens_at)
 
 
 def refusal(
@@ -33,6 +82,8 @@ def refusal(
         return ContextWindowExceeded(message, remedy="shorten the question or the conversation")
     if "battery" in rules:
         return BudgetExhausted(message, remedy="plug the device in, or lower the battery's floor")
+    if "outrun" in rules:
+        return BudgetExhausted(message, remedy="ask again in a moment: what others do not use is given back")
     waits = [
         _shut(least[route], headroom)
         for route, (rule, _) in excluded.items()

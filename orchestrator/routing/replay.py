@@ -1,4 +1,4 @@
-"""A stored decision, decided again: the same situation has to lead to the same route (law 7)."""
+"""A stored decision, or refusal, decided again: the same situation has to lead to the same route, or error (law 7)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from orchestrator.errors import ConfigError, EdgewiseError, InvalidRequest
-from orchestrator.routing.policy import decide
+from orchestrator.errors import ConfigError, InvalidRequest
+from orchestrator.routing.policy import judge
+from orchestrator.routing.refusal import Refusal
 from orchestrator.routing.situation import Situation
 from orchestrator.types import Decision, Request
 
@@ -27,25 +28,22 @@ class Difference:
 class Replay:
     """What comes of a stored situation today."""
 
-    stored: Decision
-    now: Decision | None
-    """None where it is refused now."""
-    error: str = ""
-    """Why it is refused."""
+    stored: Decision | Refusal
+    now: Decision | Refusal
 
     @property
-    def same_route(self) -> bool:
-        """What law 7 asks for."""
-        return self.now is not None and (self.now.route, self.now.effort) == (self.stored.route, self.stored.effort)
+    def same_end(self) -> bool:
+        """Whether it takes the same route, or ends in the same typed error: what law 7 asks for."""
+        return _end(self.now) == _end(self.stored)
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """The fields that come out otherwise, in the order of `Decision`; none where it is the same decision."""
-        return () if self.now is None else tuple(_differences(self.stored, self.now))
+        """The fields that come out otherwise, in their order; none where one of both is a refusal."""
+        return tuple(_differences(self.stored, self.now)) if type(self.stored) is type(self.now) else ()
 
 
-def replay(stored: Decision, situation: Mapping[str, Any]) -> Replay:
-    """Decide again on the plain values that were stored with a decision.
+def replay(stored: Decision | Refusal, situation: Mapping[str, Any]) -> Replay:
+    """Decide again on the plain values that were stored with a decision or a refusal.
 
     Raises:
         InvalidRequest: they are not what a decision sees: another version of Edgewise stored them.
@@ -59,14 +57,15 @@ def replay(stored: Decision, situation: Mapping[str, Any]) -> Replay:
         ) from None
     # The words of a question are no part of a decision, and are not kept.
     request = Request(id=stored.request_id, messages=())
-    try:
-        return Replay(stored=stored, now=decide(seen, request, stored.id))
-    except EdgewiseError as error:
-        return Replay(stored=stored, now=None, error=f"{error.type}: {error.message}")
+    return Replay(stored=stored, now=judge(seen, request, stored.id))
 
 
-def _differences(stored: Decision, now: Decision) -> Iterator[Difference]:
-    for field in fields(Decision):
+def _end(of: Decision | Refusal) -> tuple[str, ...]:
+    return (of.error_type,) if isinstance(of, Refusal) else (of.route, of.effort)
+
+
+def _differences(stored: Decision | Refusal, now: Decision | Refusal) -> Iterator[Difference]:
+    for field in fields(stored):
         before, after = getattr(stored, field.name), getattr(now, field.name)
         if before == after:
             continue
@@ -76,7 +75,7 @@ def _differences(stored: Decision, now: Decision) -> Iterator[Difference]:
             yield Difference(field.name, str(before), str(after))
 
 
-def _of_predictions(stored: Decision, now: Decision) -> Iterator[Difference]:
+def _of_predictions(stored: Decision | Refusal, now: Decision | Refusal) -> Iterator[Difference]:
     """By route or strategy, and quantity: which interval moved."""
     before = {prediction.name: prediction for prediction in stored.predictions}
     after = {prediction.name: prediction for prediction in now.predictions}

@@ -59,6 +59,8 @@ class Situation:
     """The strategies in question: the one that was asked for, otherwise those that may be chosen."""
     general: RouteEstimate | None = None
     """The cloud, asked the general question; None where there is no consultation."""
+    outrun: bool = False
+    """Whether other requests took what the windows had left, each time between the decision and its reservation."""
 
     @property
     def withheld(self) -> tuple[Evidence, ...]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import assume, given
 
-from edge_agent.journal import Journal
-from orchestrator.budget import Ledger, MemoryLedgerStore
+from edge_agent.database import Database
+from edge_agent.journal import SCHEMA, Journal
+from orchestrator.budget import Headroom, Ledger, MemoryLedgerStore
 from orchestrator.engine import Engine
 from orchestrator.errors import EdgewiseError, InferenceFailed, InvalidRequest, RecordNotFound
 from orchestrator.link import Link
@@ -21,8 +25,10 @@ from orchestrator.planner import Planner
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.feedback import Feedback, Sign
-from orchestrator.routing.policy import decide
+from orchestrator.routing.policy import decide, judge
 from orchestrator.routing.promise import Pledge, Promise
+from orchestrator.routing.refusal import Refusal
+from orchestrator.routing.replay import replay
 from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
 from orchestrator.testing import FakeMeter, ManualClock, Script, ScriptedCloudModel, ScriptedModel
@@ -44,6 +50,8 @@ from orchestrator.types import (
     Usage,
 )
 from orchestrator.units import Energy, EnergySource, Interval
+from tests.orchestrator.routing.test_policy import SITUATION as SEEN
+from tests.orchestrator.routing.test_policy import situations
 
 QUESTION = "Does aunt Ottilie know about the zebra?"
 REQUEST = Request(id="r1", messages=(Message("user", QUESTION),))
@@ -84,6 +92,7 @@ ANSWER = Answer(
     record_ids=(12,),
     sensitivity=Sensitivity.PRIVATE,
 )
+NOTHING_LEFT = Headroom(device_joules=0.0, usd=0.0, cloud_requests=0.0)
 SITUATION: dict[str, object] = {"local_only": False, "evidence": [{"id": 12, "sensitivity": "private"}]}
 
 
@@ -143,6 +152,45 @@ def test_a_request_refused_before_it_was_decided_is_kept_too(journal: Journal) -
     journal.failed("e1e1e1", "budget_exhausted", "no route is affordable")
     stored = journal.decision("e1e1e1")
     assert (stored.decision, stored.situation, stored.error_type) == (None, {}, "budget_exhausted")
+
+
+def test_a_refusal_comes_back_with_all_that_it_saw(journal: Journal) -> None:
+    refusal = judge(replace(SEEN, headroom=NOTHING_LEFT), REQUEST, "f0f0f0")
+    assert isinstance(refusal, Refusal)
+    journal.refused(REQUEST, refusal, replace(SEEN, headroom=NOTHING_LEFT).to_dict())
+    journal.failed(refusal.id, refusal.error_type, refusal.message)
+    stored = journal.decision(refusal.id)
+    assert (stored.decision, stored.refusal) == (None, refusal)
+    assert (stored.error_type, stored.error_message) == (refusal.error_type, refusal.message)
+    assert replay(refusal, stored.situation).now == refusal
+
+
+def test_every_stored_refusal_replays_to_the_same_error(journal: Journal) -> None:
+    ids = map(str, itertools.count())
+
+    @given(situations)
+    def check(situation: Situation) -> None:
+        refusal = judge(situation, REQUEST, next(ids))
+        assume(isinstance(refusal, Refusal))
+        assert isinstance(refusal, Refusal)
+        journal.refused(REQUEST, refusal, situation.to_dict())
+        stored = journal.decision(refusal.id)
+        assert stored.refusal == refusal
+        again = replay(stored.refusal, stored.situation)
+        assert again.same_end
+        assert again.differences == ()
+
+    check()
+
+
+def test_a_journal_from_before_refusals_were_kept_opens(tmp_path: Path, clock: ManualClock) -> None:
+    path = tmp_path / "old.db"
+    with closing(Database(path, replace(SCHEMA, steps=SCHEMA.steps[:-1]))) as old, old.write() as db:
+        row = ["e1e1e1", 0.0, 0.0, "budget_exhausted", "no route"]
+        db.execute("INSERT INTO journal (id, at, ended_at, error_type, error_message) VALUES (?, ?, ?, ?, ?)", row)
+    with Journal.open(path, clock) as journal:
+        stored = journal.decision("e1e1e1")
+    assert (stored.refusal, stored.situation, stored.error_type) == (None, {}, "budget_exhausted")
 
 
 def test_a_request_ends_once(journal: Journal) -> None:

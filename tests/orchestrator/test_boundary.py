@@ -236,7 +236,17 @@ def test_a_faltering_answer_is_handed_over_redacted() -> None:
     here = world(local=Script(pieces=["Anna Weber "] * 20, scores=[UNSURE] * 20), records=[DINNER])
     answer = here.ask("What is it with Anna Weber?")
     assert answer.route is Route.HANDOFF
+    assert "the cloud was asked" in answer.reason
     assert "Anna" not in wire(here)
+
+
+def test_a_faltering_answer_that_may_not_leave_does_not_say_that_the_cloud_was_asked() -> None:
+    unsure = Script(pieces=["Anna Weber "] * 20, scores=[UNSURE] * 20)
+    here = world(Action.ASK, Asking(answer=False), local=unsure, records=[DINNER])
+    answer = here.ask("What is it with Anna Weber?")
+    assert (answer.route, here.cloud.asked) == (Route.LOCAL, [])
+    assert "it was not agreed that this leaves" in answer.reason
+    assert "the cloud was asked" not in answer.reason
 
 
 def test_a_cloud_answer_that_breaks_off_goes_on_at_home_with_the_names_in_it() -> None:

@@ -210,6 +210,8 @@ def test_without_any_budget_there_is_one_typed_error_and_nothing_is_spent() -> N
     assert caught.value.reopens_at is None, "no period of the window is large enough: waiting does not help"
     assert "'energy'" in caught.value.remedy
     assert world.witness.failures == ["budget_exhausted"]
+    assert [refusal.message for refusal in world.witness.refusals] == [caught.value.message]
+    assert EASY not in str(world.witness.situations)
     assert world.ledger.state()[0].spent == 0
 
 

@@ -23,6 +23,7 @@ from orchestrator.routing.lesson import Lesson
 from orchestrator.routing.policy import decide
 from orchestrator.routing.promise import Promise
 from orchestrator.routing.quality import prior
+from orchestrator.routing.replay import replay
 from orchestrator.routing.router import Router
 from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
@@ -80,7 +81,9 @@ def plan(
         clock=clock,
         processor=processor,
     )
-    return asyncio.run(planner.plan(request, "d1", Deadline.after(clock, None)))
+    planned = asyncio.run(planner.plan(request, "d1", Deadline.after(clock, None)))
+    assert isinstance(planned, Plan)
+    return planned
 
 
 def exchange(question: str, answer: str, label: Sensitivity, *records: Record) -> tuple[Message, Message]:
@@ -210,6 +213,17 @@ def test_when_little_is_left_the_answer_is_shorter_and_then_refused_until_the_wi
     state = world.ledger.state()[0]
     assert state.spent <= state.window.limit
     assert state.reserved == 0
+
+
+def test_who_is_outrun_each_time_is_refused_and_that_replays(monkeypatch: pytest.MonkeyPatch) -> None:
+    window = Window("energy", Resource.DEVICE_JOULES, 900, 3600)
+    world = World(windows=[window])
+    monkeypatch.setattr(MemoryLedgerStore, "reserve", lambda *_, **__: window)  # whoever asks, others were quicker
+    with pytest.raises(BudgetExhausted, match="other questions took"):
+        world.ask(EASY)
+    [refusal], [situation] = world.witness.refusals, world.witness.situations
+    assert {rule for rule, _ in refusal.excluded.values()} == {"outrun"}
+    assert replay(refusal, situation).same_end
 
 
 class Slowed:

@@ -19,6 +19,7 @@ from orchestrator.ports import ContextStore
 from orchestrator.privacy.disclosure import Disclosure
 from orchestrator.prompt import Composer
 from orchestrator.routing.costs import CostHistory
+from orchestrator.routing.refusal import Refusal
 from orchestrator.routing.value import Prices
 from orchestrator.testing import FakeMeter, ManualClock, Script, ScriptedCloudModel, ScriptedModel, ShelfStore
 from orchestrator.types import (
@@ -46,10 +47,15 @@ class Witness:
         self.decisions: list[Decision] = []
         self.situations: list[dict[str, Any]] = []
         self.answers: list[Answer] = []
+        self.refusals: list[Refusal] = []
         self.failures: list[str] = []
 
     def decided(self, request: Request, decision: Decision, situation: dict[str, object]) -> None:
         self.decisions.append(decision)
+        self.situations.append(situation)
+
+    def refused(self, request: Request, refusal: Refusal, situation: dict[str, object]) -> None:
+        self.refusals.append(refusal)
         self.situations.append(situation)
 
     def answered(self, decision: Decision, answer: Answer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,12 +14,16 @@ from edge_agent.cli import app
 from edge_agent.egress.entry import Cause, Departure
 from edge_agent.egress.log import EgressLog
 from edge_agent.journal import Journal, StoredDecision
+from orchestrator.budget import Headroom, Resource, Room
 from orchestrator.clock import SystemClock
 from orchestrator.errors import InvalidRequest, RecordNotFound
+from orchestrator.routing.policy import judge
+from orchestrator.routing.refusal import Refusal
 from orchestrator.routing.replay import replay
 from orchestrator.types import Route, Terms
 from tests.edge_agent.cli.commands import Commands
 from tests.edge_agent.lived import Life
+from tests.orchestrator.routing.test_policy import REQUEST, SITUATION
 
 COMMANDS = Commands(app)
 
@@ -114,6 +119,32 @@ def test_where_nothing_was_decided_it_says_so(tmp_path: Path, monkeypatch: pytes
         journal.failed("e1e1e1", "budget_exhausted", "no route is affordable")
     assert "budget_exhausted: no route is affordable" in COMMANDS.done("why")
     assert isinstance(COMMANDS.error("why", "--replay", "e1e1e1"), InvalidRequest)
+
+
+def test_a_refusal_is_explained_and_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEWISE_HOME", str(tmp_path))
+    opens = datetime(2026, 1, 5, 10, tzinfo=UTC)
+    room = Room(window="energy", resource=Resource.DEVICE_JOULES, left=0, limit=900, reopens_at=opens)
+    seen = replace(SITUATION, headroom=Headroom(device_joules=0.0, usd=None, cloud_requests=None, rooms=(room,)))
+    refusal = judge(seen, REQUEST, "f0f0f0")
+    assert isinstance(refusal, Refusal)
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.refused(REQUEST, refusal, seen.to_dict())
+        journal.failed(refusal.id, refusal.error_type, refusal.message)
+        journal.refused(REQUEST, replace(refusal, id="a1a1a1"), SITUATION.to_dict())
+    told = COMMANDS.done("why", "f0f0f0")
+    assert "not local by budget: the device may need" in told
+    assert "not cloud by budget: the cloud may need" in told
+    assert "good answer" in told
+    assert "what helps: the window 'energy' opens again at 2026-01-05 10:00:00 UTC" in told
+    assert "it ended in budget_exhausted: no route fits the budget" in told
+    assert COMMANDS.as_json("why", "f0f0f0")["refusal"]["excluded"]["local"][0] == "budget"
+    assert "is refused with the same error: budget_exhausted" in COMMANDS.done("why", "--replay", "f0f0f0")
+    again = COMMANDS.as_json("why", "--replay", "f0f0f0")
+    assert (again["same_route"], again["stored_error"], again["differences"]) == (True, again["error"], [])
+    other = COMMANDS.run("why", "--replay", "a1a1a1")
+    assert other.exit_code == 1
+    assert "is answered: cloud by best_value" in other.stdout
 
 
 def test_what_left_for_a_decision_is_named(lived: Path, rows: list[StoredDecision]) -> None:

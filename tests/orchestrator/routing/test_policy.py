@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.budget import BatteryFloor, Below, Headroom
+from orchestrator.budget import BatteryFloor, Below, Headroom, Resource, Room
 from orchestrator.errors import BudgetExhausted, ConfigError, ContextWindowExceeded, EdgewiseError
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.estimate import RouteEstimate
-from orchestrator.routing.policy import contenders, decide
+from orchestrator.routing.policy import contenders, decide, judge
 from orchestrator.routing.promise import Pledge, Promise
 from orchestrator.routing.quality import Evidence
+from orchestrator.routing.refusal import Refusal
 from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
 from orchestrator.types import (
@@ -34,6 +37,7 @@ from orchestrator.units import Interval
 
 REQUEST = Request(id="r", messages=(Message("user", "a question"),))
 FREE = Headroom(device_joules=None, usd=None, cloud_requests=None)
+MONDAY = datetime(2026, 1, 12, tzinfo=UTC)
 
 
 def estimate(
@@ -247,7 +251,37 @@ def test_a_floor_is_a_share() -> None:
         BatteryFloor(20)
 
 
+def test_what_others_took_each_time_is_refused_and_what_no_window_limits_is_not() -> None:
+    energy = Room(window="energy", resource=Resource.DEVICE_JOULES, left=900, limit=900, reopens_at=MONDAY)
+    money = replace(energy, window="money", resource=Resource.USD)
+    outrun = replace(SITUATION, outrun=True, headroom=replace(FREE, rooms=(energy,)))
+    with pytest.raises(BudgetExhausted, match="other questions took") as caught:
+        decide(outrun, REQUEST, "d")
+    assert (caught.value.reopens_at, caught.value.remedy[:9]) == (None, "ask again")
+    home = decide(replace(outrun, headroom=replace(FREE, rooms=(money,))), REQUEST, "d")
+    assert (home.route, home.rule) == (Route.LOCAL, "outrun")
+
+
+def test_a_refusal_has_what_each_route_would_have_done_and_the_rule_that_excluded_it() -> None:
+    room = Room(window="energy", resource=Resource.DEVICE_JOULES, left=0, limit=900, reopens_at=MONDAY)
+    empty = replace(FREE, device_joules=0.0, rooms=(room,))
+    refused = judge(replace(SITUATION, headroom=empty, link=LinkState.DOWN), REQUEST, "d")
+    assert isinstance(refused, Refusal)
+    assert {route: rule for route, (rule, _) in refused.excluded.items()} == {"cloud": "no_link", "local": "budget"}
+    assert [prediction.route for prediction in refused.predictions] == [Route.LOCAL, Route.CLOUD]
+    assert refused.reopens_at == MONDAY
+    assert (refused.id, refused.request_id, refused.error_type) == ("d", "r", refused.error.type)
+
+
 limits = st.none() | st.floats(0, 1000)
+rooms = st.builds(
+    Room,
+    window=st.sampled_from(["hour", "day"]),
+    resource=st.sampled_from(Resource),
+    left=st.floats(0, 100),
+    limit=st.floats(0, 1000),
+    reopens_at=st.integers(0, 604_800).map(lambda seconds: MONDAY + timedelta(seconds=seconds)),
+)
 situations = st.builds(
     Situation,
     preference=st.sampled_from(RoutePreference),
@@ -261,7 +295,14 @@ situations = st.builds(
         st.builds(Evidence, st.integers(1, 99), st.sampled_from(Sensitivity), st.floats(0, 1)), max_size=4
     ).map(tuple),
     link=st.sampled_from(LinkState),
-    headroom=st.builds(Headroom, device_joules=limits, usd=st.none() | st.floats(0, 0.01), cloud_requests=limits),
+    headroom=st.builds(
+        Headroom,
+        device_joules=limits,
+        usd=st.none() | st.floats(0, 0.01),
+        cloud_requests=limits,
+        rooms=st.lists(rooms, max_size=2).map(tuple),
+    ),
+    outrun=st.booleans(),
     prices=st.just(Prices()),
     local=st.builds(estimate, st.just(Route.LOCAL), quality=st.floats(0, 1), prompt_tokens=st.integers(1, 2100)),
     cloud=st.none()
@@ -294,10 +335,5 @@ def test_private_never_leaves_and_no_budget_is_passed(situation: Situation) -> N
 
 @given(situations)
 def test_a_stored_situation_replays_to_the_same_end(situation: Situation) -> None:
-    def end(of: Situation) -> object:
-        try:
-            return decide(of, REQUEST, "d")
-        except EdgewiseError as error:
-            return str(error)
-
-    assert end(Situation.from_dict(situation.to_dict())) == end(situation)
+    plain = json.loads(json.dumps(situation.to_dict()))
+    assert judge(Situation.from_dict(plain), REQUEST, "d") == judge(situation, REQUEST, "d")
