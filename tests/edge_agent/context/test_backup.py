@@ -234,9 +234,11 @@ class TestEncrypted:
     def test_every_changed_bit_is_found_and_a_repair_stays_encrypted(
         self, secret: Path, tmp_path: Path, encryption: Encryption
     ) -> None:
+        with SqliteContextStore(secret, encryption=encryption) as store:
+            (last_root,) = store.look(lambda db: db.execute("SELECT max(rootpage) FROM sqlite_schema").fetchone())
         whole = secret.read_bytes()
         saved = []
-        for page in range(37, 47):
+        for page in range(last_root + 1, last_root + 11):  # behind what leads to the records
             changed = bytearray(whole)
             changed[page * 4096 + 1000] ^= 1
             secret.write_bytes(changed)

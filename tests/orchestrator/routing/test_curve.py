@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.errors import InvalidRequest
@@ -23,13 +23,14 @@ def plain_points(scores: np.ndarray, outcomes: Outcomes) -> list[tuple[float, fl
 
 
 @given(st.integers(0, 1000), st.integers(2, 60), st.integers(2, 400))
+@example(seed=394, n=30, levels=270)
 def test_the_curve_is_the_definition_s_also_where_scores_tie(seed: int, n: int, levels: int) -> None:
     rng = np.random.default_rng(seed)
     outcomes = Outcomes(np.r_[rng.random(n) < 0.5, False], np.r_[rng.random(n) < 0.5, True])
     if outcomes.gap == 0:
         return
-    # Away from zero, where numpy's quantiles are off by less than the last bit.
-    scores = (1000 + rng.integers(0, levels, n + 1)).astype(np.float64)
+    # Far from zero, where numpy's quantiles are off by less than half of the last bit.
+    scores = (1_000_000 + rng.integers(0, levels, n + 1)).astype(np.float64)
     curve = Curve.of(scores, outcomes)
     points = sorted(zip(curve.sent, curve.accuracy, strict=True))
     assert np.array(points) == pytest.approx(np.array(plain_points(scores, outcomes)))
