@@ -1,10 +1,11 @@
 """Forgetting: what is removed is gone from the store's files, not only from its answers.
 
 Removing a row takes its index entries, vectors and place in its source with it (triggers), and SQLite writes zeros
-over it (`secure_delete`). Two copies are left. The full-text index keeps words until its segments merge, so they are
-merged in the same transaction. The write-ahead log keeps old pages until it is cut off, which needs a moment in which
-nobody reads from it; where none comes, or the power goes, whoever opens the store next does it. `removals` says that it
-is due.
+over it (`secure_delete`). Three copies are left. The full-text index keeps words until its segments merge, so they are
+merged in the same transaction. Where rows once moved to another page, the old page keeps their bytes between its own
+rows, and `secure_delete` never comes there: so the file is written anew. The write-ahead log keeps old pages until it
+is cut off, which needs a moment in which nobody reads from it; where none comes, or the power goes, whoever opens the
+store next does it. `removals` says that it is due.
 """
 
 from __future__ import annotations
@@ -135,23 +136,18 @@ def is_wiped(connection: sqlite3.Connection) -> bool:
 
 
 def wipe(connection: sqlite3.Connection) -> bool:
-    """Cut off the write-ahead log, with what was removed; False where that cannot be now: somebody reads from it.
-
-    A store that is mostly empty gives back its room.
+    """Write the store anew, and cut off the write-ahead log, with what was removed.
 
     Args:
         connection: outside of any transaction. Those who read are waited for a moment; they are seldom longer.
+
+    Returns:
+        False where that cannot be now: somebody reads from it, or the disk is full. The removal itself stands.
     """
-    count = removals(connection)
     try:
         with patience(connection, _MOMENT_MS):
-            if _pragma(connection, "freelist_count") > _pragma(connection, "page_count") // 2:
-                _write_anew(connection)
-            if not cut_log(connection):
-                return False
-            _note_wiped(connection, count)
-            return True
-    except sqlite3.OperationalError:  # locked, or the disk is full: the removal itself stands
+            return _clean(connection)
+    except sqlite3.OperationalError:
         return False
 
 
@@ -159,17 +155,26 @@ def finish(connection: sqlite3.Connection) -> None:
     """Wipe what was removed and not wiped, if nobody else is at work: then the next one does it.
 
     The process that removed it was killed, or somebody was reading all the time, or it was another program, which may
-    have overwritten nothing: so the index, and a store of less than 64 MB, are written anew.
+    have overwritten nothing: so the index is written anew, too.
     """
     if is_wiped(connection):
         return
-    count = removals(connection)
     with patience(connection, 0), suppress(sqlite3.OperationalError):
         if cut_log(connection):
             merge_index(connection)
-            _write_anew(connection)
-            if cut_log(connection):
-                _note_wiped(connection, count)
+            _clean(connection)
+
+
+def _clean(connection: sqlite3.Connection) -> bool:
+    """The log is cut off before, too: to write everything behind somebody who reads all the time would be in vain."""
+    count = removals(connection)
+    if not cut_log(connection):
+        return False
+    _write_anew(connection)
+    if not cut_log(connection):
+        return False
+    _note_wiped(connection, count)
+    return True
 
 
 def _note_wiped(connection: sqlite3.Connection, count: int) -> None:
@@ -180,11 +185,10 @@ def _note_wiped(connection: sqlite3.Connection, count: int) -> None:
 
 
 def _write_anew(connection: sqlite3.Connection) -> None:
-    """Write the whole store anew, where it is small and nobody else writes: that happens in memory."""
+    """Write the whole store anew, where it is small: that happens in memory."""
     pages, free = _pragma(connection, "page_count"), _pragma(connection, "freelist_count")
     if (pages - free) * _pragma(connection, "page_size") <= _SMALL_BYTES:
-        with suppress(sqlite3.OperationalError):
-            connection.execute("VACUUM")
+        connection.execute("VACUUM")
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.context.conversations import Exchange
@@ -25,6 +26,12 @@ from orchestrator.types import Record, Sensitivity
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 CANARY = "Xylocarpous"
 STEM = b"xylocarp"
+_MOVED = """
+47x1 3x1 32x1 35x1 24x1 14x900 15x300 50x1 53x1 36x900 52x40 9x1 59x1 44x1 43x1 38x1 57x300 40x3 45x300 10x1
+28x1 41x1 60x1 53x40 28x40 46x1 23x1 3x40 55x1 50x900 38x40 14x1 15x1 38x1 31x1 39x40 48x40 35x900 15x40
+52x300 42x1 43x40 37x1 38x40 0x1 51x1 52x1 15x1 12x1 22x1 34x1 28x900 44x3 10x40 43x1
+"""
+"""Keys and lengths: one of these texts moves to another page, and the old page keeps its bytes between its rows."""
 
 
 def canary() -> Item:
@@ -231,6 +238,7 @@ def test_every_removal_counts_also_that_of_another_program(store: SqliteContextS
     steps=st.lists(st.tuples(st.integers(0, 60), st.sampled_from([1, 3, 40, 300, 900])), min_size=60, max_size=160),
     gone=st.sets(st.integers(0, 60)),
 )
+@example(steps=[(int(key), int(length)) for key, length in re.findall(r"(\d+)x(\d+)", _MOVED)], gone={24, 35, 38, 45})
 def test_no_history_leaves_a_trace(
     steps: list[tuple[int, int]], gone: set[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
