@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -56,6 +57,11 @@ async def recalled_later(agent: AsyncAgent, life: Life, question: Question) -> l
     await _conversation(agent, question, remember=True)
     about = f"What did you tell me when I asked: {question.turns[0]}"
     return [_receipt(await agent.ask(about, route="cloud"))]
+
+
+async def asked_at_once(agent: AsyncAgent, life: Life, question: Question) -> list[str]:
+    """Several questions at the same time, of which each has its own stand-ins."""
+    return [_receipt(each) for each in await asyncio.gather(*(agent.ask(q, route="cloud") for q in question.turns))]
 
 
 async def served(agent: AsyncAgent, life: Life, question: Question) -> list[str]:
@@ -129,13 +135,16 @@ WAYS: Final[Mapping[str, Way]] = {
     "conversation": talked,
     "incognito": talked_incognito,
     "recalled later": recalled_later,
+    "at once": asked_at_once,
     "served": served,
     "served, retold": served_retold,
     "served, quoted": served_quoted,
     "served, with tools": served_with_tools,
     "mcp": shared_by_mcp,
 }
-LONG: Final = frozenset({"conversation", "incognito", "recalled later", "served", "served, retold", "served, quoted"})
+LONG: Final = frozenset(
+    {"at once", "conversation", "incognito", "recalled later", "served", "served, retold", "served, quoted"}
+)
 """Ways with turns before the last."""
 
 

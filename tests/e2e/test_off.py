@@ -71,6 +71,8 @@ COMMANDS = [
     ["ledger"],
     ["report", "--out", os.devnull],
     ["mcp", "--log"],
+    ["egress", "list"],
+    ["egress", "verify"],
 ]
 CONTRADICTION = "local-only and the route cloud contradict each other"
 
