@@ -90,4 +90,6 @@ def left_the_device(answer: Answer) -> str:
     if answer.egress.asked:
         return f'only this left the device: "{answer.egress.asked}"'
     records = ", ".join(str(record_id) for record_id in answer.egress.record_ids)
-    return "the question left" + (f", with records {records}" if records else "")
+    count = answer.egress.redactions
+    hidden = f", with {count} stand-in{'s' if count > 1 else ''}" if count else ""
+    return "the question left" + (f", with records {records}" if records else "") + hidden

@@ -72,6 +72,9 @@ async def _play(agent: AsyncAgent, scene: Scene, show: Show, cloud: Cloud) -> Ac
     except EdgewiseError as error:
         outcome = error
     show.outcome(outcome)
+    if isinstance(outcome, Answer) and outcome.egress.redactions and not scene.shown:
+        (call, *_) = agent.parts.egress.of_decision(outcome.decision_id)
+        show.left(call.messages[-1].text)
     return Act(scene, outcome)
 
 

@@ -55,6 +55,12 @@ def scenes() -> tuple[Scene, ...]:
             question="Explain step by step why the sky is blue at noon and red at sunset, and compare both.",
         ),
         Scene(
+            title="redacted",
+            watch="Whoever it is for leaves as a stand-in, and comes back in the answer.",
+            question="Write a short friendly message that invites Marek Nowak to lunch on Friday.",
+            route=RoutePreference.CLOUD,
+        ),
+        Scene(
             title="long",
             watch="The text does not fit the device's window.",
             question=f"Summarize this report in two sentences.\n\n{report}",

@@ -63,6 +63,10 @@ class Show:
         else:
             self._receipt(outcome)
 
+    def left(self, text: str) -> None:
+        """What the cloud was sent in the question's place."""
+        self._console.print(f"[dim]  what left:[/dim] [italic]{escape(text)}[/italic]")
+
     def _receipt(self, answer: Answer) -> None:
         self._console.print(f"[dim]  why: {escape(answer.reason)}[/dim]")
         self._console.print(f"[dim]  {receipt.as_line(answer)}[/dim]")
