@@ -290,6 +290,11 @@ class Journal:
             row = db.execute("SELECT number, hash FROM egress_head").fetchone()
         return Head(*row) if row else None
 
+    def replace_egress_head(self, head: Head) -> None:
+        """Keep this one, whatever was kept: the user accepted that the log before it is gone."""
+        with self._database.write() as db:
+            db.execute("INSERT OR REPLACE INTO egress_head VALUES (1, ?, ?)", [head.number, head.hash])
+
     def keep_egress_head(self, head: Head, *, instead_of: Head | None) -> None:
         """Keep a newer one, unless another process was quicker. The disk is not waited for."""
         number = instead_of.number if instead_of else 0

@@ -9,6 +9,7 @@ have (`number`, `kind` and `at`):
     ended     how the call `of` that number ended
     blanked   the contents of `numbers` were removed on purpose
     pruned    the entries up to `through`, whose hash was `hash`, were removed for their age
+    begun     the user accepted that the log up to `through`, whose hash was `hash`, is gone
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class Verdict:
     """The number of the first entry that is not as it was written; None where the chain holds."""
     fault: str = ""
     """What is wrong with it."""
+    begun_at: tuple[int, ...] = ()
+    """The entries by which the user accepted that an earlier log is gone."""
 
 
 def canonical(entry: Mapping[str, Any]) -> str:
@@ -100,6 +103,7 @@ class _Look:
         self._without: set[int] = set()
         self._blanked: set[int] = set()
         self._pruned: dict[int, str] = {}
+        self._begun: list[int] = []
         self._hashes: dict[int, str] = {}
 
     def at(self, link: Link) -> None:
@@ -130,6 +134,7 @@ class _Look:
             contents=self._contents,
             broken_at=broken_at,
             fault="" if broken_at is None else self._faults[broken_at],
+            begun_at=tuple(self._begun),
         )
 
     def _read(self, link: Link) -> dict[str, Any]:
@@ -150,6 +155,8 @@ class _Look:
                 self._blanked.update(entry.get("numbers", ()))
             case "pruned":
                 self._pruned[entry.get("through", 0)] = str(entry.get("hash"))
+            case "begun":
+                self._begun.append(link.number)
 
     def _look_at_content(self, link: Link, entry: dict[str, Any]) -> None:
         if link.salt is not None and link.body is not None:

@@ -20,7 +20,7 @@ from edge_agent.egress.consent import Consents
 from edge_agent.egress.entry import Call, Cause, Departure
 from edge_agent.egress.schema import SCHEMA
 from orchestrator.client.witness import Outcome
-from orchestrator.errors import RecordNotFound
+from orchestrator.errors import InvalidRequest, RecordNotFound
 from orchestrator.ports import Clock
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class Heads(Protocol):
 
     def keep_egress_head(self, head: Head, *, instead_of: Head | None) -> None:
         """Keep a newer one, if nothing newer than `instead_of` is kept by now."""
+        ...
+
+    def replace_egress_head(self, head: Head) -> None:
+        """Keep this one, whatever was kept."""
         ...
 
 
@@ -240,6 +244,26 @@ class EgressLog:
         # The head first: what comes in meanwhile is newer than it, and no fault.
         known = self._heads.egress_head() if self._heads else None
         return verify(self.links(), [*heads, *([known] if known else [])])
+
+    def begin_anew(self) -> None:
+        """Accept that the log whose head is kept elsewhere is gone; an entry says so. Nothing where it is not gone.
+
+        Raises:
+            InvalidRequest: this log itself is not as it was written.
+            StoreError: the file cannot be read or written.
+        """
+        known = self._heads.egress_head() if self._heads else None
+        alone = verify(self.links())
+        if alone.broken_at is not None:
+            raise InvalidRequest(
+                f"the egress log was changed at entry {alone.broken_at}",
+                remedy="`edgewise egress export` saves what is there; delete egress.db, and begin anew then",
+            )
+        if self._heads is None or known is None or verify(self.links(), [known]).broken_at is None:
+            return
+        with self._database.write() as db:
+            _, head = self._append(db, {"kind": "begun", "through": known.number, "hash": known.hash})
+        self._heads.replace_egress_head(head)
 
     def close(self) -> None:
         """Close the file."""

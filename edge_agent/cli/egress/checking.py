@@ -49,6 +49,9 @@ def verify(
     head: Annotated[
         str | None, typer.Option("--head", metavar="NUMBER:HASH", help="The newest entry of an earlier look.")
     ] = None,
+    begin_anew: Annotated[
+        bool, typer.Option("--begin-anew", help="Accept that the log is gone; its chain tells so from now on.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -58,14 +61,20 @@ def verify(
     shows. Whoever can write to both can write both anew: against that, note the head that is printed here somewhere
     else, on paper say, and give it with --head next time.
 
+    If you deleted the log yourself, --begin-anew accepts that: an entry of the new one says when, and what is gone.
+
     \b
       edgewise egress verify
       edgewise egress verify --head 45:3f2a…
       edgewise egress verify --file left.jsonl
     """
     known = [] if head is None else [_head(head)]
+    if begin_anew and file is not None:
+        raise InvalidRequest("an exported log cannot begin anew", remedy="leave out --file")
     if file is None:
         with opened(config) as log:
+            if begin_anew:
+                log.begin_anew()
             verdict = log.verify(known)
     else:
         verdict = _verify_file(file, known)
@@ -78,11 +87,14 @@ def verify(
                 "head": str(verdict.head) if verdict.head else None,
                 "broken_at": verdict.broken_at,
                 "fault": verdict.fault or None,
+                "begun_at": verdict.begun_at,
             }
         )
     else:
         _print(verdict)
     if verdict.broken_at is not None:
+        if file is None and not as_json:
+            console(stderr=True).print("If you deleted the log yourself: `edgewise egress verify --begin-anew`.")
         raise typer.Exit(1)
 
 
@@ -116,4 +128,6 @@ def _print(verdict: Verdict) -> None:
         return
     entries = "1 entry, and it is" if verdict.entries == 1 else f"{verdict.entries:,} entries, all of them are"
     out.print(f"{entries} as written. Of {counted(verdict.contents, 'call')} the words are kept.")
+    for number in verdict.begun_at:
+        out.print(f"At entry {number} you accepted that an earlier log is gone.")
     out.print(f"head: {verdict.head}")

@@ -116,6 +116,16 @@ def test_a_change_is_found_and_named(left: Callable[..., int], home: Path) -> No
     assert isinstance(COMMANDS.error("egress", "verify", "--head", "3"), InvalidRequest)
 
 
+def test_a_log_that_the_user_deleted_begins_anew(left: Callable[..., int], home: Path) -> None:
+    left()
+    for file in home.glob("egress.db*"):
+        file.unlink()
+    assert COMMANDS.run("egress", "verify").exit_code == 1
+    assert "At entry 1 you accepted" in COMMANDS.done("egress", "verify", "--begin-anew")
+    assert COMMANDS.as_json("egress", "verify")["begun_at"] == [1]
+    assert isinstance(COMMANDS.error("egress", "verify", "--begin-anew", "--file", "left.jsonl"), InvalidRequest)
+
+
 def test_an_export_can_be_checked_elsewhere(left: Callable[..., int], tmp_path: Path) -> None:
     left()
     left("bees")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -23,7 +24,7 @@ from edge_agent.egress.entry import Cause, Departure
 from edge_agent.egress.log import EgressLog
 from edge_agent.journal import Journal
 from orchestrator.client import Outcome
-from orchestrator.errors import RecordNotFound
+from orchestrator.errors import InvalidRequest, RecordNotFound
 from orchestrator.testing import ManualClock
 
 DAY_S = 86_400.0
@@ -164,6 +165,31 @@ def test_a_log_that_was_written_anew_is_told(log: EgressLog, path: Path, clock: 
     with EgressLog.open(path, clock) as alone:
         assert alone.verify().broken_at is None, "without a head from elsewhere nobody can tell"
         assert alone.verify([written_down]).broken_at == 4
+
+
+def test_a_log_that_is_gone_is_accepted_and_the_new_one_tells_so(
+    log: EgressLog, path: Path, clock: ManualClock, journal: Journal
+) -> None:
+    for n in range(3):
+        log.sent(departure(f"question {n}"))
+    log.begin_anew()
+    gone = log.verify().head
+    assert (gone, log.verify().begun_at) == (journal.egress_head(), ()), "nothing is gone yet"
+    assert gone is not None
+    tamper(path, "DELETE FROM chain; DELETE FROM contents")
+    log.sent(departure("another"))
+    assert log.verify().broken_at is not None
+    log.begin_anew()
+    log.sent(departure("one more"))
+    verdict = log.verify()
+    assert (verdict.broken_at, verdict.begun_at, verdict.head) == (None, (2,), journal.egress_head())
+    (begun,) = (json.loads(link.entry) for link in log.links() if link.number == 2)
+    assert (begun["kind"], begun["through"], begun["hash"]) == ("begun", 3, gone.hash)
+    assert begun["at"] == clock.now().isoformat(timespec="microseconds")
+    assert log.verify([gone]).broken_at == 3, "who wrote the old head down still sees that it is gone"
+    tamper(path, "UPDATE contents SET body = x'00'")
+    with pytest.raises(InvalidRequest, match="entry 1"):
+        log.begin_anew()
 
 
 def test_what_others_write_without_keeping_the_head_is_no_break(
