@@ -79,14 +79,11 @@ class ConsultEstimate(RouteEstimate):
         asked = self.general.worst_case(GENERAL_TOKENS)
         return RouteEstimate.worst_case(self, max_tokens) + replace(asked, questions=0, cloud_requests=0)
 
-    def affordable_tokens(self, *, device_joules: float, usd: float, total_ms: float) -> int:
+    def _tokens_within(self, device_joules: float, usd: float, total_ms: float) -> int:
         """The longest answer of the device's that leaves what the cloud may spend."""
         asked = self.general.worst_case(GENERAL_TOKENS)
-        return RouteEstimate.affordable_tokens(
-            self,
-            device_joules=device_joules - asked.device_joules,
-            usd=usd - asked.usd,
-            total_ms=total_ms - self.home_ms,
+        return RouteEstimate._tokens_within(
+            self, device_joules - asked.device_joules, usd - asked.usd, total_ms - self.home_ms
         )
 
 

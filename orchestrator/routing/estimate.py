@@ -118,6 +118,12 @@ class RouteEstimate:
 
         Zero or less where not even the prompt is affordable.
         """
+        tokens = self._tokens_within(device_joules, usd, total_ms)
+        worst = self.worst_case(tokens)
+        # The quotient of round prices may be rounded up to the next token, which the ledger would not hold.
+        return tokens - 1 if worst.usd > usd or worst.device_joules > device_joules else tokens
+
+    def _tokens_within(self, device_joules: float, usd: float, total_ms: float) -> int:
         bounds = [
             _tokens(usd - self.terms.prompt_usd * self.prompt_tokens, self.terms.completion_usd),
             _tokens(device_joules - self.prompt_joules.high, self.decode_joules.high),

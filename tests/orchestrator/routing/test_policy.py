@@ -13,9 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.budget import BatteryFloor, Below, Headroom, Resource, Room
+from orchestrator.effort.forecast import trials
+from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import BudgetExhausted, ConfigError, ContextWindowExceeded, EdgewiseError
+from orchestrator.privacy.rules import Action, EgressRules
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.estimate import RouteEstimate
+from orchestrator.routing.lesson import Lesson
 from orchestrator.routing.policy import contenders, decide, judge
 from orchestrator.routing.promise import Pledge, Promise
 from orchestrator.routing.quality import Evidence
@@ -24,6 +28,7 @@ from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
 from orchestrator.types import (
     Budget,
+    Effort,
     LinkState,
     Message,
     PowerState,
@@ -251,6 +256,13 @@ def test_a_floor_is_a_share() -> None:
         BatteryFloor(20)
 
 
+@pytest.mark.parametrize("usd", [0.0003, 0.000318])
+def test_what_is_left_to_the_last_cent_is_never_passed_by_a_rounding(usd: float) -> None:
+    """The quotient of these round prices is rounded up to a token too many, which no ledger would hold."""
+    left = replace(SITUATION, headroom=replace(FREE, usd=usd))
+    assert decide(left, REQUEST, "d").worst_case.usd <= usd
+
+
 def test_what_others_took_each_time_is_refused_and_what_no_window_limits_is_not() -> None:
     energy = Room(window="energy", resource=Resource.DEVICE_JOULES, left=900, limit=900, reopens_at=MONDAY)
     money = replace(energy, window="money", resource=Resource.USD)
@@ -273,6 +285,11 @@ def test_a_refusal_has_what_each_route_would_have_done_and_the_rule_that_exclude
     assert (refused.id, refused.request_id, refused.error_type) == ("d", "r", refused.error.type)
 
 
+def estimates(route: Route) -> st.SearchStrategy[RouteEstimate]:
+    return st.builds(estimate, st.just(route), quality=shares, prompt_tokens=st.integers(1, 2100))
+
+
+shares = st.floats(0, 1)
 limits = st.none() | st.floats(0, 1000)
 rooms = st.builds(
     Room,
@@ -282,7 +299,7 @@ rooms = st.builds(
     limit=st.floats(0, 1000),
     reopens_at=st.integers(0, 604_800).map(lambda seconds: MONDAY + timedelta(seconds=seconds)),
 )
-situations = st.builds(
+plain_situations = st.builds(
     Situation,
     preference=st.sampled_from(RoutePreference),
     local_only=st.booleans(),
@@ -304,13 +321,39 @@ situations = st.builds(
     ),
     outrun=st.booleans(),
     prices=st.just(Prices()),
-    local=st.builds(estimate, st.just(Route.LOCAL), quality=st.floats(0, 1), prompt_tokens=st.integers(1, 2100)),
-    cloud=st.none()
-    | st.builds(estimate, st.just(Route.CLOUD), quality=st.floats(0, 1), prompt_tokens=st.integers(1, 2100)),
+    local=estimates(Route.LOCAL),
+    cloud=st.none() | estimates(Route.CLOUD),
+    question_label=st.sampled_from(Sensitivity),
+    rules=st.builds(EgressRules, personal=st.sampled_from(Action), public=st.sampled_from(Action)),
+    structured=st.booleans(),
+    unknown=st.booleans(),
+    lesson=st.none()
+    | st.builds(Lesson, context=st.just(()), basis=st.just(""), local=shares, cloud=shares, say=shares),
     power=st.none() | st.builds(PowerState, charge=st.floats(0, 1), plugged_in=st.booleans()),
     floor=st.builds(BatteryFloor, st.floats(0, 1), st.sampled_from(Below)),
     pledge=st.none()
     | st.builds(pledge, st.sampled_from([WORSE, LEAVING]), uplift=st.floats(-1, 1), drifted=st.booleans()),
+)
+
+
+def tried(situation: Situation, rules: EffortRules, effort: Effort | None, general: RouteEstimate | None) -> Situation:
+    """With the strategies that the planner would bring."""
+    if situation.question_label is Sensitivity.PRIVATE or situation.link is not LinkState.UP:
+        general = None
+    found = trials(rules, replace(REQUEST, effort=effort), situation.local, situation.cloud, general)
+    return replace(situation, effort=effort, trials=found, general=general)
+
+
+situations = st.builds(
+    tried,
+    plain_situations,
+    st.builds(
+        EffortRules,
+        strategies=st.lists(st.sampled_from(list(Effort)[1:]), unique=True).map(tuple),
+        samples=st.integers(1, 8),
+    ),
+    effort=st.none() | st.sampled_from(Effort),
+    general=st.none() | estimates(Route.CLOUD),
 )
 
 
@@ -320,16 +363,22 @@ def test_private_never_leaves_and_no_budget_is_passed(situation: Situation) -> N
         decision = decide(situation, REQUEST, "d")
     except EdgewiseError:
         return
-    private = [item for item in situation.evidence if item.sensitivity is Sensitivity.PRIVATE]
-    if private or situation.local_only or situation.conversation_label is Sensitivity.PRIVATE:
+    labels = [item.sensitivity for item in situation.evidence]
+    labels += [situation.conversation_label, situation.question_label]
+    if Sensitivity.PRIVATE in labels or situation.local_only:
         assert decision.route is Route.LOCAL
+    leaves = decision.route is Route.CLOUD or decision.effort is Effort.CONSULT
+    if situation.local_only or situation.question_label is Sensitivity.PRIVATE:
+        assert not leaves
+    assert decision.worst_case.cloud_requests == leaves
+    assert not (leaves and situation.headroom.cloud_requests is not None and situation.headroom.cloud_requests < 1)
     for limit, worst in (
         (situation.budget.device_joules, decision.worst_case.device_joules),
         (situation.headroom.device_joules, decision.worst_case.device_joules),
         (situation.budget.usd, decision.worst_case.usd),
         (situation.headroom.usd, decision.worst_case.usd),
     ):
-        assert limit is None or worst <= limit * (1 + 1e-9)
+        assert limit is None or worst <= limit
     assert 1 <= decision.max_tokens <= situation.max_tokens
 
 
