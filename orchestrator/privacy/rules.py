@@ -10,7 +10,7 @@ from orchestrator.types import Sensitivity
 
 
 class Action(StrEnum):
-    """What is done with a text before it may leave."""
+    """What is done with a text before it may leave, the most careful first."""
 
     KEEP = "keep"
     """It stays on the device."""
@@ -30,12 +30,13 @@ class EgressRules:
     public: Action = Action.ALLOW
 
     def action(self, label: Sensitivity) -> Action:
-        """What is done with a text of this label."""
+        """What is done with a text of this label. A higher label never makes it freer: what is found in a public text
+        raises its label, and must not let it out."""
         match label:
             case Sensitivity.PUBLIC:
                 return self.public
             case Sensitivity.PERSONAL:
-                return self.personal
+                return min(self.personal, self.public, key=list(Action).index)
             case Sensitivity.PRIVATE:
                 return Action.KEEP
 

@@ -22,6 +22,12 @@ def test_private_is_kept_whatever_the_rules_say(given_rules: EgressRules) -> Non
     assert given_rules.without_redaction().keeps(Sensitivity.PRIVATE)
 
 
+@given(rules)
+def test_a_higher_label_never_makes_a_text_freer(given_rules: EgressRules) -> None:
+    careful = [list(Action).index(given_rules.action(label)) for label in Sensitivity]
+    assert careful == sorted(careful, reverse=True)
+
+
 @given(rules, st.sampled_from(Sensitivity))
 def test_what_cannot_be_redacted_is_kept_and_all_else_is_as_it_was(
     given_rules: EgressRules, label: Sensitivity
