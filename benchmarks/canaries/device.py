@@ -20,7 +20,7 @@ from edge_agent.slm.model import OnnxModel
 from edge_agent.slm.progress import Quiet
 from orchestrator.types import Record
 
-_PATIENCE_S = 0.4
+_PATIENCE_S = 0.3
 """For the cloud's first token and between two: trials with a stalled one are to be quick."""
 
 

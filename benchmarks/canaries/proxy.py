@@ -66,11 +66,14 @@ class Proxy:
         task.add_done_callback(self._tasks.discard)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until either side ends it."""
         try:
             inner_reader, inner_writer = await asyncio.open_connection(*self.target)
-        except OSError:
+        except OSError:  # the gateway was killed
+            return writer.transport.abort()
+        except asyncio.CancelledError:
             writer.transport.abort()
-            return
+            raise
         connection = _Connection()
         self._connections.append(connection)
         ways = [
@@ -82,9 +85,9 @@ class Proxy:
         finally:
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
             inner_writer.transport.abort()
             writer.transport.abort()
+            await asyncio.gather(*ways, return_exceptions=True)
 
     async def _pass_up(
         self, connection: _Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -21,7 +21,7 @@ from benchmarks.canaries.ways import WAYS
 
 _SURROGATES: Final = 0.3
 """The share of trials whose stand-ins are other names."""
-_REMEMBERED: Final = 4
+_REMEMBERED: Final = 2
 """Latest lives that are looked for in the gateway's memory, in the end."""
 
 

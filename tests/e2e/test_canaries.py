@@ -31,7 +31,7 @@ def check(report: Report) -> None:
 
 
 def test_no_canary_is_where_it_may_not_be(tmp_path: Path) -> None:
-    report = asyncio.run(run(plan(28, seed=20, faults=QUICK), tmp_path))
+    report = asyncio.run(run(plan(18, seed=20, faults=QUICK), tmp_path))
     check(report)
     places = report.searched
     for place in ("the wire to the gateway", "the model server", "the gateway's log", "the device's log", "receipts"):
@@ -55,4 +55,4 @@ def test_a_leak_is_found(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.model
 def test_nor_in_many_trials_with_killed_agents_and_the_real_model(smollm2: Path, minilm: Path, tmp_path: Path) -> None:
-    check(asyncio.run(run(plan(150, seed=21, real=4), tmp_path)))
+    check(asyncio.run(run(plan(100, seed=21, real=2), tmp_path)))
