@@ -45,6 +45,9 @@ _NUMBER_BEHIND: Final = re.compile(r"\.?,?[ \u00a0]?\d{1,5}[a-z]?\b", re.IGNOREC
 _NUMBER_BEFORE: Final = re.compile(r"\b\d{1,5}[a-z]?,?[ \u00a0]\Z", re.IGNORECASE)
 
 
+_AMOUNT: Final = re.compile(r"\d+\.\d\d")
+
+
 class _Word(NamedTuple):
     start: int
     end: int
@@ -85,7 +88,8 @@ def _found(connection: sqlite3.Connection, text: str) -> Sequence[Finding]:
     known = clues.beginning_with(connection, [*forms, *set(codes.values())])
     hits = [*_named(text, words, forms, known), *_coded(codes, known)]
     tellers = clues.tellers(connection, {hit.clue for hit in hits}) if hits else {}
-    findings = [_finding(hit, tellers[hit.clue], text) for hit in hits if hit.clue in tellers]
+    told = (_finding(hit, tellers[hit.clue], text) for hit in hits if hit.clue in tellers)
+    findings = [finding for finding in told if not _is_price(finding, text)]
     return _joined([*findings, *_betraying(connection, text, words, findings)], text)
 
 
@@ -193,6 +197,15 @@ def _finding(hit: _Hit, teller: Teller, text: str) -> Finding:
         before, behind = _NUMBER_BEFORE.search(text[max(0, start - 9) : start]), _NUMBER_BEHIND.match(text, end)
         start, end = start - len(before.group()) if before else start, behind.end() if behind else end
     return Finding(hit.kind, start, end, label, f"record {teller.record_id}")
+
+
+def _is_price(finding: Finding, text: str) -> bool:
+    """An amount of money, which half the world pays, too; one that stands in private records only stays private."""
+    return (
+        finding.kind is Kind.ACCOUNT_NUMBER
+        and finding.label is not Sensitivity.PRIVATE
+        and _AMOUNT.fullmatch(text, finding.start, finding.end) is not None
+    )
 
 
 def _betraying(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.ports import Detector
 from orchestrator.privacy.finding import Finding
-from orchestrator.privacy.scope import has_private, is_encyclopedic, label_of
+from orchestrator.privacy.scope import has_private, is_encyclopedic, label_of, without_everybodys
 from orchestrator.types import Message, Sensitivity
 
 
@@ -44,7 +44,7 @@ def _examined(messages: Sequence[Message], detector: Detector, *, personal: bool
     for at, message in enumerate(messages):
         if message.role == "user":
             encyclopedic = is_encyclopedic(message.text, personal=personal and at == asks[-1])
-        findings = tuple(detector.find(message.text)) if message.text else ()
+        findings = without_everybodys(message.text, detector.find(message.text)) if message.text else ()
         label = label_in(message.sensitivity, findings, encyclopedic=encyclopedic and message.role != "system")
         yield Examined(message if label is message.sensitivity else replace(message, sensitivity=label), findings)
 

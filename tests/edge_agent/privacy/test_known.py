@@ -37,9 +37,13 @@ RECORDS = [
     record("contact", "Will May"),
     record("contact", "Péter Szabó"),
     record("event", "Dr. Weiss", place="Café Blau, Rose Lane 4", label=PRIVATE),
-    record("note", body="The locker is ZX-48213-QP, account 1234 5678 90. Ask for Quimbolt there.", label=PRIVATE),
+    record(
+        "note",
+        body="The locker is ZX-48213-QP, account 1234 5678 90, with 812.10 on it. Ask for Quimbolt there.",
+        label=PRIVATE,
+    ),
     record("mail", "Deutsche Bahn", "Jürgen von der Heide <heide@mail.example>", "Patrick O’Neil"),
-    record("mail", "shop@example.org", body="Parcel 77120934, all the best"),
+    record("mail", "shop@example.org", body="Parcel 77120934 for 127.60 euros, all the best"),
 ]
 
 
@@ -78,6 +82,7 @@ def found(store: SqliteContextStore, text: str) -> list[str]:
         ("zx48213qp or ZX 48213", ["zx48213qp", "48213"]),
         ("the account 1234567890", ["1234567890"]),
         ("the parcel 77120934", ["77120934"]),
+        ("127.60 of 812.10", ["812.10"]),
         ("who is Quimbolt?", ["Quimbolt"]),
     ],
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.privacy.finding import Finding, Kind
-from orchestrator.privacy.scope import has_private, is_encyclopedic, label_of
+from orchestrator.privacy.scope import has_private, is_encyclopedic, label_of, without_everybodys
 from orchestrator.types import Sensitivity
 
 PUBLIC, PERSONAL, PRIVATE = Sensitivity
@@ -29,6 +31,8 @@ EXAMPLES = [
     ("What did Ada Lovelace and Charles Babbage build?", [PERSON, PERSON], PUBLIC),
     ("In which year did Darwin publish his book?", [PERSON], PUBLIC),
     ("Please explain the theorem of Emmy Noether", [PERSON], PUBLIC),
+    ("Wann wurde Marie Curie geboren?", [PERSON], PUBLIC),
+    ("Welche Bücher hat Goethe geschrieben?", [PERSON, COMPANY, PERSON], PUBLIC),
     ("What does Siemens make?", [COMPANY], PUBLIC),
     ("What does Siemens make?", [EMPLOYER], PUBLIC),
     ("How old do Danes get?", [found(Kind.NRP), found(Kind.AGE)], PUBLIC),
@@ -48,7 +52,10 @@ EXAMPLES = [
     ("When does my brother Peter Miller arrive?", [PERSON], PERSONAL),
     ("Is Peter Miller coming?", [PERSON], PERSONAL),
     ("What does this say?\nDear Peter Miller, thanks", [PERSON], PERSONAL),
-    ("Wann wurde Marie Curie geboren?", [PERSON], PERSONAL),
+    ("Quand est née Marie Curie ?", [PERSON], PERSONAL),
+    ("Was soll ich Peter Müller schenken?", [PERSON], PERSONAL),
+    ("Was hat Peter Müller gestern gesagt?", [PERSON], PERSONAL),
+    ("Wo wohnt Peter Müller?", [PERSON], PERSONAL),
     ("Draft a reply for Acme", [EMPLOYER], PERSONAL),
     ("Draft a reply for Acme", [COMPANY], PUBLIC),
 ]
@@ -68,6 +75,24 @@ def test_what_recall_takes_for_a_question_about_the_user_is_not_about_the_world(
 
 def test_a_long_text_is_no_question_about_the_world() -> None:
     assert not is_encyclopedic("What is the moral of this? " + "Peter Miller had a dog. " * 20)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "left"),
+    [
+        ('Translate "it is with Hilde" into French', ["Hilde", "French"], ["Hilde"]),
+        ("Say it in plain English to the French", ["English", "French"], ["French"]),
+        ("Sag es Hilde auf Englisch", ["Hilde", "Englisch"], ["Hilde"]),
+        ("A French cousin in France", ["French", "France"], ["French", "France"]),
+        ("Is 192.168.1.1 a private address, or 8.8.8.8?", ["192.168.1.1", "8.8.8.8"], ["8.8.8.8"]),
+        ("10.0.0.17 and 172.16.0.1, not 172.32.0.1", ["10.0.0.17", "172.16.0.1", "172.32.0.1"], ["172.32.0.1"]),
+    ],
+)
+def test_what_every_home_has_matters_nowhere(text: str, words: list[str], left: list[str]) -> None:
+    findings = [Finding(Kind.GPE, at := text.index(word), at + len(word), PERSONAL, NAME) for word in words]
+    assert [text[each.start : each.end] for each in without_everybodys(text, findings)] == left
+    known = [replace(each, source=KNOWN) for each in findings]
+    assert len(without_everybodys(text, known)) == len(words), "what the store knows does"
 
 
 def test_what_is_private_is_so_in_any_text_but_a_town_is_not() -> None:
