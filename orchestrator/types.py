@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, overload
+from typing import Final, Literal, overload
 
 from orchestrator.format import Format
 from orchestrator.tools import Tool, ToolCall
@@ -29,12 +29,15 @@ class Sensitivity(StrEnum):
     @property
     def rank(self) -> int:
         """0, 1 or 2: the place in the order."""
-        return list(Sensitivity).index(self)
+        return _ASCENDING.index(self)
 
     @staticmethod
     def highest(labels: list[Sensitivity]) -> Sensitivity:
         """The most sensitive of `labels`; of none, `PUBLIC`."""
         return max(labels, key=lambda label: label.rank, default=Sensitivity.PUBLIC)
+
+
+_ASCENDING: Final = tuple(Sensitivity)
 
 
 class Route(StrEnum):

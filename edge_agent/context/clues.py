@@ -20,6 +20,7 @@ from edge_agent.context.turns import UNASKED
 from orchestrator.privacy.finding import Kind
 from orchestrator.types import Sensitivity
 
+_KINDS: Final = {kind.value: kind for kind in Kind}
 CODE: Final = "#"
 """Begins the clue of a number or a code: no word of a text begins so."""
 _LETTERS: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
@@ -62,7 +63,12 @@ SELECT clues.value, weight, record_id FROM json_each(?) AS clues JOIN clue_recor
 """
 
 _DIGIT: Final = re.compile(r"\d")
+_SPACE: Final = re.compile(r"\s")
+_JOINED: Final = 2
+"""Blanks that may stand within a number."""
 _NAMES: Final = 1024
+_FOLDED: Final = 16_384
+"""Words that are remembered: most words of a text come again in the next."""
 _RARELY: Final = 2
 """Records that a rare word stands in, at most."""
 _RARE: Final = f"""
@@ -88,6 +94,7 @@ class Teller(NamedTuple):
     label: Sensitivity
 
 
+@lru_cache(_FOLDED)
 def folded(word: str) -> str:
     """In small letters and without accents: "Łukasz" is "lukasz"."""
     if word.isascii():
@@ -104,6 +111,33 @@ def code_of(written: str) -> str:
     if len(joined) < _FEWEST or _MOMENT.fullmatch(written) or _MEASURED.fullmatch(written):
         return ""
     return f"{CODE}{folded(joined)}" if any(map(str.isdigit, joined)) else ""
+
+
+def with_digits(text: str) -> Iterator[tuple[int, int]]:
+    """Where words with digits stand, neighbours together: no match of `NUMBER` or of `CODED` with a digit is elsewhere.
+
+    Most of a text has no digit, and either pattern would look at each of its characters.
+    """
+    first = last = -1
+    digit = _DIGIT.search(text)
+    while digit:
+        start = digit.start()
+        while start and not text[start - 1].isspace():
+            start -= 1
+        if start - last > _JOINED or first < 0:
+            if first >= 0:
+                yield first, last
+            first = start
+        space = _SPACE.search(text, digit.end())
+        last = space.start() if space else len(text)
+        digit = _DIGIT.search(text, last)
+    if first >= 0:
+        yield first, last
+
+
+def matches(pattern: re.Pattern[str], text: str, places: Iterable[tuple[int, int]]) -> Iterator[re.Match[str]]:
+    """What matches in these places of a text."""
+    return (match for start, end in places for match in pattern.finditer(text, start, end))
 
 
 def clues_of(kind: str, title: str, body: str, people: Sequence[str], place: str) -> tuple[Clue, ...]:
@@ -141,7 +175,7 @@ def beginning_with(connection: sqlite3.Connection, words: Iterable[str]) -> dict
     """Word → id, further words and kind of each clue that begins with it."""
     found: dict[str, list[tuple[int, str, Kind]]] = {}
     for clue_id, word, rest, kind in connection.execute(_BY_WORD, (json.dumps(list(words)),)):
-        found.setdefault(word, []).append((clue_id, rest, Kind(kind)))
+        found.setdefault(word, []).append((clue_id, rest, _KINDS[kind]))
     return found
 
 
@@ -217,10 +251,11 @@ def _of_text(text: str) -> Iterator[Clue]:
     if not _DIGIT.search(rest):
         return
     rest = _URL.sub(" ", rest)
-    for match in NUMBER.finditer(rest):
+    places = list(with_digits(rest))
+    for match in matches(NUMBER, rest, places):
         if code := code_of(match.group()):
             kind = Kind.PHONE_NUMBER if match.group().startswith(("+", "0", "(")) else Kind.ACCOUNT_NUMBER
             yield Clue(code, "", kind)
-    for match in CODED.finditer(rest):
+    for match in matches(CODED, rest, places):
         if _DIGIT.search(match.group()) and (code := code_of(match.group())):
             yield Clue(code, "", Kind.ACCOUNT_NUMBER)

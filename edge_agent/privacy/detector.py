@@ -79,5 +79,8 @@ def _trimmed(finding: Finding, text: str) -> Finding:
     found = text[finding.start : finding.end]
     if not any(map(str.isalnum, found)):
         return replace(finding, end=finding.start)
-    start = finding.start + len(found) - len(found.lstrip())
-    return replace(finding, start=start, end=start + len(found.strip()))
+    kept = found.strip()
+    if len(kept) == len(found):
+        return finding
+    start = finding.start + found.index(kept)
+    return replace(finding, start=start, end=start + len(kept))

@@ -139,14 +139,17 @@ _NUMBERS: Final = (
     _Number("pk.cnic", r"\d{5}-\d{7}-\d"),
     _Number("us.itin", r"9\d\d-[5-9]\d-\d{4}"),
 )
+_LONG_ENOUGH: Final = r"(?=[A-Za-z]{0,6}[ -]?\d(?:[A-Za-z /.+-]{0,7}\d){3})"
+"""Four digits, and at most six letters before them: the shortest of those numbers."""
 _SIGNED: Final = tuple(number for number in _NUMBERS if not number.named)
 _NAMED: Final = tuple(number for number in _NUMBERS if number.named)
 
 
 @cache
 def _pattern(numbers: tuple[_Number, ...]) -> re.Pattern[str]:
-    """All their written forms as one pattern; the group `n3` is of the fourth."""
-    return re.compile("|".join(rf"(?<![\w.+-])(?:{number.written})(?![\w]|[-.]\d)" for number in numbers))
+    """All their written forms as one pattern, tried only where a number with enough digits begins."""
+    forms = "|".join(rf"(?:{number.written})(?![\w]|[-.]\d)" for number in numbers)
+    return re.compile(rf"(?<![\w.+-]){_LONG_ENOUGH}(?:{forms})")
 
 
 def find(page: Page) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Final, NamedTuple
 
 from edge_agent.context import clues
@@ -37,6 +38,8 @@ _MOST_GROUPS: Final = 8
 """Groups of digits that are tried together and apart."""
 
 
+_SAME: Final = 2
+"""Letters at the beginning of a word that no ending changes; most words differ there."""
 _PREFIX: Final = re.compile(r"(?<![^\W_])[OoDd]['’ʼ]\Z")
 """Of O'Neil and D'Angelo."""
 _GROUP: Final = re.compile(r"\d+")
@@ -48,12 +51,23 @@ _NUMBER_BEFORE: Final = re.compile(r"\b\d{1,5}[a-z]?,?[ \u00a0]\Z", re.IGNORECAS
 _AMOUNT: Final = re.compile(r"\d+\.\d\d")
 
 
-class _Word(NamedTuple):
-    start: int
-    end: int
-    plain: str
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A text's words in columns, since of most of them nothing is asked twice."""
+
+    spans: Sequence[tuple[int, int]]
+    plain: Sequence[str]
     """Folded."""
-    capital: bool
+    capital: Sequence[bool]
+
+    @classmethod
+    def of(cls, text: str) -> _Words:
+        written = WORD.findall(text)
+        return cls(
+            [match.span() for match in WORD.finditer(text)],
+            list(map(folded, written)),
+            [word[0].isupper() for word in written],
+        )
 
 
 class _Hit(NamedTuple):
@@ -82,36 +96,38 @@ class Known:
 
 
 def _found(connection: sqlite3.Connection, text: str) -> Sequence[Finding]:
-    words = _words(text)
+    words = _Words.of(text)
+    places = _places(words)
     codes = dict(_codes(text))
-    forms = _forms(words)
-    known = clues.beginning_with(connection, [*forms, *set(codes.values())])
-    hits = [*_named(text, words, forms, known), *_coded(codes, known)]
+    asked = set(codes.values()).union(*(names_in(*word) for word in places))
+    known = clues.beginning_with(connection, asked)
+    hits = [*_named(text, words, _forms(places, known), known), *_coded(codes, known)]
     tellers = clues.tellers(connection, {hit.clue for hit in hits}) if hits else {}
     told = (_finding(hit, tellers[hit.clue], text) for hit in hits if hit.clue in tellers)
     findings = [finding for finding in told if not _is_price(finding, text)]
     return _joined([*findings, *_betraying(connection, text, words, findings)], text)
 
 
-def _words(text: str) -> list[_Word]:
-    return [
-        _Word(match.start(), match.end(), folded(written), written[0].isupper())
-        for match in WORD.finditer(text)
-        if (written := match.group())
-    ]
+def _begins(text: str, start: int) -> bool:
+    """Whether the word at `start` begins a sentence."""
+    return _ENDS_SENTENCE.search(text[max(0, start - 4) : start]) is not None
 
 
-def _begins(text: str, word: _Word) -> bool:
-    """Whether a word begins a sentence."""
-    return _ENDS_SENTENCE.search(text[max(0, word.start - 4) : word.start]) is not None
+def _places(words: _Words) -> dict[tuple[str, bool], list[int]]:
+    """Each different word, folded and whether it has a capital → its numbers in the text."""
+    found: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
+    for number, word in enumerate(zip(words.plain, words.capital, strict=True)):
+        found[word].append(number)
+    return found
 
 
-def _forms(words: Iterable[_Word]) -> dict[str, list[int]]:
-    """Name → the numbers of the words that may be a form of it."""
+def _forms(places: Mapping[tuple[str, bool], Sequence[int]], known: Container[str]) -> dict[str, list[int]]:
+    """Known name → the numbers of the words that may be a form of it."""
     found: defaultdict[str, list[int]] = defaultdict(list)
-    for number, word in enumerate(words):
-        for form in names_in(word.plain, word.capital):
-            found[form].append(number)
+    for word, numbers in places.items():
+        for form in names_in(*word):
+            if form in known:
+                found[form] += numbers
     return found
 
 
@@ -119,14 +135,13 @@ def _codes(text: str) -> Iterator[tuple[tuple[int, int], str]]:
     """Where numbers, codes and mail addresses stand, and how the store would have them."""
     if "@" in text:
         yield from ((match.span(), CODE + match.group().lower()) for match in _ADDRESS.finditer(text))
-    if not _GROUP.search(text):
-        return
-    for match in clues.CODED.finditer(text):
+    places = list(clues.with_digits(text))
+    for match in clues.matches(clues.CODED, text, places):
         if code := code_of(match.group()):
             yield match.span(), code
-    for match in clues.NUMBER.finditer(text):
+    for match in clues.matches(clues.NUMBER, text, places):
         groups = [
-            (match.start() + group.start(), match.start() + group.end()) for group in re.finditer(r"\d+", match.group())
+            (match.start() + group.start(), match.start() + group.end()) for group in _GROUP.finditer(match.group())
         ]
         for first in range(min(len(groups), _MOST_GROUPS)):
             for last in range(first, min(len(groups), _MOST_GROUPS)):
@@ -141,51 +156,53 @@ def _coded(codes: Mapping[tuple[int, int], str], known: Mapping[str, list[tuple[
 
 
 def _named(
-    text: str, words: Sequence[_Word], forms: Mapping[str, list[int]], known: Mapping[str, list[tuple[int, str, Kind]]]
+    text: str, words: _Words, forms: Mapping[str, list[int]], known: Mapping[str, list[tuple[int, str, Kind]]]
 ) -> Iterator[_Hit]:
     for form, numbers in forms.items():
-        for clue, rest, kind in known.get(form, ()):
-            for number in numbers:
-                further = rest.split()
-                last = number + len(further)
-                if (
-                    last < len(words)
-                    and _follow(words, number, further)
-                    and _is_meant(text, words, number, form, bool(further))
-                ):
-                    yield _Hit(clue, kind, words[number].start, words[last].end)
+        before = _by_next(words, numbers)
+        for clue, rest, kind in known[form]:
+            further = rest.split()
+            for number in before[rest[:_SAME].rstrip()] if further else numbers:
+                if _follow(words, number, further) and _is_meant(text, words, number, form, bool(further)):
+                    yield _Hit(clue, kind, words.spans[number][0], words.spans[number + len(further)][1])
 
 
-def _follow(words: Sequence[_Word], number: int, further: Sequence[str]) -> bool:
+def _by_next(words: _Words, numbers: Iterable[int]) -> Mapping[str, Sequence[int]]:
+    """How the next word begins → the numbers of the words before it."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for number in numbers:
+        if number + 1 < len(words.plain):
+            found[words.plain[number + 1][:_SAME]].append(number)
+    return found
+
+
+def _follow(words: _Words, number: int, further: Sequence[str]) -> bool:
     """Whether these words stand behind that one, maybe in another form."""
-    behind = words[number + 1 : number + 1 + len(further)]
-    if further and behind[0].plain[:2] != further[0][:2]:  # no ending changes that, and most differ there
-        return False
-    return all(one in names_in(word.plain, word.capital) for one, word in zip(further, behind, strict=True))
+    behind = slice(number + 1, number + 1 + len(further))
+    plain, capital = words.plain[behind], words.capital[behind]
+    return len(plain) == len(further) and all(
+        one in names_in(*word) for one, *word in zip(further, plain, capital, strict=True)
+    )
 
 
-def _is_meant(text: str, words: Sequence[_Word], number: int, form: str, is_phrase: bool) -> bool:
+def _is_meant(text: str, words: _Words, number: int, form: str, is_phrase: bool) -> bool:
     """Whether a word is the name, and not the plain word that is written like it."""
-    word = words[number]
-    is_plain = form in PLAIN_WORDS or form in STOP_WORDS or word.plain in PLAIN_WORDS or word.plain in STOP_WORDS
+    plain = words.plain[number]
+    is_plain = form in PLAIN_WORDS or form in STOP_WORDS or plain in PLAIN_WORDS or plain in STOP_WORDS
     if is_phrase or not is_plain:
         return True
-    if not word.capital:
+    if not words.capital[number]:
         return False
-    behind = words[number + 1] if number + 1 < len(words) else None
-    if form in MONTHS and _is_month(words[number - 1] if number else None, behind):
+    before = words.plain[number - 1] if number else ""
+    behind = words.plain[number + 1] if number + 1 < len(words.plain) else ""
+    if form in MONTHS and (before in _BEFORE_MONTHS or behind[:1].isdigit()):
         return False
-    if not _begins(text, word):
+    start, end = words.spans[number]
+    if not _begins(text, start):
         return True
-    if behind is None or behind.start - word.end != 1:
+    if not behind or words.spans[number + 1][0] - end != 1:
         return False
-    return behind.capital or behind.plain == "s" or behind.plain in _SPEAKS
-
-
-def _is_month(before: _Word | None, behind: _Word | None) -> bool:
-    return (before is not None and before.plain in _BEFORE_MONTHS) or (
-        behind is not None and behind.plain[:1].isdigit()
-    )
+    return words.capital[number + 1] or behind == "s" or behind in _SPEAKS
 
 
 def _finding(hit: _Hit, teller: Teller, text: str) -> Finding:
@@ -209,21 +226,20 @@ def _is_price(finding: Finding, text: str) -> bool:
 
 
 def _betraying(
-    connection: sqlite3.Connection, text: str, words: Sequence[_Word], findings: Sequence[Finding]
+    connection: sqlite3.Connection, text: str, words: _Words, findings: Sequence[Finding]
 ) -> Iterator[Finding]:
     """Words with a capital inside a sentence that stand in one or two records, and those are private."""
     taken = {place for finding in findings for place in range(finding.start, finding.end)}
     asked: dict[str, int | None] = {}
-    for word in words:
-        name = word.plain
-        if not word.capital or len(name) < _SHORTEST_RARE or word.start in taken or _begins(text, word):
+    for name, (start, end) in compress(zip(words.plain, words.spans, strict=True), words.capital):
+        if len(name) < _SHORTEST_RARE or start in taken or _begins(text, start):
             continue
         if name in EVERYBODYS or name in STOP_WORDS or not name.isalpha():
             continue
         if name not in asked:
             asked[name] = clues.only_private(connection, name)
         if (record_id := asked[name]) is not None:
-            yield Finding(Kind.SECRET, word.start, word.end, Sensitivity.PRIVATE, f"record {record_id}")
+            yield Finding(Kind.SECRET, start, end, Sensitivity.PRIVATE, f"record {record_id}")
 
 
 def _joined(findings: Sequence[Finding], text: str) -> Sequence[Finding]:

@@ -121,10 +121,10 @@ _IN_TOWN: Final = re.compile(
     rf"\b(?:in|at|from|to|near|of)\s+{_TOWN}(?:[ '-](?:de|do|da|di|la|le|el|am|an|der|den|på|i|São"
     rf"|{_TOWN})){{0,5}},?\s(?!(?:1[5-9]|20)\d\d\b)(?P<code>\d{{4,5}}(?:-\d{{3,4}})?|\d{{3}} \d{{2}})(?![\w:%-]|[.,]\d)"
 )
-_STATED: Final = re.compile(rf"\b(?:{_STATES}),?\s{{1,2}}(?P<code>\d{{5}}(?:-\d{{4}})?)(?![\w-])")
+_STATED: Final = re.compile(rf"\b(?=[A-Z]{{2}},?\s)(?:{_STATES}),?\s{{1,2}}(?P<code>\d{{5}}(?:-\d{{4}})?)(?![\w-])")
 _NO_TOWNS: Final = "An|And|Answer|But|How|If|In|Is|Of|On|Or|The|Then|They|This|We|What|When|Where|Which|Who|Why"
 _BEFORE_TOWN: Final = re.compile(
-    rf"(?<![\w.,#$€£/-])(?:(?:DE?|A|CH|F|I|L|B|NL|SE?|NO?|FIN?|PL|CZ)-)?(?P<code>\d{{5}}|\d{{4}} ?[A-Z]{{2}}"
+    rf"(?<![\w.,#$€£/-])(?=\d|[A-Z]{{1,3}}-)(?:(?:DE?|A|CH|F|I|L|B|NL|SE?|NO?|FIN?|PL|CZ)-)?(?P<code>\d{{5}}|\d{{4}} ?[A-Z]{{2}}"
     rf"|\d{{2}}-\d{{3}}|\d{{3}} \d{{2}}) (?!(?:{_NO_TOWNS})\b){_TOWN}"
 )
 _UNMISTAKABLE: Final = re.compile(

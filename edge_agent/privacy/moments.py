@@ -42,9 +42,11 @@ _WITH_DIGITS: Final = re.compile(
 _HOUR: Final = re.compile(
     r"(?<![\w.,:])(?:[01]?\d|2[0-3])(?:\s?[ap]\.?m\b\.?|\s?o['’]clock|\s?h(?:\s?[0-5]\d)?\b|\sUhr\b)", re.IGNORECASE
 )
+_BEFORE_NUMBER: Final = r"(?=[^\W\d_]+\.?,?\s+(?:de\s+)?\d)"
+"""Looked for before sixty months are: few words have a number behind them."""
 _WORDED: Final = re.compile(
-    rf"(?<!\w)(?:{_DAY}\s+(?:of\s+|de\s+)?(?:{_MONTH})(?:,?\s+(?:de\s+)?{_YEAR})?"
-    rf"|(?:{_MONTH})\s+{_DAY}(?!\w|:\d)(?:,?\s+{_YEAR})?|(?:{_MONTH}),?\s+(?:de\s+)?{_YEAR})(?!\w)",
+    rf"(?<!\w)(?:(?=\d){_DAY}\s+(?:of\s+|de\s+)?(?:{_MONTH})(?:,?\s+(?:de\s+)?{_YEAR})?"
+    rf"|{_BEFORE_NUMBER}(?:(?:{_MONTH})\s+{_DAY}(?!\w|:\d)(?:,?\s+{_YEAR})?|(?:{_MONTH}),?\s+(?:de\s+)?{_YEAR}))(?!\w)",
     re.IGNORECASE,
 )
 _SHORT_MONTHS: Final = (
@@ -85,6 +87,7 @@ _LONE_YEAR: Final = re.compile(
     rf"(?P<year>{_YEAR}s?(?:\s?[-–/]\s?(?:{_YEAR}|\d\d))?)(?![\w%:]|[.,-]\d)",
     re.IGNORECASE,
 )
+_ANY_YEAR: Final = re.compile(_YEAR)
 _BRACKETED_YEAR: Final = re.compile(rf"(?<=\()(?:{_YEAR}(?:\s?[-–]\s?{_YEAR})?)(?=\))")
 
 _NUMBER: Final = r"(?:1[01]\d|\d{1,2}(?:\.\d)?)"
@@ -94,14 +97,15 @@ _WORD_NUMBER: Final = (
     r"|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
 )
 _OLD: Final = re.compile(
-    rf"(?<![\w.,$€£-])(?P<age>{_NUMBER}|{_WORD_NUMBER})[- ]?(?:(?:years?|months?|weeks?|yrs?)[- ]old|y[./]?o\b"
+    rf"(?<![\w.,$€£-])(?=[\dtfsen])(?P<age>{_NUMBER}|{_WORD_NUMBER})[- ]?"
+    rf"(?:(?:years?|months?|weeks?|yrs?)[- ]old|y[./]?o\b"
     rf"|year[- ]?olds?|Jahre alt|-jährig"
     rf"|ans\b(?! )|años\b|anni\b|anos de idade)",
     re.IGNORECASE,
 )
 _AGED: Final = re.compile(
-    rf"\b(?:aged?(?: of| is|:| =)?|ages|turn(?:s|ed|ing)?|turns|I['’]?m|I am|(?:s?he|who)(?:['’]s| is| was)|born "
-    rf"aged|Alter:?)\s+(?:only |just |about |now |already )?"
+    rf"\b(?=[atishwb])(?:aged?(?: of| is|:| =)?|ages|turn(?:s|ed|ing)?|turns|I['’]?m|I am"
+    rf"|(?:s?he|who)(?:['’]s| is| was)|born aged|Alter:?)\s+(?:only |just |about |now |already )?"
     rf"(?P<age>{_NUMBER}|{_WORD_NUMBER})(?!\w|[-:/'’]|[.,]\d|%|\s?(?:%|percent|per cent|minutes?|mins?|hours?"
     rf"|hrs?|days?|weeks?|months?|km|kg|cm|m\b"
     rf"|miles?|pounds?|lbs?|degrees?|points?|times|of|feet|foot|inch|euros?|dollars?|th\b|st\b|nd\b|rd\b|am\b"
@@ -123,8 +127,8 @@ def find_dates(page: Page) -> None:
     if page.has(_MONTHS):
         _take(page, Kind.DATE_TIME, _WORDED, page.near_digits(30, 24))
     _take(page, Kind.DATE_TIME, _HOUR, page.near_digits(right=12))
-    _take(page, Kind.DATE_TIME, _LONE_YEAR, page.near_digits(30, 24))
-    _take(page, Kind.DATE_TIME, _BRACKETED_YEAR, page.near_digits())
+    _take(page, Kind.DATE_TIME, _LONE_YEAR, page.around(_ANY_YEAR, 30, 24))
+    _take(page, Kind.DATE_TIME, _BRACKETED_YEAR, page.around(_ANY_YEAR, 1, 1))
     _take(page, Kind.DATE_TIME, _LONE_MONTH, page.near(_MONTHS, 5, 12))
     _take(page, Kind.DATE_TIME, _WEEKDAY, page.near(_DAYS, 0, 12))
 

@@ -13,10 +13,13 @@ from orchestrator.privacy.finding import Kind
 
 _HOST: Final = r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)"
 _AT: Final = re.compile(r"@|\s?[(\[]\s?at\s?[)\]]\s?", re.IGNORECASE)
+_SPELLED_AT: Final = re.compile(r"[(\[]\s?at\s?[)\]]", re.IGNORECASE)
+_SIGN: Final = re.compile("@")
 _MAILBOX: Final = re.compile(r"(?<![\w.+-])\w[\w.!#$%&'*+^`{|}~-]{0,63}\Z")
 _MAIL_HOST: Final = re.compile(rf"{_HOST}{{1,8}}[^\W\d_][\w-]{{0,22}}[^\W_](?!-)|\[[\d.:a-fA-F]+\]")
 """RFC 5322's dot-atom without its rarest signs; letters of every script, as in RFC 6531."""
 _URL: Final = re.compile(r"\b(?:[a-z][a-z0-9+.-]{1,14}://|www\d?\.)[^\s<>\"“”\x00]+", re.IGNORECASE)
+_IN_URL: Final = re.compile("://|www|WWW|Www")
 _ENDS_SENTENCE: Final = ".,;:!?'\"»”’*_"
 _OPENING: Final = {")": "(", "]": "[", "}": "{"}
 _IPV4: Final = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2})?(?!\w|\.\d)")
@@ -60,10 +63,9 @@ _LONGEST: Final = 253
 
 def find_urls(page: Page) -> None:
     """Take whole addresses on the web; one that opens something is a secret."""
-    if "://" in page.text or "www" in page.text or "WWW" in page.text:
-        for match in _URL.finditer(page.rest):
-            kind = Kind.SECRET if opens_something(match[0]) else Kind.DOMAIN_NAME
-            page.take(kind, match.start(), match.start() + len(_without_sentence_end(match[0])))
+    for match in page.matches(_URL, page.tokens(_IN_URL)):
+        kind = Kind.SECRET if opens_something(match[0]) else Kind.DOMAIN_NAME
+        page.take(kind, match.start(), match.start() + len(_without_sentence_end(match[0])))
 
 
 def find(page: Page) -> None:
@@ -81,7 +83,7 @@ def find(page: Page) -> None:
 
 
 def _take_mail(page: Page) -> None:
-    for sign in _AT.finditer(page.rest):
+    for sign in (_AT if _SPELLED_AT.search(page.rest) else _SIGN).finditer(page.rest):
         box = _MAILBOX.search(page.rest[max(0, sign.start() - 65) : sign.start()])
         host = _MAIL_HOST.match(page.rest, sign.end())
         if box and host:

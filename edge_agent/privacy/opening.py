@@ -13,7 +13,7 @@ from edge_agent.privacy.encoded import Encoded
 from edge_agent.privacy.known import Known
 from edge_agent.privacy.names import Names
 from edge_agent.privacy.patterns import Patterns
-from orchestrator.ports import Consent
+from orchestrator.ports import Consent, Detector
 from orchestrator.privacy.disclosure import Disclosure
 from orchestrator.privacy.redaction import Redaction
 
@@ -27,15 +27,20 @@ def open_disclosure(config: Config, store: SqliteContextStore, consent: Consent)
         consent: asks the user where the rules say so.
     """
     destination = config.cloud.target or ""
-    known = [Known(store)] if config.context.enabled else []
-    plain = Detectors([*known, Patterns(), Names()])
     return Disclosure(
         rules=config.privacy.rules(destination),
         destination=destination,
-        detector=Detectors([plain, Encoded(plain)]),
+        detector=open_detector(store if config.context.enabled else None),
         consent=consent,
         redaction=redactions(surrogate=config.privacy.stand_ins == "surrogate"),
     )
+
+
+def open_detector(store: SqliteContextStore | None) -> Detector:
+    """Everything that looks for what tells of people; with a store, for what it knows, too."""
+    known = [Known(store)] if store else []
+    plain = (*known, Patterns(), Names())
+    return Detectors((*plain, Encoded(Detectors(plain))))
 
 
 def redactions(*, surrogate: bool) -> Callable[[str], Redaction]:

@@ -58,8 +58,8 @@ class Page:
         self._digits = [(_token_start(text, match.start()), match.end()) for match in _WITH_DIGITS.finditer(text)]
         self._near_digits: dict[Span, Sequence[Span]] = {}
         self._words: defaultdict[str, list[int]] = defaultdict(list)
-        for match in _WORD.finditer(text):
-            self._words[match.group().lower()].append(match.start())
+        for word, match in zip(map(str.lower, _WORD.findall(text)), _WORD.finditer(text), strict=True):
+            self._words[word].append(match.start())
 
     def take(self, kind: Kind, start: int, end: int) -> None:
         """What stands from `start` up to `end` is of this kind."""
@@ -88,6 +88,15 @@ class Page:
         """The same around these words."""
         places = sorted(place for word in self._words.keys() & words for place in self._words[word])
         return self._widened([(place, place) for place in places], left, right)
+
+    def around(self, pattern: re.Pattern[str], left: int, right: int) -> Sequence[Span]:
+        """The same around what matches among digits, whether it is taken or not."""
+        places = [match.span() for start, end in self._digits for match in pattern.finditer(self.text, start, end)]
+        return self._widened(places, left, right)
+
+    def tokens(self, pattern: re.Pattern[str]) -> Sequence[Span]:
+        """What stands without white space around what matches, anywhere in the text."""
+        return self._widened([match.span() for match in pattern.finditer(self.text)], 0, 0)
 
     def matches(self, pattern: re.Pattern[str], spans: Iterable[Span]) -> Iterator[re.Match[str]]:
         """What matches there, of what is not taken before it is asked for."""

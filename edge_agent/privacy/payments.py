@@ -53,7 +53,7 @@ _ACCOUNTS: Final = frozenset(
             "accounts",
             "acct",
             "acc",
-            "a",
+            "c",
             "konto",
             "kontonummer",
             "kontonr",
