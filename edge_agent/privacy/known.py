@@ -179,10 +179,11 @@ def _by_next(words: _Words, numbers: Iterable[int]) -> Mapping[str, Sequence[int
 def _follow(words: _Words, number: int, further: Sequence[str]) -> bool:
     """Whether these words stand behind that one, maybe in another form."""
     behind = slice(number + 1, number + 1 + len(further))
-    plain, capital = words.plain[behind], words.capital[behind]
-    return len(plain) == len(further) and all(
-        one in names_in(*word) for one, *word in zip(further, plain, capital, strict=True)
-    )
+    plain = words.plain[behind]
+    if len(plain) < len(further):
+        return False
+    written = zip(further, plain, words.capital[behind], strict=True)
+    return all(one in names_in(word, capital) for one, word, capital in written)
 
 
 def _is_meant(text: str, words: _Words, number: int, form: str, is_phrase: bool) -> bool:

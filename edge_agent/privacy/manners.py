@@ -124,8 +124,8 @@ _IN_TOWN: Final = re.compile(
 _STATED: Final = re.compile(rf"\b(?=[A-Z]{{2}},?\s)(?:{_STATES}),?\s{{1,2}}(?P<code>\d{{5}}(?:-\d{{4}})?)(?![\w-])")
 _NO_TOWNS: Final = "An|And|Answer|But|How|If|In|Is|Of|On|Or|The|Then|They|This|We|What|When|Where|Which|Who|Why"
 _BEFORE_TOWN: Final = re.compile(
-    rf"(?<![\w.,#$€£/-])(?=\d|[A-Z]{{1,3}}-)(?:(?:DE?|A|CH|F|I|L|B|NL|SE?|NO?|FIN?|PL|CZ)-)?(?P<code>\d{{5}}|\d{{4}} ?[A-Z]{{2}}"
-    rf"|\d{{2}}-\d{{3}}|\d{{3}} \d{{2}}) (?!(?:{_NO_TOWNS})\b){_TOWN}"
+    rf"(?<![\w.,#$€£/-])(?=\d|[A-Z]{{1,3}}-)(?:(?:DE?|A|CH|F|I|L|B|NL|SE?|NO?|FIN?|PL|CZ)-)?"
+    rf"(?P<code>\d{{5}}|\d{{4}} ?[A-Z]{{2}}|\d{{2}}-\d{{3}}|\d{{3}} \d{{2}}) (?!(?:{_NO_TOWNS})\b){_TOWN}"
 )
 _UNMISTAKABLE: Final = re.compile(
     r"\b(?P<code>(?:[A-PR-UWYZ]\d{1,2}|[A-PR-UWYZ][A-HK-Y]\d{1,2}|[A-PR-UWYZ]\d[A-HJKPSTUW]"

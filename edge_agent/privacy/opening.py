@@ -38,9 +38,10 @@ def open_disclosure(config: Config, store: SqliteContextStore, consent: Consent)
 
 def open_detector(store: SqliteContextStore | None) -> Detector:
     """Everything that looks for what tells of people; with a store, for what it knows, too."""
-    known = [Known(store)] if store else []
-    plain = (*known, Patterns(), Names())
-    return Detectors((*plain, Encoded(Detectors(plain))))
+    plain: list[Detector] = [Patterns(), Names()]
+    if store is not None:
+        plain.insert(0, Known(store))
+    return Detectors([*plain, Encoded(Detectors(plain))])
 
 
 def redactions(*, surrogate: bool) -> Callable[[str], Redaction]:
