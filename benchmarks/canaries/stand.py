@@ -107,11 +107,14 @@ class Stand:
     def remembered(self, canaries: Iterable[Canary]) -> Finds:
         """What the gateway process has in its memory now: answers that it keeps for those who repeat a request id.
 
-        Only where the system shows a process's memory to its parent.
+        Only where the system shows a process's memory to its parent; the report tells how much of it was searched.
         """
-        if self._gateway is None or not Path("/proc/self/mem").exists():
+        if self._gateway is None:
             return Finds()
-        return search_memory(canaries, self._gateway.pid)
+        try:
+            return search_memory(canaries, self._gateway.pid)
+        except (FileNotFoundError, PermissionError):
+            return Finds()
 
     def _config(self) -> dict[str, object]:
         model = {"context_tokens": 8192, "usd_per_million_prompt_tokens": 0.1, "usd_per_million_completion_tokens": 0.1}
