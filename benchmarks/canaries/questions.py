@@ -53,6 +53,8 @@ _TYPED: Final = (
     "Is {phone} a German mobile number?",
     "Explain how the check digits of {account} are computed.",
     "{friend} and I quarrelled. What would a philosopher say to {friend}?",
+    "Explain {friend}'s favourite theorem.",
+    "Who was the first to play {friend} in the theatre?",
     "Explain how others live with {illness}, and compare three therapies for it.",
     "I was told that I have {illness}. How do health insurers judge such a thing, and what should I ask them?",
     "Why do people believe that {code} brings luck? Explain it step by step.",
@@ -123,7 +125,8 @@ def _written(known: str, random: Random) -> str:
     if any(map(str.isdigit, known)):
         return random.choice([known, known.replace(" ", ""), known.replace(" ", "-"), known.replace("+49 ", "0")])
     first, last = known.split()
-    return random.choice([known, known, known.lower(), known.upper(), first, last, f"{last}, {first}", f"{known}'s"])
+    forms = [known.lower(), known.upper(), first, last, f"{last}, {first}", f"{known}'s", f"{first[0]}. {last}"]
+    return random.choice([known, known, f"Dr. {last}", *forms])
 
 
 def _filled(template: str, life: Life, random: Random) -> str:

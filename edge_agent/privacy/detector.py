@@ -68,7 +68,14 @@ def _rank(finding: Finding) -> tuple[int, int]:
 
 
 def _raised(winner: Finding, other: Finding) -> Finding:
-    """The winner with the higher label of both, and the source that gave it."""
+    """The winner with the higher label of both, and the source that gave it.
+
+    A guess that holds what the store knows is known: else a guess about more words ("M. Miller") would free the name in
+    it, where a stranger's may leave.
+    """
+    if other.is_known and winner.source == "name":
+        higher = max(winner.label, other.label, key=lambda label: label.rank)
+        return replace(winner, kind=other.kind, label=higher, source=other.source)
     if winner.label.rank >= other.label.rank:
         return winner
     return replace(winner, label=other.label, source=other.source)

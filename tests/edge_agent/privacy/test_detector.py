@@ -66,3 +66,15 @@ def test_two_of_one_kind_are_joined() -> None:
     guess = Finding(Kind.PERSON, 3, 10, PERSONAL, "name")
     known = Finding(Kind.PERSON, 0, 4, PERSONAL, "record 3")
     assert resolved([guess, known]) == [Finding(Kind.PERSON, 0, 10, PERSONAL, "record 3")]
+
+
+def test_a_guess_around_what_the_store_knows_is_known() -> None:
+    known = Finding(Kind.PERSON, 3, 9, PERSONAL, "record 7")
+    for kind in (Kind.PERSON, Kind.ORGANIZATION, Kind.GPE):
+        guess = Finding(kind, 0, 9, PERSONAL, "name")
+        for order in ([guess, known], [known, guess]):
+            assert resolved(order) == [Finding(Kind.PERSON, 0, 9, PERSONAL, "record 7")]
+    private = Finding(Kind.PERSON, 3, 9, PRIVATE, "record 8")
+    assert resolved([Finding(Kind.GPE, 0, 9, PERSONAL, "name"), private]) == [
+        Finding(Kind.PERSON, 0, 9, PRIVATE, "record 8")
+    ]
