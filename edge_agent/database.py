@@ -34,6 +34,8 @@ _UNAVAILABLE: Final = {
 }
 FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
 """What a statement may raise; the second where SQLite quotes a damaged schema that is no UTF-8."""
+_SMALL_BYTES: Final = 64_000_000
+"""A file that takes no more than that can be written anew in memory."""
 _CREATING: Final = threading.Lock()
 """Held while a file is made: no thread may have SQLite open it before it is closed here."""
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -281,6 +283,28 @@ def cut_log(connection: sqlite3.Connection) -> bool:
     """Move the write-ahead log into its file and cut it off, with older pages in it; False where somebody reads it."""
     (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(truncate)").fetchone()
     return not busy
+
+
+def clean(connection: sqlite3.Connection) -> bool:
+    """Leave nothing of removed rows in the file and its log; False where somebody reads from them.
+
+    Where rows once moved to another page, the old page keeps their bytes between its own rows, and `secure_delete`
+    never comes there. So a file that is not large is written anew, in memory (`PRAGMA temp_store`). The log is cut off
+    before, too: to write everything behind somebody who reads all the time would be in vain.
+
+    Raises:
+        sqlite3.OperationalError: somebody else writes, or the disk is full.
+    """
+    if not cut_log(connection):
+        return False
+    pages, free = _pragma(connection, "page_count"), _pragma(connection, "freelist_count")
+    if (pages - free) * _pragma(connection, "page_size") <= _SMALL_BYTES:
+        connection.execute("VACUUM")
+    return cut_log(connection)
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 @contextlib.contextmanager

@@ -20,11 +20,9 @@ from typing import Final
 from edge_agent.context import marks
 from edge_agent.context.people import records_of
 from edge_agent.context.selection import Selection, Which, selected
-from edge_agent.database import cut_log, patience
+from edge_agent.database import clean, cut_log, patience
 from orchestrator.errors import InvalidRequest, RecordNotFound
 
-_SMALL_BYTES: Final = 64_000_000
-"""A store that takes no more than that can be written anew in memory."""
 _MOMENT_MS: Final = 1000
 _SOURCES: Final = """
 SELECT DISTINCT source_id FROM records JOIN source_items USING (key)
@@ -166,12 +164,8 @@ def finish(connection: sqlite3.Connection) -> None:
 
 
 def _clean(connection: sqlite3.Connection) -> bool:
-    """The log is cut off before, too: to write everything behind somebody who reads all the time would be in vain."""
     count = removals(connection)
-    if not cut_log(connection):
-        return False
-    _write_anew(connection)
-    if not cut_log(connection):
+    if not clean(connection):
         return False
     _note_wiped(connection, count)
     return True
@@ -182,14 +176,3 @@ def _note_wiped(connection: sqlite3.Connection, count: int) -> None:
         "INSERT INTO removals (count, wiped) SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM removals)"
     )  # lost in a repair
     connection.execute("UPDATE removals SET wiped = max(wiped, ?)", (count,))
-
-
-def _write_anew(connection: sqlite3.Connection) -> None:
-    """Write the whole store anew, where it is small: that happens in memory."""
-    pages, free = _pragma(connection, "page_count"), _pragma(connection, "freelist_count")
-    if (pages - free) * _pragma(connection, "page_size") <= _SMALL_BYTES:
-        connection.execute("VACUUM")
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -7,14 +7,16 @@ or too old. `chain` says how changes show.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from edge_agent.database import Database, cut_log, patience
+from edge_agent.database import Database, clean, cut_log, patience
 from edge_agent.egress.chain import NOTHING_BEFORE, Head, Link, Verdict, canonical, digest_of, hash_of, verify
 from edge_agent.egress.consent import Consents
 from edge_agent.egress.entry import Call, Cause, Departure
@@ -95,9 +97,10 @@ class EgressLog:
         Raises:
             StoreError: the file cannot be used; see `Database`.
         """
-        log = cls(Database(path, SCHEMA, encryption=encryption), clock, heads=heads, keep_days=keep_days)
+        database = Database(path, SCHEMA, encryption=encryption, prepare=_prepare)
+        log = cls(database, clock, heads=heads, keep_days=keep_days)
         try:
-            log._wipe(patience_ms=0)
+            log._cut_log()
         except BaseException:
             log.close()
             raise
@@ -329,9 +332,18 @@ class EgressLog:
             self._wipe()
         return len(numbers)
 
-    def _wipe(self, *, patience_ms: int = _MOMENT_MS) -> None:
-        """What was removed leaves the write-ahead log too; where somebody reads from it, at the next opening."""
-        with self._database.lend() as db, patience(db.conn, patience_ms):
+    def _wipe(self) -> None:
+        """What was removed leaves the files; the write-ahead log, where somebody reads from it, at the next opening."""
+        with (
+            self._database.lend() as db,
+            patience(db.conn, _MOMENT_MS),
+            contextlib.suppress(sqlite3.OperationalError),
+        ):
+            clean(db.conn)
+
+    def _cut_log(self) -> None:
+        """What somebody's reading, or a kill, kept in the write-ahead log leaves it."""
+        with self._database.lend() as db, patience(db.conn, 0):
             cut_log(db.conn)
 
     def _not_found(self, number: int) -> RecordNotFound:
@@ -342,6 +354,10 @@ class EgressLog:
         return RecordNotFound(
             f"the egress log has no call {number}", remedy=f"{hint}`edgewise egress list` shows the latest"
         )
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA temp_store = memory")  # writing the log anew puts nothing elsewhere on the disk
 
 
 def _count(db: sqlite_utils.Database, decision_id: str) -> int:

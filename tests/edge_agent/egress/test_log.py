@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -239,6 +240,20 @@ def test_what_is_forgotten_is_in_no_file_and_the_chain_holds(log: EgressLog, pat
     assert log.forget(record_ids=[7]) == 0
     assert log.forget_all() == 1
     assert log.verify().broken_at is None
+
+
+def test_no_history_leaves_a_trace(log: EgressLog, path: Path) -> None:
+    """Pages that lost a call kept bytes of others that had moved."""
+    random, gone = Random(22), set[int]()
+    for number in range(1, 61):
+        text = f"canary{number - 1:04d}end " * random.choice([1, 3, 40, 300])
+        log.sent(departure(text, record_ids=(number,)))
+        if random.random() < 0.2:
+            left = sorted(set(range(1, number + 1)) - gone)
+            ids = random.sample(left, min(len(left), random.randint(1, 6)))
+            gone.update(ids)
+            log.forget(record_ids=ids)
+    assert [number for number in gone if files_with(f"canary{number - 1:04d}end", path.parent)] == []
 
 
 def test_what_a_reader_kept_from_being_wiped_is_wiped_at_the_next_opening(path: Path, clock: ManualClock) -> None:
