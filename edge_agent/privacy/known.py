@@ -38,11 +38,18 @@ _MOST_GROUPS: Final = 8
 """Groups of digits that are tried together and apart."""
 
 
-_SAME: Final = 2
-"""Letters at the beginning of a word that no ending changes; most words differ there."""
-_PREFIX: Final = re.compile(r"(?<![^\W_])[OoDd]['’ʼ]\Z")
+_LONG_ENDING: Final = 3
+"""Letters that make a plain word none: "Péternek", not "Marks"."""
+_SAME: Final = 1
+"""Letters at the beginning of a word that no form changes; most words differ there."""
+_PREFIX: Final = re.compile(r"(?<![^\W_])[OoDd]['’ʼ´`]\Z")
 """Of O'Neil and D'Angelo."""
 _GROUP: Final = re.compile(r"\d+")
+_UNSPACED: Final = re.compile("[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]{2,}")
+_LONGEST_NAME: Final = 6
+"""Signs of a name that stands between others without blanks."""
+_LONG_NUMBER: Final = re.compile(r"(?<=[^\W\d_])\d{10,}\Z")
+"""Behind letters, as in an IBAN: kept in groups, it is a number of its own."""
 _SHORTEST_RARE: Final = 5
 _NUMBER_BEHIND: Final = re.compile(r"\.?,?[ \u00a0]?\d{1,5}[a-z]?\b", re.IGNORECASE)
 _NUMBER_BEFORE: Final = re.compile(r"\b\d{1,5}[a-z]?,?[ \u00a0]\Z", re.IGNORECASE)
@@ -98,7 +105,7 @@ class Known:
 def _found(connection: sqlite3.Connection, text: str) -> Sequence[Finding]:
     words = _Words.of(text)
     places = _places(words)
-    codes = dict(_codes(text))
+    codes = {**dict(_codes(text)), **dict(_unspaced(text))}
     asked = set(codes.values()).union(*(names_in(*word) for word in places))
     known = clues.beginning_with(connection, asked)
     hits = [*_named(text, words, _forms(places, known), known), *_coded(codes, known)]
@@ -139,6 +146,8 @@ def _codes(text: str) -> Iterator[tuple[tuple[int, int], str]]:
     for match in clues.matches(clues.CODED, text, places):
         if code := code_of(match.group()):
             yield match.span(), code
+        if digits := _LONG_NUMBER.search(match.group()):
+            yield (match.start() + digits.start(), match.end()), code_of(digits.group())
     for match in clues.matches(clues.NUMBER, text, places):
         groups = [
             (match.start() + group.start(), match.start() + group.end()) for group in _GROUP.finditer(match.group())
@@ -150,9 +159,18 @@ def _codes(text: str) -> Iterator[tuple[tuple[int, int], str]]:
                     yield (start, end), code
 
 
+def _unspaced(text: str) -> Iterator[tuple[tuple[int, int], str]]:
+    """What may be a name where nothing stands between words: in Chinese, Japanese and Korean."""
+    for match in _UNSPACED.finditer(text):
+        start, end = match.span()
+        for first in range(start, end):
+            for last in range(first + 2, min(first + _LONGEST_NAME, end) + 1):
+                yield (first, last), folded(text[first:last])
+
+
 def _coded(codes: Mapping[tuple[int, int], str], known: Mapping[str, list[tuple[int, str, Kind]]]) -> Iterator[_Hit]:
     for (start, end), code in codes.items():
-        yield from (_Hit(clue, kind, start, end) for clue, _, kind in known.get(code, ()))
+        yield from (_Hit(clue, kind, start, end) for clue, rest, kind in known.get(code, ()) if not rest)
 
 
 def _named(
@@ -189,7 +207,9 @@ def _follow(words: _Words, number: int, further: Sequence[str]) -> bool:
 def _is_meant(text: str, words: _Words, number: int, form: str, is_phrase: bool) -> bool:
     """Whether a word is the name, and not the plain word that is written like it."""
     plain = words.plain[number]
-    is_plain = form in PLAIN_WORDS or form in STOP_WORDS or plain in PLAIN_WORDS or plain in STOP_WORDS
+    is_plain = plain in PLAIN_WORDS or plain in STOP_WORDS
+    if len(plain) - len(form) < _LONG_ENDING:
+        is_plain = is_plain or form in PLAIN_WORDS or form in STOP_WORDS
     if is_phrase or not is_plain:
         return True
     if not words.capital[number]:
