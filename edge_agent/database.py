@@ -8,6 +8,7 @@ milliseconds, so a write that only the answer in flight would miss need not wait
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import threading
@@ -36,6 +37,9 @@ FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
 """What a statement may raise; the second where SQLite quotes a damaged schema that is no UTF-8."""
 _SMALL_BYTES: Final = 64_000_000
 """A file that takes no more than that can be written anew in memory."""
+_LARGE: Final = 20_000_000
+"""Bytes of a file from which bringing it up to date may take so long that one wonders."""
+_log = logging.getLogger(__name__)
 _CREATING: Final = threading.Lock()
 """Held while a file is made: no thread may have SQLite open it before it is closed here."""
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -248,6 +252,8 @@ class Database:
         with self.lend() as db:
             pending = self._is_pending(db)
         if pending:
+            if self.path.stat().st_size > _LARGE:
+                _log.warning("bringing the %s up to date, once: a large one takes some seconds", self._schema.noun)
             with self.write() as db:  # another process may have been quicker
                 if self._is_pending(db):
                     self._schema.migrations.apply(db)

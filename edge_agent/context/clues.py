@@ -49,8 +49,7 @@ _LOCAL: Final = re.compile(r"[,;\n]+")
 _ADD: Final = "INSERT OR IGNORE INTO clues (word, rest, kind) VALUES (?, ?, ?)"
 _LINK: Final = """
 INSERT OR IGNORE INTO clue_records (clue_id, weight, record_id)
-SELECT clues.id, CASE records.sensitivity WHEN 'public' THEN 0 WHEN 'personal' THEN 1 ELSE 2 END, records.id
-FROM clues, records WHERE clues.word = ? AND clues.rest = ? AND clues.kind = ? AND records.id = ?
+SELECT ?, CASE sensitivity WHEN 'public' THEN 0 WHEN 'personal' THEN 1 ELSE 2 END, id FROM records WHERE id = ?
 """
 _ALL: Final = "SELECT id, kind, title, body, people, place FROM records"
 _BY_WORD: Final = """
@@ -151,10 +150,13 @@ def clues_of(kind: str, title: str, body: str, people: Sequence[str], place: str
 
 def note(connection: sqlite3.Connection, found: Mapping[int, Iterable[Clue]]) -> None:
     """Keep the clues of new or changed records, by their ids; the earlier ones are gone with the change."""
-    rows = [(*clue, record_id) for record_id, clues in found.items() for clue in clues]
+    rows = [(clue, record_id) for record_id, clues in found.items() for clue in clues]
     if rows:
-        connection.executemany(_ADD, (row[:3] for row in rows))
-        connection.executemany(_LINK, rows)
+        named = list(dict.fromkeys(clue for clue, _ in rows))
+        connection.executemany(_ADD, named)
+        known = beginning_with(connection, {clue.word for clue in named})
+        ids = {Clue(word, rest, kind): clue_id for word in known for clue_id, rest, kind in known[word]}
+        connection.executemany(_LINK, sorted((ids[clue], record_id) for clue, record_id in rows))
 
 
 def note_all(connection: sqlite3.Connection) -> None:

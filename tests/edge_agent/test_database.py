@@ -105,6 +105,19 @@ def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
     assert refused.value.remedy == "upgrade Edgewise"
 
 
+@pytest.mark.parametrize(("size", "said"), [(10, False), (20_000_001, True)])
+def test_bringing_a_large_file_up_to_date_is_told(
+    path: Path, caplog: pytest.LogCaptureFixture, size: int, said: bool
+) -> None:
+    database = Database(path, FIRST)
+    put(database, "a" * size)
+    with database.lend() as db:
+        db.execute("PRAGMA wal_checkpoint(truncate)")
+    database.close()
+    Database(path, SECOND).close()
+    assert ("bringing the shelf up to date" in caplog.text) is said
+
+
 def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     Database(path, FIRST).close()
     with pytest.raises(StoreError):
