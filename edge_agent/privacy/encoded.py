@@ -43,6 +43,8 @@ class Encoded:
 def _disguised(text: str) -> Iterator[tuple[int, int, str]]:
     """Where something may be hidden, and what it says."""
     for pattern, decoded in _FORMS:
+        if pattern is _ESCAPED and "%" not in text:
+            continue
         for match in pattern.finditer(text):
             if said := decoded(match.group()):
                 yield match.start(), match.end(), said

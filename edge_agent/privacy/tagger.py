@@ -7,6 +7,7 @@ benchmarks.names`; nothing but numpy runs them.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile
@@ -80,9 +81,8 @@ class Tagger:
 
 def glue(words: Words) -> NDArray[np.intp]:
     """For each word the row that tells whether a blank stands before it."""
-    spans = np.array(words.spans, np.intp)
-    glued = np.concatenate(([False], spans[1:, 0] == spans[:-1, 1]))
-    return np.where(glued, _GLUED, _APART)
+    glued = [_GLUED if before[1] == word[0] else _APART for before, word in pairwise(words.spans)]
+    return np.array([_APART, *glued], np.intp)
 
 
 def _convolved(values: Floats, weights: Floats, bias: Floats) -> Floats:

@@ -32,8 +32,7 @@ class Words:
 
 def split(text: str) -> Words:
     """The words of a text, in order."""
-    matches = list(_WORD.finditer(text))
-    return Words([match[0] for match in matches], [match.span() for match in matches])
+    return Words(_WORD.findall(text), [match.span() for match in _WORD.finditer(text)])
 
 
 @lru_cache(maxsize=_REMEMBERED)
