@@ -112,6 +112,7 @@ _AGED: Final = re.compile(
     rf"|pm\b|people|pages?|blocks?|steps))",
     re.IGNORECASE,
 )
+_BIRTHDAYS: Final = frozenset({"birthday", "birthdays"})
 _BIRTHDAY: Final = re.compile(rf"\b(?P<age>{_NUMBER})(?:st|nd|rd|th)\s+birthday", re.IGNORECASE)
 _COUNTS: Final = frozenset(
     (
@@ -125,7 +126,7 @@ def find_dates(page: Page) -> None:
     """Take dates and times; before numbers are read, since many look like telephone numbers."""
     _take(page, Kind.DATE_TIME, _WITH_DIGITS, page.near_digits(right=12))
     if page.has(_MONTHS):
-        _take(page, Kind.DATE_TIME, _WORDED, page.near_digits(30, 24))
+        _take(page, Kind.DATE_TIME, _WORDED, page.near(_MONTHS, 40, 40))
     _take(page, Kind.DATE_TIME, _HOUR, page.near_digits(right=12))
     _take(page, Kind.DATE_TIME, _LONE_YEAR, page.around(_ANY_YEAR, 30, 24))
     _take(page, Kind.DATE_TIME, _BRACKETED_YEAR, page.around(_ANY_YEAR, 1, 1))
@@ -135,10 +136,10 @@ def find_dates(page: Page) -> None:
 
 def find_ages(page: Page) -> None:
     """Take how old somebody is: the number alone."""
-    for pattern in (_OLD, _AGED, _BIRTHDAY):
+    for pattern in (_OLD, _AGED):
         _take(page, Kind.AGE, pattern, page.near_digits(30, 24))
-        if pattern is not _BIRTHDAY:
-            _take(page, Kind.AGE, pattern, page.near(_COUNTS, 30, 24))
+        _take(page, Kind.AGE, pattern, page.near(_COUNTS, 30, 24))
+    _take(page, Kind.AGE, _BIRTHDAY, page.near(_BIRTHDAYS, 12, 12))
 
 
 def _take(page: Page, kind: Kind, pattern: re.Pattern[str], spans: Sequence[Span]) -> None:
