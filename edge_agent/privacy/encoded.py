@@ -58,6 +58,8 @@ def _joined(spelled: str) -> str:
 
 
 def _from_base64(coded: str) -> str:
+    if coded.isalpha() and coded[1:].islower():  # a word: what is encoded has capitals or digits in it
+        return ""
     plain = coded.translate(str.maketrans("-_", "+/"))
     return _readable(base64.b64decode, plain + "=" * (-len(plain) % 4))
 

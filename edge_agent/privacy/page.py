@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Final
 
@@ -15,7 +15,7 @@ _TAKEN: Final = "\x00"
 _WITH_DIGITS: Final = re.compile(r"\d\S*(?:[ \u00a0\u2009\u202f]\S*\d\S*)*")
 """From a digit to the end of its word, and the next words that have digits, too."""
 _WORD: Final = re.compile(r"[^\W\d_]+")
-_SPACE: Final = re.compile(r"\s")
+_TOKEN: Final = re.compile(r"\S+")
 
 PRIVATE_KINDS: Final = frozenset(
     {
@@ -55,11 +55,12 @@ class Page:
         self.text = text
         self.rest = text
         self.found: list[Finding] = []
-        self._digits = [(_token_start(text, match.start()), match.end()) for match in _WITH_DIGITS.finditer(text)]
+        tokens = [match.span() for match in _TOKEN.finditer(text)]
+        self._starts, self._ends = [start for start, _ in tokens], [end for _, end in tokens]
+        self._digits = [(self._token_start(match.start()), match.end()) for match in _WITH_DIGITS.finditer(text)]
         self._near_digits: dict[Span, Sequence[Span]] = {}
-        self._words: defaultdict[str, list[int]] = defaultdict(list)
-        for word, match in zip(map(str.lower, _WORD.findall(text)), _WORD.finditer(text), strict=True):
-            self._words[word].append(match.start())
+        self._small = _in_small_letters(text)
+        self._words = set(_WORD.findall(self._small))
 
     def take(self, kind: Kind, start: int, end: int) -> None:
         """What stands from `start` up to `end` is of this kind."""
@@ -76,7 +77,7 @@ class Page:
 
     def has(self, words: Set[str]) -> bool:
         """Whether one of these words, in small letters, is in the text."""
-        return not self._words.keys().isdisjoint(words)
+        return not self._words.isdisjoint(words)
 
     def near_digits(self, left: int = 0, right: int = 0) -> Sequence[Span]:
         """Where digits are, and at least so many characters around them; in order and apart, whole words."""
@@ -86,7 +87,7 @@ class Page:
 
     def near(self, words: Set[str], left: int, right: int) -> Sequence[Span]:
         """The same around these words."""
-        places = sorted(place for word in self._words.keys() & words for place in self._words[word])
+        places = sorted(place for word in self._words & words for place in self._places(word))
         return self._widened([(place, place) for place in places], left, right)
 
     def around(self, pattern: re.Pattern[str], left: int, right: int) -> Sequence[Span]:
@@ -105,18 +106,42 @@ class Page:
     def _widened(self, spans: Sequence[Span], left: int, right: int) -> Sequence[Span]:
         result: list[Span] = []
         for start, end in spans:
-            first = _token_start(self.text, max(0, start - left))
-            space = _SPACE.search(self.text, min(len(self.text), end + right))
-            last = space.start() if space else len(self.text)
+            first = self._token_start(max(0, start - left))
+            last = self._token_end(min(len(self.text), end + right))
             if result and first <= result[-1][1]:
                 result[-1] = result[-1][0], max(last, result[-1][1])
             else:
                 result.append((first, last))
         return result
 
+    def _token_start(self, place: int) -> int:
+        """Where what stands without white space before `place` begins."""
+        token = bisect_left(self._starts, place) - 1
+        return self._starts[token] if token >= 0 and place <= self._ends[token] else place
 
-def _token_start(text: str, place: int) -> int:
-    """Where what stands there without white space begins."""
-    while place and not text[place - 1].isspace():
-        place -= 1
-    return place
+    def _token_end(self, place: int) -> int:
+        """Where what stands without white space from `place` on ends."""
+        token = bisect_right(self._starts, place) - 1
+        return self._ends[token] if token >= 0 and place < self._ends[token] else place
+
+    def _places(self, word: str) -> Iterator[int]:
+        """Where the word begins that is this one in small letters."""
+        text, place = self._small, self._small.find(word)
+        while place >= 0:
+            end = place + len(word)
+            if not (place and _is_letter(text[place - 1])) and not (end < len(text) and _is_letter(text[end])):
+                yield place
+            place = text.find(word, end)
+
+
+def _is_letter(character: str) -> bool:
+    """As `_WORD` has it."""
+    return character.isalnum() and not character.isdecimal()
+
+
+def _in_small_letters(text: str) -> str:
+    """The text with every character in its place: the few that grow in small letters stay as they are."""
+    small = text.lower()
+    if len(small) == len(text):
+        return small
+    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
