@@ -44,9 +44,10 @@ class Names:
     def _marked(self, words: Words) -> Iterator[tuple[Kind, int, int]]:
         """Kind, start and end of each word that is personal."""
         chances = self._tagger.chances(words)
-        kinds = chances[:, 1:].argmax(axis=1)
-        for place in (chances[:, 0] < 1 - self._personal_from).nonzero()[0]:
-            kind = self._tagger.kinds[kinds[place]]
+        places = (chances[:, 0] < 1 - self._personal_from).nonzero()[0]
+        kinds = chances[places, 1:].argmax(axis=1)
+        for place, number in zip(places.tolist(), kinds.tolist(), strict=True):
+            kind = self._tagger.kinds[number]
             if words.texts[place] != "\n" and kind not in _FORMED:
                 yield kind, *words.spans[place]
 

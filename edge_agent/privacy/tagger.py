@@ -7,7 +7,7 @@ benchmarks.names`; nothing but numpy runs them.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import chain
 from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile
@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.privacy.words import BUCKETS, Words, looks
+from edge_agent.privacy.words import BUCKETS, LOOKS, Words, looks
 from orchestrator.errors import ModelCorrupt
 from orchestrator.privacy.finding import Kind
 
@@ -73,7 +73,7 @@ class Tagger:
         """Each word's vector: words × width. A word that comes again is summed once."""
         places: dict[str, int] = {}
         which = [places.setdefault(text, len(places)) for text in words.texts]
-        rows = np.array([looks(text) for text in places], np.intp)
+        rows = np.fromiter(chain.from_iterable(map(looks, places)), np.intp).reshape(-1, LOOKS)
         summed: Floats = self._looks[rows].sum(axis=1)
         vectors: Floats = summed[which] + self._looks[glue(words)]
         return vectors
@@ -81,8 +81,10 @@ class Tagger:
 
 def glue(words: Words) -> NDArray[np.intp]:
     """For each word the row that tells whether a blank stands before it."""
-    glued = [_GLUED if before[1] == word[0] else _APART for before, word in pairwise(words.spans)]
-    return np.array([_APART, *glued], np.intp)
+    spans = np.fromiter(chain.from_iterable(words.spans), np.intp).reshape(-1, 2)
+    rows = np.full(len(spans), _APART)
+    rows[1:][spans[1:, 0] == spans[:-1, 1]] = _GLUED
+    return rows
 
 
 def _convolved(values: Floats, weights: Floats, bias: Floats) -> Floats:
