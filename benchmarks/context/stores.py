@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.context.life import Life
-from edge_agent.context import items, people, reembedding
+from edge_agent.context import clues, items, people, reembedding
 from edge_agent.context.items import Item
 from edge_agent.context.store import SqliteContextStore
 from edge_agent.embedder import SentenceEmbedder
@@ -72,6 +72,7 @@ def build(path: Path, life: Life, count: int, model: str, dimensions: int, tell:
             done += len(page)
             tell(done)
         people.note_all(connection)
+        clues.note_all(connection)
         reembedding.drop_former(connection, model, limit=1)  # nothing to drop: it notes that the model is complete
         connection.execute("PRAGMA wal_checkpoint(truncate)")
         connection.execute("PRAGMA optimize")
