@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from cloud_gateway import keys
+from cloud_gateway.call import Caller
 from cloud_gateway.config import GatewayConfig
 from orchestrator.errors import CloudUnauthenticated, ConfigError
 
-ANONYMOUS: Final = "anonymous"
+ANONYMOUS: Final = Caller(name="anonymous")
 _SHORTEST_KEY: Final = 24
 _REMEDY: Final = "send metadata `authorization: Bearer KEY`, with a key made by `edgewise-gateway keys create`"
 _log = logging.getLogger(__name__)
@@ -52,8 +53,8 @@ class KeyRing:
             fixed[keys.digest(key)] = section.name
         return cls(fixed, file=config.keys_file, allow_anonymous=config.allow_anonymous)
 
-    def caller(self, metadata: Iterable[tuple[str, str | bytes]]) -> str:
-        """The name of who calls with this metadata.
+    def caller(self, metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
+        """Who calls with this metadata.
 
         Raises:
             CloudUnauthenticated: no key where one is needed, or a key that is unknown or revoked.
@@ -71,7 +72,7 @@ class KeyRing:
         known, name = self._callers.get(digest, ("", ""))
         if scheme.lower() != "bearer" or not hmac.compare_digest(known, digest):
             raise CloudUnauthenticated("the API key is unknown or revoked", remedy=_REMEDY)
-        return name
+        return Caller(name=name)
 
     def _refresh(self) -> None:
         """Take a changed keys file over. One that cannot be read leaves everything as it is."""

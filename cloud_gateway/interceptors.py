@@ -6,19 +6,17 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import grpc
 import grpc.aio
 
 from cloud_gateway.auth import KeyRing
+from cloud_gateway.call import CALL, Call
+from orchestrator.budget.deadline import Deadline
 from orchestrator.errors import CloudInternal, CloudTimeout, EdgewiseError
 from orchestrator.ports import Clock
 from orchestrator.wire import status
-
-CALLER: Final[ContextVar[str]] = ContextVar("caller")
-"""The name of who made the present call. Set for every method but those of the health service."""
 
 _OPEN: Final = "/grpc.health.v1.Health/"
 """Load balancers ask without a key."""
@@ -80,9 +78,10 @@ class CallInterceptor(_ServerInterceptor):
         error: EdgewiseError | None = None
         try:
             caller = self._keys.caller(cast(Iterable[tuple[str, str | bytes]], context.invocation_metadata() or ()))
-            CALLER.set(caller)
-            fields["caller"] = caller
-            async with asyncio.timeout(self._limit_s(context)):
+            limit_s = self._limit_s(context)
+            CALL.set(Call(caller=caller, deadline=Deadline.after(self._clock, limit_s * 1000)))
+            fields["caller"] = caller.name
+            async with asyncio.timeout(limit_s):
                 yield
         except TimeoutError:
             error = CloudTimeout("the answer was not complete at the deadline", remedy="allow more time")

@@ -66,6 +66,12 @@ class Runs:
                 del self._running[key]
                 run.task.cancel()
 
+    def cancel(self, key: Id) -> None:
+        """End the run with this id, if there is one under way: nobody wants it any more."""
+        run = self._running.pop(key, None)
+        if run is not None:
+            run.task.cancel()
+
     async def aclose(self) -> None:
         """Cancel what still runs, and wait until it has closed its connections."""
         for task in self._tasks:

@@ -13,13 +13,15 @@ from typing import Final
 import grpc
 import grpc.aio
 
+from cloud_gateway.answering import Answering
 from cloud_gateway.auth import KeyRing
-from cloud_gateway.config import GatewayConfig, TlsSection
+from cloud_gateway.config import GatewayConfig
 from cloud_gateway.health import Health
 from cloud_gateway.interceptors import CallInterceptor
 from cloud_gateway.runs import Runs
+from cloud_gateway.sections.tls import TlsSection
 from cloud_gateway.service import GatewayService
-from cloud_gateway.upstream import Upstream
+from cloud_gateway.upstreams.server import UpstreamServer
 from orchestrator.clock import SystemClock
 from orchestrator.errors import ConfigError
 from orchestrator.ports import Clock
@@ -63,7 +65,7 @@ async def running(
     """
     clock = clock or SystemClock()
     keys = KeyRing.of(config, environment)
-    upstream = Upstream(config.upstream, environment=environment, clock=clock)
+    upstream = UpstreamServer(config.upstream, environment=environment, clock=clock)
     runs = Runs(clock, keep_s=config.replay.keep_s, keep_answers=config.replay.keep_answers)
     health = Health(upstream.reachable, clock, interval_s=config.upstream.health_interval_s)
     server = grpc.aio.server(
@@ -74,7 +76,7 @@ async def running(
             ("grpc.max_send_message_length", config.limits.message_bytes),
         ],
     )
-    service = GatewayService(config.models, upstream, runs)
+    service = GatewayService(Answering(config.models, upstream, runs))
     gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(service, server)
     health.register(server)
     gateway = GatewayServer(server, health, _listen(server, config))

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from orchestrator.v1 import chat_pb2 as orchestrator_dot_v1_dot_chat__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%orchestrator/v1/gateway_service.proto\x12\x0forchestrator.v1\x1a\x1aorchestrator/v1/chat.proto\"J\n\x0fGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12#\n\x04\x63hat\x18\x02 \x01(\x0b\x32\x15.orchestrator.v1.Chat\"\\\n\x10GenerateResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12+\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x19.orchestrator.v1.Finished\"P\n\x15StreamGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12#\n\x04\x63hat\x18\x02 \x01(\x0b\x32\x15.orchestrator.v1.Chat\"\xaf\x01\n\x16StreamGenerateResponse\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x18.orchestrator.v1.StartedH\x00\x12\x30\n\ntext_delta\x18\x02 \x01(\x0b\x32\x1a.orchestrator.v1.TextDeltaH\x00\x12-\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x19.orchestrator.v1.FinishedH\x00\x42\x07\n\x05\x65vent\"\x18\n\x07Started\x12\r\n\x05model\x18\x01 \x01(\t\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x13\n\x11ListModelsRequest\"<\n\x12ListModelsResponse\x12&\n\x06models\x18\x01 \x03(\x0b\x32\x16.orchestrator.v1.Model\"T\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x02 \x01(\x05\x12%\n\x05price\x18\x03 \x01(\x0b\x32\x16.orchestrator.v1.Price\"c\n\x05Price\x12*\n\"prompt_nano_usd_per_million_tokens\x18\x01 \x01(\x03\x12.\n&completion_nano_usd_per_million_tokens\x18\x02 \x01(\x03\x32\x9d\x02\n\x0eGatewayService\x12O\n\x08Generate\x12 .orchestrator.v1.GenerateRequest\x1a!.orchestrator.v1.GenerateResponse\x12\x63\n\x0eStreamGenerate\x12&.orchestrator.v1.StreamGenerateRequest\x1a\'.orchestrator.v1.StreamGenerateResponse0\x01\x12U\n\nListModels\x12\".orchestrator.v1.ListModelsRequest\x1a#.orchestrator.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%orchestrator/v1/gateway_service.proto\x12\x0forchestrator.v1\x1a\x1aorchestrator/v1/chat.proto\"J\n\x0fGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12#\n\x04\x63hat\x18\x02 \x01(\x0b\x32\x15.orchestrator.v1.Chat\"\\\n\x10GenerateResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12+\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x19.orchestrator.v1.Finished\"e\n\x15StreamGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12#\n\x04\x63hat\x18\x02 \x01(\x0b\x32\x15.orchestrator.v1.Chat\x12\x13\n\x0bresume_from\x18\x03 \x01(\x03\"\xbf\x01\n\x16StreamGenerateResponse\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x18.orchestrator.v1.StartedH\x00\x12\x30\n\ntext_delta\x18\x02 \x01(\x0b\x32\x1a.orchestrator.v1.TextDeltaH\x00\x12-\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x19.orchestrator.v1.FinishedH\x00\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\x03\x42\x07\n\x05\x65vent\"\x18\n\x07Started\x12\r\n\x05model\x18\x01 \x01(\t\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"+\n\x15\x43\x61ncelGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"\x18\n\x16\x43\x61ncelGenerateResponse\"\x13\n\x11ListModelsRequest\"<\n\x12ListModelsResponse\x12&\n\x06models\x18\x01 \x03(\x0b\x32\x16.orchestrator.v1.Model\"T\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x02 \x01(\x05\x12%\n\x05price\x18\x03 \x01(\x0b\x32\x16.orchestrator.v1.Price\"c\n\x05Price\x12*\n\"prompt_nano_usd_per_million_tokens\x18\x01 \x01(\x03\x12.\n&completion_nano_usd_per_million_tokens\x18\x02 \x01(\x03\x32\x80\x03\n\x0eGatewayService\x12O\n\x08Generate\x12 .orchestrator.v1.GenerateRequest\x1a!.orchestrator.v1.GenerateResponse\x12\x63\n\x0eStreamGenerate\x12&.orchestrator.v1.StreamGenerateRequest\x1a\'.orchestrator.v1.StreamGenerateResponse0\x01\x12\x61\n\x0e\x43\x61ncelGenerate\x12&.orchestrator.v1.CancelGenerateRequest\x1a\'.orchestrator.v1.CancelGenerateResponse\x12U\n\nListModels\x12\".orchestrator.v1.ListModelsRequest\x1a#.orchestrator.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,21 +37,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATERESPONSE']._serialized_start=162
   _globals['_GENERATERESPONSE']._serialized_end=254
   _globals['_STREAMGENERATEREQUEST']._serialized_start=256
-  _globals['_STREAMGENERATEREQUEST']._serialized_end=336
-  _globals['_STREAMGENERATERESPONSE']._serialized_start=339
-  _globals['_STREAMGENERATERESPONSE']._serialized_end=514
-  _globals['_STARTED']._serialized_start=516
-  _globals['_STARTED']._serialized_end=540
-  _globals['_TEXTDELTA']._serialized_start=542
-  _globals['_TEXTDELTA']._serialized_end=567
-  _globals['_LISTMODELSREQUEST']._serialized_start=569
-  _globals['_LISTMODELSREQUEST']._serialized_end=588
-  _globals['_LISTMODELSRESPONSE']._serialized_start=590
-  _globals['_LISTMODELSRESPONSE']._serialized_end=650
-  _globals['_MODEL']._serialized_start=652
-  _globals['_MODEL']._serialized_end=736
-  _globals['_PRICE']._serialized_start=738
-  _globals['_PRICE']._serialized_end=837
-  _globals['_GATEWAYSERVICE']._serialized_start=840
-  _globals['_GATEWAYSERVICE']._serialized_end=1125
+  _globals['_STREAMGENERATEREQUEST']._serialized_end=357
+  _globals['_STREAMGENERATERESPONSE']._serialized_start=360
+  _globals['_STREAMGENERATERESPONSE']._serialized_end=551
+  _globals['_STARTED']._serialized_start=553
+  _globals['_STARTED']._serialized_end=577
+  _globals['_TEXTDELTA']._serialized_start=579
+  _globals['_TEXTDELTA']._serialized_end=604
+  _globals['_CANCELGENERATEREQUEST']._serialized_start=606
+  _globals['_CANCELGENERATEREQUEST']._serialized_end=649
+  _globals['_CANCELGENERATERESPONSE']._serialized_start=651
+  _globals['_CANCELGENERATERESPONSE']._serialized_end=675
+  _globals['_LISTMODELSREQUEST']._serialized_start=677
+  _globals['_LISTMODELSREQUEST']._serialized_end=696
+  _globals['_LISTMODELSRESPONSE']._serialized_start=698
+  _globals['_LISTMODELSRESPONSE']._serialized_end=758
+  _globals['_MODEL']._serialized_start=760
+  _globals['_MODEL']._serialized_end=844
+  _globals['_PRICE']._serialized_start=846
+  _globals['_PRICE']._serialized_end=945
+  _globals['_GATEWAYSERVICE']._serialized_start=948
+  _globals['_GATEWAYSERVICE']._serialized_end=1332
 # @@protoc_insertion_point(module_scope)

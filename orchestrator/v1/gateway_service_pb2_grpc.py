@@ -45,6 +45,11 @@ class GatewayServiceStub:
                 request_serializer=orchestrator_dot_v1_dot_gateway__service__pb2.StreamGenerateRequest.SerializeToString,
                 response_deserializer=orchestrator_dot_v1_dot_gateway__service__pb2.StreamGenerateResponse.FromString,
                 _registered_method=True)
+        self.CancelGenerate = channel.unary_unary(
+                '/orchestrator.v1.GatewayService/CancelGenerate',
+                request_serializer=orchestrator_dot_v1_dot_gateway__service__pb2.CancelGenerateRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_v1_dot_gateway__service__pb2.CancelGenerateResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/orchestrator.v1.GatewayService/ListModels',
                 request_serializer=orchestrator_dot_v1_dot_gateway__service__pb2.ListModelsRequest.SerializeToString,
@@ -70,6 +75,14 @@ class GatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelGenerate(self, request, context):
+        """Ends an answer that is not wanted any more, at once. A stream that only loses its connection is written on for a
+        while, so that it can be resumed; whoever does not want it says so here.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModels(self, request, context):
         """The models that can be asked, and their prices.
         """
@@ -89,6 +102,11 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.StreamGenerate,
                     request_deserializer=orchestrator_dot_v1_dot_gateway__service__pb2.StreamGenerateRequest.FromString,
                     response_serializer=orchestrator_dot_v1_dot_gateway__service__pb2.StreamGenerateResponse.SerializeToString,
+            ),
+            'CancelGenerate': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelGenerate,
+                    request_deserializer=orchestrator_dot_v1_dot_gateway__service__pb2.CancelGenerateRequest.FromString,
+                    response_serializer=orchestrator_dot_v1_dot_gateway__service__pb2.CancelGenerateResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -151,6 +169,33 @@ class GatewayService:
             '/orchestrator.v1.GatewayService/StreamGenerate',
             orchestrator_dot_v1_dot_gateway__service__pb2.StreamGenerateRequest.SerializeToString,
             orchestrator_dot_v1_dot_gateway__service__pb2.StreamGenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelGenerate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.v1.GatewayService/CancelGenerate',
+            orchestrator_dot_v1_dot_gateway__service__pb2.CancelGenerateRequest.SerializeToString,
+            orchestrator_dot_v1_dot_gateway__service__pb2.CancelGenerateResponse.FromString,
             options,
             channel_credentials,
             insecure,

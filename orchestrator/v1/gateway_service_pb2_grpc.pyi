@@ -43,6 +43,10 @@ class GatewayServiceStub:
     """One answer, whole."""
     StreamGenerate: _grpc.UnaryStreamMultiCallable[_gateway_service_pb2.StreamGenerateRequest, _gateway_service_pb2.StreamGenerateResponse]
     """One answer, as it is written. The last event is `finished`; a stream that ends without it was truncated."""
+    CancelGenerate: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.CancelGenerateRequest, _gateway_service_pb2.CancelGenerateResponse]
+    """Ends an answer that is not wanted any more, at once. A stream that only loses its connection is written on for a
+    while, so that it can be resumed; whoever does not want it says so here.
+    """
     ListModels: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListModelsRequest, _gateway_service_pb2.ListModelsResponse]
     """The models that can be asked, and their prices."""
 
@@ -55,6 +59,10 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """One answer, whole."""
     StreamGenerate: _aio.UnaryStreamMultiCallable[_gateway_service_pb2.StreamGenerateRequest, _gateway_service_pb2.StreamGenerateResponse]  # type: ignore[assignment]
     """One answer, as it is written. The last event is `finished`; a stream that ends without it was truncated."""
+    CancelGenerate: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.CancelGenerateRequest, _gateway_service_pb2.CancelGenerateResponse]  # type: ignore[assignment]
+    """Ends an answer that is not wanted any more, at once. A stream that only loses its connection is written on for a
+    while, so that it can be resumed; whoever does not want it says so here.
+    """
     ListModels: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListModelsRequest, _gateway_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """The models that can be asked, and their prices."""
 
@@ -76,6 +84,16 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_gateway_service_pb2.StreamGenerateResponse], _abc.AsyncIterator[_gateway_service_pb2.StreamGenerateResponse]]:
         """One answer, as it is written. The last event is `finished`; a stream that ends without it was truncated."""
+
+    @_abc_1.abstractmethod
+    def CancelGenerate(
+        self,
+        request: _gateway_service_pb2.CancelGenerateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.CancelGenerateResponse, _abc.Awaitable[_gateway_service_pb2.CancelGenerateResponse]]:
+        """Ends an answer that is not wanted any more, at once. A stream that only loses its connection is written on for a
+        while, so that it can be resumed; whoever does not want it says so here.
+        """
 
     @_abc_1.abstractmethod
     def ListModels(

@@ -10,7 +10,7 @@ import yaml
 
 from cloud_gateway.auth import KeyRing
 from cloud_gateway.config import GatewayConfig
-from cloud_gateway.upstream import Upstream
+from cloud_gateway.upstreams.server import UpstreamServer
 from orchestrator.chat import Price
 from orchestrator.clock import SystemClock
 from orchestrator.errors import ConfigError
@@ -127,11 +127,11 @@ def test_the_upstreams_key_that_is_missing_is_named(tmp_path: Path, environment:
     upstream = {"base_url": "http://x/v1", "api_key_env": "A"}
     config = GatewayConfig.read(write(tmp_path, MINIMAL | {"upstream": upstream}))
     with pytest.raises(ConfigError, match="variable A, for the upstream's key"):
-        Upstream(config.upstream, environment=environment, clock=SystemClock())
+        UpstreamServer(config.upstream, environment=environment, clock=SystemClock())
     assert "A" in repr(config)
 
 
 def test_a_base_url_that_is_none_is_refused(tmp_path: Path) -> None:
     config = GatewayConfig.read(write(tmp_path, MINIMAL | {"upstream": {"base_url": "http://host:port/v1"}}))
     with pytest.raises(ConfigError, match="base_url"):
-        Upstream(config.upstream, environment={}, clock=SystemClock())
+        UpstreamServer(config.upstream, environment={}, clock=SystemClock())

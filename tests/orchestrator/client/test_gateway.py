@@ -284,6 +284,9 @@ class Rogue(gateway_service_pb2_grpc.GatewayServiceServicer):
     async def ListModels(self, request: Any, context: Any) -> Any:
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "")
 
+    async def CancelGenerate(self, request: Any, context: Any) -> Any:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "")
+
 
 @asynccontextmanager
 async def rogue(servicer: Rogue) -> AsyncIterator[AsyncGateway]:

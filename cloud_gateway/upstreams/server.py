@@ -9,9 +9,10 @@ from typing import Final
 import httpx
 from httpx_sse import EventSource, SSEError
 
-from cloud_gateway import faults, openai_format
-from cloud_gateway.config import UpstreamSection
-from cloud_gateway.openai_format import Part
+from cloud_gateway.sections.upstreams import UpstreamSection
+from cloud_gateway.upstreams import faults
+from cloud_gateway.upstreams.formats import openai
+from cloud_gateway.upstreams.formats.openai import Part
 from orchestrator.chat import Chat
 from orchestrator.client.channel import is_loopback
 from orchestrator.errors import CloudInternal, CloudRejected, CloudTruncated, ConfigError
@@ -24,7 +25,7 @@ _BYTES_PER_TOKEN: Final = 4
 """Of English text in a present-day vocabulary; for estimates only."""
 
 
-class Upstream:
+class UpstreamServer:
     """One server. Its events have no price yet: that is the gateway's affair."""
 
     def __init__(self, section: UpstreamSection, *, environment: Mapping[str, str], clock: Clock) -> None:
@@ -76,7 +77,7 @@ class Upstream:
         """An answer as one piece: cheaper for both sides than a stream. Arguments and errors are those of `stream`."""
         async with self._post(chat, model, stream=False) as response:
             try:
-                part = self._checked(openai_format.read(await response.aread()))
+                part = self._checked(openai.read(await response.aread()))
             except httpx.HTTPError as error:
                 raise faults.of_transport(error, begun=False) from None
         if part.finish_reason is None:
@@ -101,7 +102,7 @@ class Upstream:
     @asynccontextmanager
     async def _post(self, chat: Chat, model: str, *, stream: bool) -> AsyncIterator[httpx.Response]:
         """The response to a chat, once it has begun well."""
-        content = openai_format.body(chat, model, stream=stream)
+        content = openai.body(chat, model, stream=stream)
         request = self._client.build_request("POST", "chat/completions", content=content)
         try:
             response = await self._client.send(request, stream=True)
@@ -109,7 +110,7 @@ class Upstream:
             raise faults.of_transport(error, begun=False) from None
         try:
             if response.status_code != httpx.codes.OK:
-                fault = openai_format.read_fault(await _beginning(response))
+                fault = openai.read_fault(await _beginning(response))
                 raise faults.of_status(response.status_code, fault, response.headers, now=self._clock.now())
             yield response
         finally:
@@ -123,7 +124,7 @@ class Upstream:
                     if event.data == "[DONE]":
                         return
                     if event.data:
-                        yield self._checked(openai_format.read(event.data))
+                        yield self._checked(openai.read(event.data))
         except SSEError:
             raise CloudInternal(
                 "the upstream answered with something else than an event stream",

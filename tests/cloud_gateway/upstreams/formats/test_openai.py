@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_gateway.openai_format import Fault, Part, body, read, read_fault
+from cloud_gateway.upstreams.formats.openai import Fault, Part, body, read, read_fault
 from orchestrator import errors
 from orchestrator.chat import Chat
 from orchestrator.privacy.egress import OutboundMessage, arrived

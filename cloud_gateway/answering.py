@@ -1,0 +1,89 @@
+"""The way of a request through the gateway: known model, one run for one id, the model server, one bill."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from cloud_gateway.call import Call
+from cloud_gateway.runs import Id, Runs
+from cloud_gateway.sections.models import ModelSection
+from cloud_gateway.upstreams.server import UpstreamServer
+from orchestrator.chat import NANO, Chat, Price, ServedModel
+from orchestrator.errors import ModelNotFound
+from orchestrator.types import Completed, ModelEvent
+from orchestrator.units import Energy, EnergySource
+
+_log = logging.getLogger(__name__)
+
+
+class Answering:
+    """Makes answers out of requests. It knows nothing of gRPC."""
+
+    def __init__(self, models: Sequence[ModelSection], upstream: UpstreamServer, runs: Runs) -> None:
+        """Offer `models`, all of them from `upstream`."""
+        self._models = {model.name: (model, model.served) for model in models}
+        self._upstream = upstream
+        self._runs = runs
+
+    @property
+    def models(self) -> list[ServedModel]:
+        """What can be asked for, in the order of the configuration."""
+        return [served for _, served in self._models.values()]
+
+    def answer(self, call: Call, request_id: str, chat: Chat, *, streaming: bool) -> AsyncGenerator[ModelEvent, None]:
+        """The events of an answer: `Started`, any number of `TextDelta`, and `Completed` with what is billed.
+
+        Args:
+            call: who asks, and until when they wait.
+            request_id: an id that is known is followed from its beginning, and neither asked nor billed again.
+            chat: what is asked.
+            streaming: ask the model server for a stream; otherwise the text comes as one piece.
+
+        Raises:
+            ModelNotFound: the gateway has no such model.
+            InvalidRequest: the id belongs to another chat.
+            CloudError: whatever went wrong behind the gateway.
+        """
+        if chat.model not in self._models:
+            known = ", ".join(self._models)
+            raise ModelNotFound("the gateway has no model of that name", remedy=f"it has: {known}")
+        model, served = self._models[chat.model]
+        key, upstream_name = (call.caller.name, request_id), model.upstream_name or model.name
+        ask = self._upstream.stream if streaming else self._upstream.complete
+        return self._runs.follow(key, chat, lambda: _billed(key, model, served.price, ask(chat, upstream_name)))
+
+    def cancel(self, call: Call, request_id: str) -> None:
+        """End the caller's answer with this id, if it is under way."""
+        self._runs.cancel((call.caller.name, request_id))
+
+
+async def _billed(
+    key: Id, model: ModelSection, price: Price, answer: AsyncGenerator[ModelEvent, None]
+) -> AsyncGenerator[ModelEvent, None]:
+    """The events of `answer`, its receipt priced and logged. This runs once for each run: here is what is billed."""
+    async with aclosing(answer) as events:
+        async for event in events:
+            if not isinstance(event, Completed):
+                yield event
+                continue
+            usage = event.usage
+            nano_usd = price.cost_nano_usd(usage)
+            bill = {
+                "caller": key[0],
+                "request_id": key[1],
+                "model": model.name,
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "estimated": usage.estimated,
+                "cost_nano_usd": nano_usd,
+            }
+            _log.info("billed", extra={"fields": bill})
+            joules = (
+                usage.prompt_tokens * model.joules_per_prompt_token
+                + usage.completion_tokens * model.joules_per_completion_token
+            )
+            energy = Energy(joules, joules * model.joules_uncertainty_share, EnergySource.MODELLED)
+            yield replace(event, usd=nano_usd / NANO, cloud_energy=energy)
