@@ -18,6 +18,7 @@ from cloud_gateway.sections.kinds import Seconds
 from cloud_gateway.sections.limits import LimitsSection
 from cloud_gateway.sections.models import ModelSection
 from cloud_gateway.sections.replay import ReplaySection
+from cloud_gateway.sections.state import StateSection
 from cloud_gateway.sections.tls import TlsSection
 from cloud_gateway.sections.upstreams import UpstreamSection
 from orchestrator.settings import Settings
@@ -42,6 +43,8 @@ class GatewayConfig(Settings):
     models: tuple[ModelSection, ...] = Field(min_length=1)
     limits: LimitsSection = LimitsSection()
     replay: ReplaySection = ReplaySection()
+    state: StateSection | None = None
+    """What several gateways share."""
     drain_s: Seconds = 30.0
     """How long calls under way may go on after SIGTERM."""
 

