@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from cloud_gateway.upstreams.formats.openai import Fault
+from cloud_gateway.upstreams.formats.format import Fault
 from orchestrator.errors import (
     CloudError,
     CloudInternal,

@@ -11,8 +11,8 @@ from httpx_sse import EventSource, SSEError
 
 from cloud_gateway.sections.upstreams import UpstreamSection
 from cloud_gateway.upstreams import faults
-from cloud_gateway.upstreams.formats import openai
-from cloud_gateway.upstreams.formats.openai import Part
+from cloud_gateway.upstreams.formats.format import Format, Part, counted
+from cloud_gateway.upstreams.formats.openai import OpenAiFormat
 from orchestrator.chat import Chat
 from orchestrator.client.channel import is_loopback
 from orchestrator.errors import CloudInternal, CloudRejected, CloudTruncated, ConfigError
@@ -35,6 +35,7 @@ class UpstreamServer:
             ConfigError: the base URL is none, or the environment lacks the variable with the server's key.
         """
         self._clock = clock
+        self._format: Format = OpenAiFormat()
         try:
             url = httpx.URL(section.base_url.rstrip("/") + "/")
         except httpx.InvalidURL:
@@ -43,7 +44,7 @@ class UpstreamServer:
             ) from None
         self._client = httpx.AsyncClient(
             base_url=url,
-            headers=_headers(section, environment),
+            headers=_headers(section, environment, self._format),
             timeout=httpx.Timeout(section.silence_s, connect=section.connect_s, pool=section.connect_s),
             limits=httpx.Limits(max_connections=section.max_connections, max_keepalive_connections=64),
             # A proxy from the environment is for the world outside.
@@ -67,7 +68,7 @@ class UpstreamServer:
                 if part.text:
                     chunks += 1
                     yield TextDelta(part.text)
-                usage = part.usage or usage
+                usage = counted(usage, part.usage)
                 reason = part.finish_reason or reason
         if reason is None:
             raise CloudTruncated("the upstream ended its stream in the middle of the answer", remedy="ask again")
@@ -77,7 +78,7 @@ class UpstreamServer:
         """An answer as one piece: cheaper for both sides than a stream. Arguments and errors are those of `stream`."""
         async with self._post(chat, model, stream=False) as response:
             try:
-                part = self._checked(openai.read(await response.aread()))
+                part = self._checked(self._format.read(await response.aread()))
             except httpx.HTTPError as error:
                 raise faults.of_transport(error, begun=False) from None
         if part.finish_reason is None:
@@ -90,7 +91,7 @@ class UpstreamServer:
     async def reachable(self) -> bool:
         """Whether it answers, and takes the gateway's key. A server without a list of models counts as there."""
         try:
-            response = await self._client.get("models", timeout=_PROBE_S)
+            response = await self._client.get(self._format.probe_path, timeout=_PROBE_S)
         except httpx.HTTPError:
             return False
         return response.status_code < 500 and response.status_code not in (401, 403)
@@ -102,29 +103,30 @@ class UpstreamServer:
     @asynccontextmanager
     async def _post(self, chat: Chat, model: str, *, stream: bool) -> AsyncIterator[httpx.Response]:
         """The response to a chat, once it has begun well."""
-        content = openai.body(chat, model, stream=stream)
-        request = self._client.build_request("POST", "chat/completions", content=content)
+        content = self._format.body(chat, model, stream=stream)
+        request = self._client.build_request("POST", self._format.path(model, stream=stream), content=content)
         try:
             response = await self._client.send(request, stream=True)
         except httpx.HTTPError as error:
             raise faults.of_transport(error, begun=False) from None
         try:
             if response.status_code != httpx.codes.OK:
-                fault = openai.read_fault(await _beginning(response))
+                fault = self._format.read_fault(await _beginning(response))
                 raise faults.of_status(response.status_code, fault, response.headers, now=self._clock.now())
             yield response
         finally:
             await response.aclose()
 
     async def _parts(self, response: httpx.Response) -> AsyncGenerator[Part, None]:
-        """The chunks of a stream, to `[DONE]` or to the end of the connection."""
+        """The events of a stream, to the last one or to the end of the connection."""
         try:
             async with aclosing(EventSource(response).aiter_sse()) as events:
                 async for event in events:
-                    if event.data == "[DONE]":
-                        return
                     if event.data:
-                        yield self._checked(openai.read(event.data))
+                        part = self._checked(self._format.read_event(event.data))
+                        yield part
+                        if part.last:
+                            return
         except SSEError:
             raise CloudInternal(
                 "the upstream answered with something else than an event stream",
@@ -154,8 +156,8 @@ async def _beginning(response: httpx.Response) -> bytes:
     return body
 
 
-def _headers(section: UpstreamSection, environment: Mapping[str, str]) -> dict[str, str]:
-    headers = {"content-type": "application/json"}
+def _headers(section: UpstreamSection, environment: Mapping[str, str], spoken: Format) -> dict[str, str]:
+    key = None
     if section.api_key_env is not None:
         key = environment.get(section.api_key_env, "").strip()
         if not key or not key.isascii():
@@ -163,8 +165,7 @@ def _headers(section: UpstreamSection, environment: Mapping[str, str]) -> dict[s
                 f"the environment variable {section.api_key_env}, for the upstream's key, is not set",
                 remedy="set it, or leave upstream.api_key_env out",
             )
-        headers["authorization"] = f"Bearer {key}"
-    return headers
+    return {"content-type": "application/json"} | spoken.headers(key)
 
 
 def _estimate(chat: Chat, completion_tokens: int) -> Usage:

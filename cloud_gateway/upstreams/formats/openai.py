@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from cloud_gateway.upstreams.formats.format import Fault, Part
 from orchestrator.chat import Chat
 from orchestrator.errors import CloudInternal
 from orchestrator.types import FinishReason, Usage
-
-
-class Fault(msgspec.Struct):
-    """An error that the upstream reports in its body. Its message is not read: it may quote the request."""
-
-    code: str | int | None = None
-    type: str | None = None
-    param: str | None = None
 
 
 class _Text(msgspec.Struct):
@@ -40,68 +33,76 @@ class _Body(msgspec.Struct):
     error: Fault | str | None = None
 
 
-class Part(msgspec.Struct, frozen=True):
-    """What a chunk of a stream, or a whole answer, brought."""
-
-    text: str = ""
-    finish_reason: FinishReason | None = None
-    filtered: bool = False
-    """The upstream's content filter ended the answer."""
-    usage: Usage | None = None
-    fault: Fault | None = None
+_DECODER: Final = msgspec.json.Decoder(_Body)
+_DONE: Final = (b"[DONE]", "[DONE]")
+_END: Final = Part(last=True)
 
 
-_DECODER = msgspec.json.Decoder(_Body)
+class OpenAiFormat:
+    """Chat completions, as OpenAI defined them and vLLM, llama.cpp's server, SGLang, Ollama and others serve them."""
 
+    probe_path: Final = "models"
+    continues: Final = True
 
-def body(chat: Chat, model: str, *, stream: bool) -> bytes:
-    """The JSON to post. What has its default is left out: not every server knows every parameter."""
-    sampling = chat.sampling
-    messages = [{"role": message.role, "content": message.text} for message in chat.messages]
-    content: dict[str, Any] = {"model": model, "messages": messages, "max_tokens": sampling.max_tokens}
-    content["temperature"] = sampling.temperature
-    if sampling.temperature > 0:
-        content["seed"] = sampling.seed
-    if sampling.top_p < 1:
-        content["top_p"] = sampling.top_p
-    if sampling.min_p > 0:
-        content["min_p"] = sampling.min_p
-    if sampling.stop:
-        content["stop"] = sampling.stop
-    if chat.prefix:
-        # vLLM's convention, which `edgewise serve` follows: the last message is not answered but continued.
-        messages.append({"role": "assistant", "content": chat.prefix})
-        content |= {"continue_final_message": True, "add_generation_prompt": False}
-    if stream:
-        content |= {"stream": True, "stream_options": {"include_usage": True}}
-    return msgspec.json.encode(content)
+    def path(self, model: str, *, stream: bool) -> str:
+        """One path for every model."""
+        return "chat/completions"
 
+    def headers(self, key: str | None) -> dict[str, str]:
+        """A bearer's token."""
+        return {"authorization": f"Bearer {key}"} if key else {}
 
-def read(data: bytes | str) -> Part:
-    """One chunk of a stream, or a whole answer.
+    def body(self, chat: Chat, model: str, *, stream: bool) -> bytes:
+        """The JSON to post. What has its default is left out: not every server knows every parameter."""
+        sampling = chat.sampling
+        messages = [{"role": message.role, "content": message.text} for message in chat.messages]
+        content: dict[str, Any] = {"model": model, "messages": messages, "max_tokens": sampling.max_tokens}
+        content["temperature"] = sampling.temperature
+        if sampling.temperature > 0:
+            content["seed"] = sampling.seed
+        if sampling.top_p < 1:
+            content["top_p"] = sampling.top_p
+        if sampling.min_p > 0:
+            content["min_p"] = sampling.min_p
+        if sampling.stop:
+            content["stop"] = sampling.stop
+        if chat.prefix:
+            # vLLM's convention, which `edgewise serve` follows: the last message is not answered but continued.
+            messages.append({"role": "assistant", "content": chat.prefix})
+            content |= {"continue_final_message": True, "add_generation_prompt": False}
+        if stream:
+            content |= {"stream": True, "stream_options": {"include_usage": True}}
+        return msgspec.json.encode(content)
 
-    Raises:
-        CloudInternal: it is not JSON, or not in this format.
-    """
-    try:
-        decoded = _DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise CloudInternal(
-            "the upstream sent what is not the OpenAI-compatible format", remedy="the operator: check upstream.base_url"
-        ) from None
-    if decoded.error is not None:
-        return Part(fault=decoded.error if isinstance(decoded.error, Fault) else Fault())
-    choice = decoded.choices[0] if decoded.choices else _Choice()
-    text = choice.delta or choice.message or _Text()
-    return Part(text.content or "", _reason(choice), choice.finish_reason == "content_filter", _usage(decoded))
+    def read(self, data: bytes | str) -> Part:
+        """A whole answer; the chunks of a stream have the same shape.
 
+        Raises:
+            CloudInternal: it is not JSON, or not in this format.
+        """
+        try:
+            decoded = _DECODER.decode(data)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            raise CloudInternal(
+                "the upstream sent what is not the OpenAI-compatible format",
+                remedy="the operator: check upstream.base_url",
+            ) from None
+        if decoded.error is not None:
+            return Part(fault=decoded.error if isinstance(decoded.error, Fault) else Fault())
+        choice = decoded.choices[0] if decoded.choices else _Choice()
+        text = choice.delta or choice.message or _Text()
+        return Part(text.content or "", _reason(choice), choice.finish_reason == "content_filter", _usage(decoded))
 
-def read_fault(data: bytes) -> Fault:
-    """What an error response says of itself; nothing where it is in another format."""
-    try:
-        return read(data).fault or Fault()
-    except CloudInternal:
-        return Fault()
+    def read_event(self, data: bytes | str) -> Part:
+        """A chunk of a stream, or the `[DONE]` behind the last of them."""
+        return _END if data in _DONE else self.read(data)
+
+    def read_fault(self, data: bytes) -> Fault:
+        """What an error response says of itself; nothing where it is in another format."""
+        try:
+            return self.read(data).fault or Fault()
+        except CloudInternal:
+            return Fault()
 
 
 def _reason(choice: _Choice) -> FinishReason | None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_gateway.upstreams.faults import RETRY_S, of_fault, of_status, retry_after_s
-from cloud_gateway.upstreams.formats.openai import Fault
+from cloud_gateway.upstreams.formats.format import Fault
 from orchestrator import errors
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
