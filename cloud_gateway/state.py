@@ -127,12 +127,16 @@ def _url(section: StateSection, environment: Mapping[str, str]) -> str:
 @contextmanager
 def _first_contact() -> Iterator[None]:
     """What Redis says at the first command about who we are is the operator's mistake, and no reason to wait."""
-    from redis.exceptions import AuthenticationError, ResponseError
+    from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
     try:
         yield
-    except (AuthenticationError, ResponseError) as error:
+    except RedisError as error:
+        # While it connects, the client wraps what Redis said.
+        said = error.__cause__ or error
+        if not isinstance(said, AuthenticationError | ResponseError):
+            raise
         raise ConfigError(
-            f"Redis refuses the gateway ({type(error).__name__})",
+            f"Redis refuses the gateway ({type(said).__name__})",
             remedy="check user and password in the URL of state",
         ) from None
