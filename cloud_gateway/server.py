@@ -1,4 +1,4 @@
-"""The gateway's process: everything wired together, started, and stopped without cutting anybody off."""
+"""The gateway's process on gRPC's own server: started, and stopped without cutting anybody off."""
 
 from __future__ import annotations
 
@@ -13,16 +13,11 @@ from typing import Final
 import grpc
 import grpc.aio
 
-from cloud_gateway.answering import Answering
-from cloud_gateway.auth import KeyRing
+from cloud_gateway.assembly import assembled
 from cloud_gateway.config import GatewayConfig
 from cloud_gateway.health import Health
 from cloud_gateway.interceptors import CallInterceptor
-from cloud_gateway.runs import Runs
 from cloud_gateway.sections.tls import TlsSection
-from cloud_gateway.service import GatewayService
-from cloud_gateway.state import SharedState, opened
-from cloud_gateway.upstreams.server import UpstreamServer
 from orchestrator.clock import SystemClock
 from orchestrator.errors import ConfigError
 from orchestrator.ports import Clock
@@ -65,46 +60,27 @@ async def running(
         ConfigError: a key or a certificate is missing, or the address cannot be listened on.
         CloudUnavailable: the state that it shares with other gateways cannot be reached.
     """
-    async with (
-        opened(config.state, environment) as state,
-        _running(config, state, environment, clock or SystemClock()) as gateway,
-    ):
-        yield gateway
-
-
-@asynccontextmanager
-async def _running(
-    config: GatewayConfig, state: SharedState | None, environment: Mapping[str, str], clock: Clock
-) -> AsyncIterator[GatewayServer]:
-    """Every part, wired together; `state` is what it shares with other gateways, if any."""
-    keys = KeyRing.of(config, environment)
-    upstream = UpstreamServer(config.upstream, environment=environment, clock=clock)
-    runs = Runs(clock, keep_s=config.replay.keep_s, keep_answers=config.replay.keep_answers)
-    health = Health(upstream.reachable, clock, interval_s=config.upstream.health_interval_s)
-    server = grpc.aio.server(
-        interceptors=[CallInterceptor(keys, clock, longest_s=config.limits.request_s)],
-        options=[
-            *_OPTIONS,
-            ("grpc.max_receive_message_length", config.limits.message_bytes),
-            ("grpc.max_send_message_length", config.limits.message_bytes),
-        ],
-    )
-    service = GatewayService(Answering(config.models, upstream, runs))
-    gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(service, server)
-    health.register(server)
-    gateway = GatewayServer(server, health, _listen(server, config))
-    try:
-        await health.check()
+    clock = clock or SystemClock()
+    async with assembled(config, environment=environment, clock=clock) as assembly:
+        server = grpc.aio.server(
+            interceptors=[CallInterceptor(assembly.rules)],
+            options=[
+                *_OPTIONS,
+                ("grpc.max_receive_message_length", config.limits.message_bytes),
+                ("grpc.max_send_message_length", config.limits.message_bytes),
+            ],
+        )
+        gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(assembly.service, server)
+        assembly.health.register(server)
+        gateway = GatewayServer(server, assembly.health, _listen(server, config))
+        await assembly.health.check()
         await server.start()
-        watching = asyncio.create_task(health.watch())
+        watching = asyncio.create_task(assembly.health.watch())
         try:
             yield gateway
         finally:
             watching.cancel()
             await gateway.drain(0)
-    finally:
-        await runs.aclose()
-        await upstream.aclose()
 
 
 async def serve(config: GatewayConfig, announce: Callable[[str], None]) -> None:

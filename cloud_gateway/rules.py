@@ -1,0 +1,82 @@
+"""The rules around every call, whatever carries it: who calls, how long it may take, what the log says, one error.
+
+gRPC's own server keeps them through `interceptors`, Ray Serve through `ray_app`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from cloud_gateway.auth import KeyRing
+from cloud_gateway.call import CALL, Call
+from orchestrator.budget.deadline import Deadline
+from orchestrator.errors import CloudInternal, CloudTimeout, EdgewiseError
+from orchestrator.ports import Clock
+
+Metadata = Iterable[tuple[str, str | bytes]]
+_log = logging.getLogger(__name__)
+
+
+class CallRules:
+    """Wraps calls. It knows nothing of gRPC."""
+
+    def __init__(self, keys: KeyRing, clock: Clock, *, longest_s: float) -> None:
+        """`longest_s` bounds a call whose own deadline is later or missing."""
+        self._keys = keys
+        self._clock = clock
+        self._longest_s = longest_s
+
+    @asynccontextmanager
+    async def around(
+        self, method: str, request: object, metadata: Metadata, remaining_s: float | None
+    ) -> AsyncIterator[None]:
+        """The call, from its key to its line in the log. `CALL` is set inside.
+
+        Args:
+            method: its name, for the log.
+            request: its message, of which the log sees the id alone.
+            metadata: what the caller sent along.
+            remaining_s: until the caller's deadline; None where there is none.
+
+        Raises:
+            EdgewiseError: the one error that the caller gets, whatever went wrong.
+            asyncio.CancelledError: the caller went away.
+        """
+        begun_s = self._clock.monotonic()
+        fields: dict[str, object] = {"method": method, "request_id": str(getattr(request, "request_id", ""))[:128]}
+        error: EdgewiseError | None = None
+        try:
+            caller = self._keys.caller(metadata)
+            limit_s = self._longest_s if remaining_s is None else min(remaining_s, self._longest_s)
+            CALL.set(Call(caller=caller, deadline=Deadline.after(self._clock, limit_s * 1000)))
+            fields["caller"] = caller.name
+            async with asyncio.timeout(limit_s):
+                yield
+        except TimeoutError:
+            error = CloudTimeout("the answer was not complete at the deadline", remedy="allow more time")
+        except EdgewiseError as fault:
+            error = fault
+        except asyncio.CancelledError:
+            self._note("cancelled", fields, begun_s)
+            raise
+        except Exception as fault:
+            error = CloudInternal("the gateway failed", remedy="its log has the place, with this request id")
+            error.__cause__ = fault
+        if error is None:
+            self._note("ok", fields, begun_s)
+            return
+        self._note(error.type, fields, begun_s, error.__cause__)
+        raise error
+
+    def _note(
+        self, outcome: str, fields: dict[str, object], begun_s: float, fault: BaseException | None = None
+    ) -> None:
+        milliseconds = round((self._clock.monotonic() - begun_s) * 1000, 3)
+        fields |= {"outcome": outcome, "ms": milliseconds}
+        if fault is not None:
+            _log.error("call", extra={"fields": fields}, exc_info=fault)
+        else:
+            _log.info("call", extra={"fields": fields})
