@@ -1,0 +1,135 @@
+"""What the gateway adds and takes: latency over calling its model server directly, processor time, memory.
+
+`python -m benchmarks.gateway [--litellm PYTHON] [--parts speed crowd soak]` prints Markdown tables. All processes are
+on one machine, over loopback: a simulated model server that answers at once, the gateway before it, with `--litellm`
+LiteLLM's proxy before it, too, and this one, which asks the server and LiteLLM with aiohttp and the gateway through the
+SDK, by turns. Processor time and memory are the programs' own, from /proc (Linux).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import Final
+
+from benchmarks.gateway import programs
+from benchmarks.gateway.callers import Caller, HttpCaller, SdkCaller
+from benchmarks.gateway.crowd import allow_many_files, crowd
+from benchmarks.gateway.load import AT_ONCE, PER_SECOND, STREAMS, answers_per_cpu_s, burst, first_texts_ms, paced
+from benchmarks.gateway.programs import Program
+from benchmarks.gateway.soak import soak
+
+_PARTS: Final = ("speed", "crowd", "soak")
+_WARM_UP: Final = 200
+
+
+async def speed(
+    upstream: Program, proxies: dict[str, Program], *, requests: int, answers: int, rounds: int
+) -> list[list[str]]:
+    """Rows of words, one for each figure: its name, then the figure of each proxy."""
+    idle_mb = [program.resident_mb for program in proxies.values()]
+    async with AsyncExitStack() as opened:
+        direct = await opened.enter_async_context(HttpCaller(upstream))
+        callers: list[Caller] = [
+            await opened.enter_async_context(SdkCaller(program) if name == "gateway" else HttpCaller(program))
+            for name, program in proxies.items()
+        ]
+        for caller in (direct, *callers):
+            await burst(caller, requests=_WARM_UP)
+        alone, *through = await paced([direct, *callers], requests=requests)
+        rates = [
+            await answers_per_cpu_s(caller, program, requests=answers)
+            for caller, program in zip(callers, proxies.values(), strict=True)
+        ]
+        first_alone, *firsts = await first_texts_ms([direct, *callers], rounds=rounds)
+    return [
+        [f"whole answers at {PER_SECOND}/s, p50 / p99", *map(percentiles, through)],
+        ["**added latency, p50 / p99**", *(difference(each, alone) for each in through)],
+        ["**whole answers per CPU second of the process**", *(f"{per_cpu_s:.0f}" for per_cpu_s, _ in rates)],
+        [f"whole answers a second, {AT_ONCE} at once", *(f"{per_s:.0f}" for _, per_s in rates)],
+        [f"first text of {STREAMS} streams at once, p50 / p99", *map(percentiles, firsts)],
+        ["**added time to first text, p50 / p99**", *(difference(each, first_alone) for each in firsts)],
+        ["**resident memory, idle**", *(f"{mb:.0f} MB" for mb in idle_mb)],
+        ["resident memory, afterwards", *(f"{program.resident_mb:.0f} MB" for program in proxies.values())],
+        ["the model server itself, p50 / p99", percentiles(alone)],
+        [f"the model server itself, first text of {STREAMS}, p50 / p99", percentiles(first_alone)],
+    ]
+
+
+def percentile(values: Sequence[float], share: int) -> float:
+    """The value below which `share` percent of `values` lie."""
+    return statistics.quantiles(values, n=100)[share - 1]
+
+
+def percentiles(values: Sequence[float]) -> str:
+    """p50 and p99, in words."""
+    return f"{percentile(values, 50):.2f} / {percentile(values, 99):.2f} ms"
+
+
+def difference(values: Sequence[float], base: Sequence[float]) -> str:
+    """How much later p50 and p99 come than those of `base`, in words."""
+    return " / ".join(f"{percentile(values, share) - percentile(base, share):.2f}" for share in (50, 99)) + " ms"
+
+
+def show_speed(given: argparse.Namespace) -> None:
+    """Latency, processor time and idle memory, beside LiteLLM's proxy where it is given."""
+    with ExitStack() as running:
+        upstream = running.enter_context(programs.upstream())
+        proxies = {"gateway": running.enter_context(programs.gateway(upstream))}
+        if given.litellm:
+            proxies["LiteLLM"] = running.enter_context(programs.litellm(given.litellm, upstream))
+        rows = asyncio.run(speed(upstream, proxies, requests=given.requests, answers=given.burst, rounds=given.rounds))
+    print(f"| answers of 32 tokens | {' | '.join(proxies)} |\n|---|{'---|' * len(proxies)}")
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+
+
+def show_crowd(given: argparse.Namespace) -> None:
+    """Streams open at once."""
+    allow_many_files()
+    with programs.upstream(tokens=600, between_ms=1000) as upstream, programs.gateway(upstream) as gateway:
+        found = asyncio.run(crowd(gateway, streams=given.streams))
+    print(f"\n{found.open} of {given.streams} streams open at once, {found.failed} failed,")
+    print(f"{found.kb_each:.0f} kB each, {found.chunks_per_s:.0f} chunks a second, {found.cpu_share:.2f} of a core")
+
+
+async def soaked(gateway: Program, minutes: float, per_s: float) -> None:
+    """Print what steady load did."""
+    async with SdkCaller(gateway) as caller:
+        found = await soak(caller, gateway, minutes=minutes, per_s=per_s)
+    print(f"\n{found.answers} answers in {minutes:g} minutes: {found.warm_mb:.1f} MB once warm,", end=" ")
+    print(f"{found.end_mb:.1f} MB at the end, {found.growth:+.2%}")
+
+
+def show_soak(given: argparse.Namespace) -> None:
+    """Steady load."""
+    with programs.upstream() as upstream, programs.gateway(upstream) as gateway:
+        asyncio.run(soaked(gateway, given.minutes, given.per_second))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="What the gateway adds and takes.")
+    parser.add_argument("--litellm", type=Path, help="the Python of an environment that has litellm[proxy]")
+    parser.add_argument("--parts", nargs="+", choices=_PARTS, default=["speed"], help="what to measure (speed)")
+    parser.add_argument("--requests", type=int, default=300, help="requests of the paced runs, for each")
+    parser.add_argument("--burst", type=int, default=2000, help="requests of the burst")
+    parser.add_argument("--rounds", type=int, default=3, help="how often 100 streams begin at once, for each")
+    parser.add_argument("--streams", type=int, default=5000, help="streams open at once (crowd)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of steady load (soak)")
+    parser.add_argument("--per-second", type=float, default=100.0, help="requests of steady load (soak)")
+    given = parser.parse_args()
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n")
+    shows = {"speed": show_speed, "crowd": show_crowd, "soak": show_soak}
+    for part in given.parts:
+        shows[part](given)
+
+
+if __name__ == "__main__":
+    main()
