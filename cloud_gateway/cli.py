@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from datetime import UTC, datetime
@@ -34,14 +33,14 @@ def serve(
 ) -> None:
     """Run the gateway until SIGTERM or Ctrl-C. Prints "listening on HOST:PORT"; its log goes to stderr."""
     # grpc, httpx and pydantic take a moment: `--help` and `keys` do without.
-    from cloud_gateway import logs, server
+    from cloud_gateway import logs, loop, server
     from cloud_gateway.config import GatewayConfig
 
     loaded = GatewayConfig.read(config)
     old_host, _, old_port = loaded.listen.rpartition(":")
     listen = f"{host or old_host}:{old_port if port is None else port}"
     logs.configure(sys.stderr)
-    asyncio.run(server.serve(loaded.model_copy(update={"listen": listen}), lambda at: typer.echo(f"listening on {at}")))
+    loop.run(server.serve(loaded.model_copy(update={"listen": listen}), lambda at: typer.echo(f"listening on {at}")))
 
 
 @app.command()
