@@ -32,7 +32,7 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Listen here instead; 0 takes a free one.")] = None,
 ) -> None:
     """Run the gateway until SIGTERM or Ctrl-C. Prints "listening on HOST:PORT"; its log goes to stderr."""
-    # grpc, httpx and pydantic take a moment: `--help` and `keys` do without.
+    # grpc, aiohttp and pydantic take a moment: `--help` and `keys` do without.
     from cloud_gateway import logs, loop, server
     from cloud_gateway.config import GatewayConfig
 

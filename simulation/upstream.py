@@ -67,6 +67,10 @@ class SimulatedUpstream:
         self.replies = list(replies) or [Reply()]
         self.chats = 0
         """How many chats came in all."""
+        self.connections = 0
+        """How many were made in all."""
+        self.events_sent = 0
+        """How many events of streams the clients' side has taken off, in all."""
         self.seen: deque[Seen] = deque(maxlen=1000)
         """The latest of them."""
         self.models_status = 200
@@ -115,6 +119,7 @@ class SimulatedUpstream:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        self.connections += 1
         try:
             while await self._request(reader, writer):
                 pass
@@ -160,11 +165,15 @@ class SimulatedUpstream:
         for number, data in enumerate(reply.events or _chunks(reply, body), 1):
             writer.write(_chunked(b"data: " + data + b"\n\n"))
             await writer.drain()
+            self.events_sent += 1
             if reply.between_ms:
                 await asyncio.sleep(reply.between_ms / 1000)
             if not await self._may_go_on(reply, number, reader):
                 return False
-        writer.write((_chunked(b"data: [DONE]\n\n") if reply.done else b"") + b"0\r\n\r\n")
+        if reply.done:
+            writer.write(_chunked(b"data: [DONE]\n\n"))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")  # apart, as most servers do
         await writer.drain()
         return True
 

@@ -18,8 +18,11 @@ class UpstreamSection(Section):
     api_key_env: EnvironmentName | None = None
     connect_s: Seconds = 5.0
     """How long connecting may take."""
-    silence_s: Seconds = 120.0
-    """How long it may send nothing: before its first token, between two, and before a whole answer."""
-    max_connections: int = Field(default=512, ge=1)
+    first_token_s: Seconds = 120.0
+    """How long a stream may take to its first text."""
+    between_tokens_s: Seconds = 30.0
+    """How long a stream may say nothing after that."""
+    whole_answer_s: Seconds = 600.0
+    """How long an answer may take that comes as one piece."""
     health_interval_s: Seconds = 5.0
     """How often it is asked whether it is there."""

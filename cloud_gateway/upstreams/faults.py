@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-import httpx
+import aiohttp
 
 from cloud_gateway.upstreams.formats.format import Fault
 from orchestrator.errors import (
@@ -25,6 +25,12 @@ from orchestrator.errors import (
 RETRY_S: Final = 1.0
 """The wait that is advised where the upstream advises none."""
 _LONGEST_WAIT_S: Final = 86_400.0
+_UNREACHABLE: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ServerFingerprintMismatch,
+)
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 
 
@@ -39,7 +45,7 @@ def of_status(http_status: int, fault: Fault, headers: Mapping[str, str], *, now
     if http_status in (401, 403):
         return CloudInternal(
             f"the upstream refused the gateway's own key (HTTP {http_status})",
-            remedy="the operator: check the variable that upstream.api_key_env names",
+            remedy="the operator: check the variable that its api_key_env names",
         )
     if http_status in (408, 425) or http_status >= 500:
         return CloudUnavailable(
@@ -49,7 +55,7 @@ def of_status(http_status: int, fault: Fault, headers: Mapping[str, str], *, now
         )
     return CloudInternal(
         f"the upstream answered HTTP {http_status}{_named(fault)}",
-        remedy="the operator: check upstream.base_url and the model's upstream_name",
+        remedy="the operator: check its base_url and the model's upstream_name",
     )
 
 
@@ -61,19 +67,27 @@ def of_fault(fault: Fault, *, now: datetime) -> CloudError:
     return CloudInternal(f"the upstream failed in the middle of the answer{_named(fault)}", remedy="ask again")
 
 
-def of_transport(error: httpx.HTTPError, *, begun: bool) -> CloudError:
-    """The error of a connection that could not be made, fell silent or broke; `begun`: text had come already."""
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
+def of_transport(error: aiohttp.ClientError | TimeoutError, *, begun: bool, limit: str) -> CloudError:
+    """The error of a connection that could not be made, fell silent, broke or speaks no HTTP.
+
+    Args:
+        error: what the client raised.
+        begun: the response had begun already.
+        limit: the key of the configuration that says how long this silence may last.
+    """
+    if isinstance(error, _UNREACHABLE):
         return CloudUnavailable(
             "the upstream cannot be reached", remedy="the operator: is it running?", retry_after_s=RETRY_S
         )
-    if isinstance(error, httpx.TimeoutException):
-        return CloudTimeout("the upstream fell silent", remedy="the operator: upstream.silence_s is how long it may")
+    if isinstance(error, TimeoutError):
+        return CloudTimeout("the upstream fell silent", remedy=f"the operator: its {limit} is how long it may")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return CloudInternal(
+            f"the upstream's HTTP makes no sense ({type(error).__name__})", remedy="the operator: check its base_url"
+        )
     if begun:
         return CloudTruncated("the upstream broke off in the middle of the answer", remedy="ask again")
-    if isinstance(error, httpx.TransportError):
-        return CloudUnavailable("the upstream broke the connection off", remedy="ask again", retry_after_s=RETRY_S)
-    return CloudInternal(f"the upstream's HTTP makes no sense ({type(error).__name__})")
+    return CloudUnavailable("the upstream broke the connection off", remedy="ask again", retry_after_s=RETRY_S)
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float:

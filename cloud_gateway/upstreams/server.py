@@ -1,18 +1,23 @@
-"""An OpenAI-compatible server behind the gateway."""
+"""A model server behind the gateway, over HTTP."""
 
 from __future__ import annotations
 
+import asyncio
+import io
+import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Final
 
-import httpx
-from httpx_sse import EventSource, SSEError
+import aiohttp
+from yarl import URL
 
 from cloud_gateway.sections.upstreams import UpstreamSection
 from cloud_gateway.upstreams import faults
+from cloud_gateway.upstreams.event_stream import EventStream
 from cloud_gateway.upstreams.formats.format import Format, Part, counted
 from cloud_gateway.upstreams.formats.openai import OpenAiFormat
+from cloud_gateway.upstreams.reader import Reader
 from orchestrator.chat import Chat
 from orchestrator.client.channel import is_loopback
 from orchestrator.errors import CloudInternal, CloudRejected, CloudTruncated, ConfigError
@@ -20,7 +25,12 @@ from orchestrator.ports import Clock
 from orchestrator.types import Completed, ModelEvent, Started, TextDelta, Usage
 
 _PROBE_S: Final = 5.0
+_FAREWELL_S: Final = 0.1
+"""How long the end of a response may come after the end of its answer, for its connection to be used again."""
+_READ_BYTES: Final = 2**14
+"""Twice as many are read ahead of a slow reader; then the upstream has to wait."""
 _LARGEST_FAULT: Final = 64 * 1024
+_LARGEST_ANSWER: Final = 2**24
 _BYTES_PER_TOKEN: Final = 4
 """Of English text in a present-day vocabulary; for estimates only."""
 
@@ -29,26 +39,28 @@ class UpstreamServer:
     """One server. Its events have no price yet: that is the gateway's affair."""
 
     def __init__(self, section: UpstreamSection, *, environment: Mapping[str, str], clock: Clock) -> None:
-        """Connects to nothing yet.
+        """Connects to nothing yet. Needs a running loop.
 
         Raises:
             ConfigError: the base URL is none, or the environment lacks the variable with the server's key.
         """
         self._clock = clock
+        self._section = section
         self._format: Format = OpenAiFormat()
         try:
-            url = httpx.URL(section.base_url.rstrip("/") + "/")
-        except httpx.InvalidURL:
+            self._url = URL(section.base_url.rstrip("/") + "/")
+        except ValueError:
             raise ConfigError(
                 "upstream.base_url is not a URL", remedy="for instance http://127.0.0.1:8642/v1"
             ) from None
-        self._client = httpx.AsyncClient(
-            base_url=url,
+        self._addresses: dict[str, URL] = {}
+        self._session = aiohttp.ClientSession(
             headers=_headers(section, environment, self._format),
-            timeout=httpx.Timeout(section.silence_s, connect=section.connect_s, pool=section.connect_s),
-            limits=httpx.Limits(max_connections=section.max_connections, max_keepalive_connections=64),
-            # A proxy from the environment is for the world outside.
-            trust_env=not is_loopback(url.host),
+            connector=aiohttp.TCPConnector(limit=0),  # how many calls there are is decided before they come here
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, connect=section.connect_s),
+            read_bufsize=_READ_BYTES,
+            proxy=_proxy(self._url),
         )
 
     async def stream(self, chat: Chat, model: str) -> AsyncGenerator[ModelEvent, None]:
@@ -61,26 +73,51 @@ class UpstreamServer:
         Raises:
             CloudError: whatever went wrong, without a word of the request.
         """
-        chunks, usage, reason = 0, None, None
-        async with self._post(chat, model, stream=True) as response, aclosing(self._parts(response)) as parts:
+        loop, section = asyncio.get_running_loop(), self._section
+        until_s, limit = loop.time() + section.first_token_s, "first_token_s"
+        chunks, usage, reason, done = 0, None, None, False
+        async with self._post(chat, model, stream=True, until_s=until_s, limit=limit) as response:
+            if response.content_type != "text/event-stream":
+                raise CloudInternal(
+                    "the upstream answered with something else than an event stream",
+                    remedy="the operator: check its base_url",
+                )
             yield Started(chat.model)
-            async for part in parts:
-                if part.text:
-                    chunks += 1
-                    yield TextDelta(part.text)
-                usage = counted(usage, part.usage)
-                reason = part.finish_reason or reason
+            reader, events = Reader(response.content), EventStream()
+            try:
+                while not done and (piece := await reader.read(until_s)):
+                    for data in events.feed(piece):
+                        part = self._checked(self._format.read_event(data))
+                        if part.text:
+                            chunks += 1
+                            limit = "between_tokens_s"
+                            yield TextDelta(part.text)
+                        usage = counted(usage, part.usage)
+                        reason = part.finish_reason or reason
+                        if done := part.last:
+                            break
+                    if limit == "between_tokens_s":
+                        until_s = loop.time() + section.between_tokens_s
+                if done:
+                    await _end(reader)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise faults.of_transport(error, begun=True, limit=limit) from None
+            finally:
+                reader.close()
         if reason is None:
             raise CloudTruncated("the upstream ended its stream in the middle of the answer", remedy="ask again")
         yield Completed(usage or _estimate(chat, chunks), reason)
 
     async def complete(self, chat: Chat, model: str) -> AsyncGenerator[ModelEvent, None]:
         """An answer as one piece: cheaper for both sides than a stream. Arguments and errors are those of `stream`."""
-        async with self._post(chat, model, stream=False) as response:
+        until_s, limit = asyncio.get_running_loop().time() + self._section.whole_answer_s, "whole_answer_s"
+        async with self._post(chat, model, stream=False, until_s=until_s, limit=limit) as response:
             try:
-                part = self._checked(self._format.read(await response.aread()))
-            except httpx.HTTPError as error:
-                raise faults.of_transport(error, begun=False) from None
+                async with asyncio.timeout_at(until_s):
+                    body = await _body(response.content, _LARGEST_ANSWER)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise faults.of_transport(error, begun=False, limit=limit) from None
+        part = self._checked(self._format.read(body))
         if part.finish_reason is None:
             raise CloudTruncated("the upstream's answer has no end", remedy="ask again")
         yield Started(chat.model)
@@ -91,49 +128,43 @@ class UpstreamServer:
     async def reachable(self) -> bool:
         """Whether it answers, and takes the gateway's key. A server without a list of models counts as there."""
         try:
-            response = await self._client.get(self._format.probe_path, timeout=_PROBE_S)
-        except httpx.HTTPError:
+            async with (
+                asyncio.timeout(_PROBE_S),
+                self._session.get(self._at(self._format.probe_path), allow_redirects=False) as response,
+            ):
+                return response.status < 500 and response.status not in (401, 403)
+        except (aiohttp.ClientError, TimeoutError):
             return False
-        return response.status_code < 500 and response.status_code not in (401, 403)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        await self._session.close()
 
     @asynccontextmanager
-    async def _post(self, chat: Chat, model: str, *, stream: bool) -> AsyncIterator[httpx.Response]:
+    async def _post(
+        self, chat: Chat, model: str, *, stream: bool, until_s: float, limit: str
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The response to a chat, once it has begun well."""
-        content = self._format.body(chat, model, stream=stream)
-        request = self._client.build_request("POST", self._format.path(model, stream=stream), content=content)
+        url = self._at(self._format.path(model, stream=stream))
+        # Bytes would be copied and, where they are many, warned about.
+        content = io.BytesIO(self._format.body(chat, model, stream=stream))
         try:
-            response = await self._client.send(request, stream=True)
-        except httpx.HTTPError as error:
-            raise faults.of_transport(error, begun=False) from None
-        try:
-            if response.status_code != httpx.codes.OK:
-                fault = self._format.read_fault(await _beginning(response))
-                raise faults.of_status(response.status_code, fault, response.headers, now=self._clock.now())
+            async with asyncio.timeout_at(until_s):
+                response = await self._session.post(url, data=content, allow_redirects=False)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise faults.of_transport(error, begun=False, limit=limit) from None
+        async with response:  # a body that was not read to its end closes the connection
+            if response.status != 200:
+                fault = self._format.read_fault(await _beginning(response, until_s))
+                raise faults.of_status(response.status, fault, response.headers, now=self._clock.now())
             yield response
-        finally:
-            await response.aclose()
 
-    async def _parts(self, response: httpx.Response) -> AsyncGenerator[Part, None]:
-        """The events of a stream, to the last one or to the end of the connection."""
-        try:
-            async with aclosing(EventSource(response).aiter_sse()) as events:
-                async for event in events:
-                    if event.data:
-                        part = self._checked(self._format.read_event(event.data))
-                        yield part
-                        if part.last:
-                            return
-        except SSEError:
-            raise CloudInternal(
-                "the upstream answered with something else than an event stream",
-                remedy="the operator: check upstream.base_url",
-            ) from None
-        except httpx.HTTPError as error:
-            raise faults.of_transport(error, begun=True) from None
+    def _at(self, path: str) -> URL:
+        """The address of `path`, which a format gives. Joining URLs is slow, and there are few."""
+        url = self._addresses.get(path)
+        if url is None:
+            url = self._addresses[path] = self._url.join(URL(path))
+        return url
 
     def _checked(self, part: Part) -> Part:
         if part.fault is not None:
@@ -143,17 +174,38 @@ class UpstreamServer:
         return part
 
 
-async def _beginning(response: httpx.Response) -> bytes:
+async def _body(content: aiohttp.StreamReader, largest: int) -> bytes:
+    """All of a body.
+
+    Raises:
+        CloudInternal: it is larger than `largest` bytes.
+    """
+    pieces, size = [], 0
+    while piece := await content.readany():
+        pieces.append(piece)
+        size += len(piece)
+        if size > largest:
+            raise CloudInternal("the upstream's answer is too large", remedy="the operator: check its base_url")
+    return b"".join(pieces)
+
+
+async def _beginning(response: aiohttp.ClientResponse, until_s: float) -> bytes:
     """As much of an error's body as is worth reading."""
-    body = b""
     try:
-        async for piece in response.aiter_bytes():
-            body += piece
-            if len(body) > _LARGEST_FAULT:
-                break
-    except httpx.HTTPError:
-        pass  # its status says enough
-    return body
+        async with asyncio.timeout_at(until_s):
+            return await _body(response.content, _LARGEST_FAULT)
+    except (aiohttp.ClientError, TimeoutError, CloudInternal):
+        return b""  # its status says enough
+
+
+async def _end(reader: Reader) -> None:
+    """Read to the end, where it comes soon: a connection that was read to its end carries the next request."""
+    until_s = asyncio.get_running_loop().time() + _FAREWELL_S
+    try:
+        while not reader.at_end and await reader.read(until_s):
+            pass
+    except (aiohttp.ClientError, TimeoutError):
+        pass  # the answer is complete
 
 
 def _headers(section: UpstreamSection, environment: Mapping[str, str], spoken: Format) -> dict[str, str]:
@@ -165,7 +217,17 @@ def _headers(section: UpstreamSection, environment: Mapping[str, str], spoken: F
                 f"the environment variable {section.api_key_env}, for the upstream's key, is not set",
                 remedy="set it, or leave upstream.api_key_env out",
             )
-    return {"content-type": "application/json"} | spoken.headers(key)
+    # Compressing single tokens costs both sides more than it saves.
+    return {"content-type": "application/json", "accept-encoding": "identity"} | spoken.headers(key)
+
+
+def _proxy(url: URL) -> str | None:
+    """The proxy of the environment for `url`: for the world outside. Looked up once, for it is looked up slowly."""
+    host = url.host or ""
+    if is_loopback(host) or urllib.request.proxy_bypass(host):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(url.scheme) or proxies.get("all")
 
 
 def _estimate(chat: Chat, completion_tokens: int) -> Usage:

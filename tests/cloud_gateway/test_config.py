@@ -89,10 +89,10 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("EDGEWISE_GATEWAY_UPSTREAM__BASE_URL", "http://model:8642/v1")
     monkeypatch.setenv("EDGEWISE_GATEWAY_LISTEN", "0.0.0.0:9")
     monkeypatch.setenv("EDGEWISE_GATEWAY_KEYS", '[{"name": "a", "key_env": "A"}]')
-    values = MINIMAL | {"upstream": {"base_url": "http://old/v1", "silence_s": 7}}
+    values = MINIMAL | {"upstream": {"base_url": "http://old/v1", "between_tokens_s": 7}}
     config = GatewayConfig.read(write(tmp_path, values))
     assert config.upstream.base_url == "http://model:8642/v1"
-    assert config.upstream.silence_s == 7
+    assert config.upstream.between_tokens_s == 7
     assert config.listen == "0.0.0.0:9"
     assert config.keys[0].name == "a"
 

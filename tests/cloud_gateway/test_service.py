@@ -57,7 +57,7 @@ FAULTS: list[tuple[Reply, type[errors.CloudError], str]] = [
     (Reply(status=500), errors.CloudUnavailable, "HTTP 500"),
     (Reply(status=503, headers={"Retry-After": "7"}), errors.CloudUnavailable, "HTTP 503"),
     (Reply(break_after=-1), errors.CloudUnavailable, "broke the connection off"),
-    (Reply(body=b"<html>a proxy's page</html>"), errors.CloudInternal, "upstream.base_url"),
+    (Reply(body=b"<html>a proxy's page</html>"), errors.CloudInternal, "its base_url"),
 ]
 
 
@@ -131,12 +131,12 @@ async def test_an_upstream_that_falls_silent_is_given_up(
     gateway_config: Callable[..., GatewayConfig], upstream: SimulatedUpstream, api_key: str
 ) -> None:
     upstream.replies = [Reply(hold_after=1)]
-    config = gateway_config(upstream={"base_url": upstream.base_url, "silence_s": 0.1})
+    config = gateway_config(upstream={"base_url": upstream.base_url, "between_tokens_s": 0.1})
     async with (
         running(config, environment={"TEST_KEY": api_key}) as gateway,
         AsyncGateway(gateway.address, api_key=api_key, model="small") as client,
     ):
-        with pytest.raises(errors.CloudTimeout, match="silence_s"):
+        with pytest.raises(errors.CloudTimeout, match="between_tokens_s"):
             await stream(client)
     assert upstream.disconnected.is_set()
 

@@ -85,7 +85,7 @@ class OpenAiFormat:
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             raise CloudInternal(
                 "the upstream sent what is not the OpenAI-compatible format",
-                remedy="the operator: check upstream.base_url",
+                remedy="the operator: check its base_url",
             ) from None
         if decoded.error is not None:
             return Part(fault=decoded.error if isinstance(decoded.error, Fault) else Fault())
