@@ -1,4 +1,5 @@
-"""The way of a request through the gateway: known model, one run for one id, the model server, one bill."""
+"""The way of a request through the gateway: known model, one run for one id, a slot, the model server, one
+bill."""
 
 from __future__ import annotations
 
@@ -6,27 +7,34 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Final
 
+from cloud_gateway.admission.admission import Admission
 from cloud_gateway.call import Call
 from cloud_gateway.runs import Id, Runs
 from cloud_gateway.sections.models import ModelSection
 from cloud_gateway.upstreams.server import UpstreamServer
 from orchestrator.chat import NANO, Chat, Price, ServedModel
 from orchestrator.errors import ModelNotFound
-from orchestrator.types import Completed, ModelEvent
+from orchestrator.types import Completed, ModelEvent, TextDelta
 from orchestrator.units import Energy, EnergySource
 
+_CHARS_PER_TOKEN: Final = 4
+"""Roughly. Whose turn it is need not be known exactly; the bill is."""
 _log = logging.getLogger(__name__)
 
 
 class Answering:
     """Makes answers out of requests. It knows nothing of gRPC."""
 
-    def __init__(self, models: Sequence[ModelSection], upstream: UpstreamServer, runs: Runs) -> None:
-        """Offer `models`, all of them from `upstream`."""
+    def __init__(
+        self, models: Sequence[ModelSection], upstream: UpstreamServer, runs: Runs, admission: Admission
+    ) -> None:
+        """Offer `models`, all of them from `upstream`, as many answers at once as `admission` lets in."""
         self._models = {model.name: (model, model.served) for model in models}
         self._upstream = upstream
         self._runs = runs
+        self._admission = admission
 
     @property
     def models(self) -> list[ServedModel]:
@@ -53,11 +61,38 @@ class Answering:
         model, served = self._models[chat.model]
         key, upstream_name = (call.caller.name, request_id), model.upstream_name or model.name
         ask = self._upstream.stream if streaming else self._upstream.complete
-        return self._runs.follow(key, chat, lambda: _billed(key, model, served.price, ask(chat, upstream_name)))
+
+        def run() -> AsyncGenerator[ModelEvent, None]:
+            answer = _billed(key, model, served.price, ask(chat, upstream_name))
+            return self._admitted(call, chat, answer, streaming=streaming)
+
+        return self._runs.follow(key, chat, run)
 
     def cancel(self, call: Call, request_id: str) -> None:
         """End the caller's answer with this id, if it is under way."""
         self._runs.cancel((call.caller.name, request_id))
+
+    async def _admitted(
+        self, call: Call, chat: Chat, answer: AsyncGenerator[ModelEvent, None], *, streaming: bool
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """The events of `answer`, which begins once it has a slot."""
+        slot = await self._admission.enter(
+            call.caller.payer,
+            (chat.model, streaming),
+            prompt_tokens=sum(len(message.text) for message in chat.messages) // _CHARS_PER_TOKEN,
+            max_tokens=chat.sampling.max_tokens,
+            deadline=call.deadline,
+        )
+        silent = streaming  # a whole answer has no first token to be timed
+        with slot:
+            async with aclosing(answer) as events:
+                async for event in events:
+                    if silent and isinstance(event, TextDelta):
+                        silent = False
+                        slot.first()
+                    elif isinstance(event, Completed):
+                        slot.finish(event.usage)
+                    yield event
 
 
 async def _billed(

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from random import Random
 
+from cloud_gateway.admission.admission import Admission
+from cloud_gateway.admission.gate import Gate
+from cloud_gateway.admission.lag import Lag
 from cloud_gateway.answering import Answering
 from cloud_gateway.auth import KeyRing
 from cloud_gateway.config import GatewayConfig
@@ -25,6 +29,9 @@ class Assembly:
     rules: CallRules
     service: GatewayService
     health: Health
+    gate: Gate
+    lag: Lag
+    admission: Admission
 
 
 @asynccontextmanager
@@ -47,11 +54,16 @@ async def _wired(
     keys = KeyRing.of(config, environment)
     upstream = UpstreamServer(config.upstream, environment=environment, clock=clock)
     runs = Runs(clock, keep_s=config.replay.keep_s, keep_answers=config.replay.keep_answers)
+    random, lag = Random(), Lag(clock, config.admission.lag_ms)
+    gate, admission = Gate(config.admission, lag, random), Admission(config.admission, clock, random)
     try:
         yield Assembly(
-            rules=CallRules(keys, clock, longest_s=config.limits.request_s),
-            service=GatewayService(Answering(config.models, upstream, runs)),
+            rules=CallRules(keys, gate, clock, longest_s=config.limits.request_s),
+            service=GatewayService(Answering(config.models, upstream, runs, admission)),
             health=Health(upstream.reachable, clock, interval_s=config.upstream.health_interval_s),
+            gate=gate,
+            lag=lag,
+            admission=admission,
         )
     finally:
         await runs.aclose()

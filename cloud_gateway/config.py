@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from cloud_gateway.sections.admission import AdmissionSection
 from cloud_gateway.sections.keys import KeySection
 from cloud_gateway.sections.kinds import Seconds
 from cloud_gateway.sections.limits import LimitsSection
@@ -42,6 +43,7 @@ class GatewayConfig(Settings):
     upstream: UpstreamSection
     models: tuple[ModelSection, ...] = Field(min_length=1)
     limits: LimitsSection = LimitsSection()
+    admission: AdmissionSection = AdmissionSection()
     replay: ReplaySection = ReplaySection()
     state: StateSection | None = None
     """What several gateways share."""

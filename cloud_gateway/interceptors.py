@@ -77,5 +77,4 @@ def _metadata(context: _Context) -> Metadata:
 
 
 async def _refuse(context: _Context, error: EdgewiseError) -> None:
-    code, message, details = status.encode(error)
-    await context.abort(code, message, ((status.DETAILS_KEY, details),))
+    await context.abort(*status.encode(error))

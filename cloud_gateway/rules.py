@@ -9,13 +9,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Final
 
+from google.protobuf.message import Message
+
+from cloud_gateway.admission.gate import Gate
 from cloud_gateway.auth import KeyRing
 from cloud_gateway.call import CALL, Call
 from orchestrator.budget.deadline import Deadline
 from orchestrator.errors import CloudInternal, CloudTimeout, EdgewiseError
 from orchestrator.ports import Clock
 
+_ALWAYS: Final = ("CancelGenerate",)
+"""What is let in even when nothing else is: it makes room."""
 Metadata = Iterable[tuple[str, str | bytes]]
 _log = logging.getLogger(__name__)
 
@@ -23,21 +29,22 @@ _log = logging.getLogger(__name__)
 class CallRules:
     """Wraps calls. It knows nothing of gRPC."""
 
-    def __init__(self, keys: KeyRing, clock: Clock, *, longest_s: float) -> None:
+    def __init__(self, keys: KeyRing, gate: Gate, clock: Clock, *, longest_s: float) -> None:
         """`longest_s` bounds a call whose own deadline is later or missing."""
         self._keys = keys
+        self._gate = gate
         self._clock = clock
         self._longest_s = longest_s
 
     @asynccontextmanager
     async def around(
-        self, method: str, request: object, metadata: Metadata, remaining_s: float | None
+        self, method: str, request: Message, metadata: Metadata, remaining_s: float | None
     ) -> AsyncIterator[None]:
         """The call, from its key to its line in the log. `CALL` is set inside.
 
         Args:
             method: its name, for the log.
-            request: its message, of which the log sees the id alone.
+            request: its message, of which the log sees the id alone, and the gate the size.
             metadata: what the caller sent along.
             remaining_s: until the caller's deadline; None where there is none.
 
@@ -48,15 +55,21 @@ class CallRules:
         begun_s = self._clock.monotonic()
         fields: dict[str, object] = {"method": method, "request_id": str(getattr(request, "request_id", ""))[:128]}
         error: EdgewiseError | None = None
+        refused: EdgewiseError | None = None
         try:
             caller = self._keys.caller(metadata)
             limit_s = self._longest_s if remaining_s is None else min(remaining_s, self._longest_s)
             CALL.set(Call(caller=caller, deadline=Deadline.after(self._clock, limit_s * 1000)))
             fields["caller"] = caller.name
-            async with asyncio.timeout(limit_s):
-                yield
+            if method not in _ALWAYS and (refused := self._gate.refusal(caller.payer, request.ByteSize())):
+                raise refused
+            async with asyncio.timeout(limit_s) as bound:
+                with self._gate.passing(caller.payer, request.ByteSize(), bound):
+                    yield
         except TimeoutError:
-            error = CloudTimeout("the answer was not complete at the deadline", remedy="allow more time")
+            error = self._gate.parting or CloudTimeout(
+                "the answer was not complete at the deadline", remedy="allow more time"
+            )
         except EdgewiseError as fault:
             error = fault
         except asyncio.CancelledError:
@@ -68,7 +81,8 @@ class CallRules:
         if error is None:
             self._note("ok", fields, begun_s)
             return
-        self._note(error.type, fields, begun_s, error.__cause__)
+        if error is not refused:  # those the gate counts: a line for each would cost more than refusing does
+            self._note(error.type, fields, begun_s, error.__cause__)
         raise error
 
     def _note(

@@ -6,16 +6,15 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import grpc
 import grpc.aio
 
-from cloud_gateway.assembly import assembled
+from cloud_gateway.assembly import Assembly, assembled
 from cloud_gateway.config import GatewayConfig
-from cloud_gateway.health import Health
 from cloud_gateway.interceptors import CallInterceptor
 from cloud_gateway.sections.tls import TlsSection
 from orchestrator.clock import SystemClock
@@ -34,20 +33,34 @@ _OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     # Metadata is an API key and little else.
     ("grpc.max_metadata_size", 16 * 1024),
 )
+_GOODBYE_S: Final = 1.0
+"""How long statuses that were sent last have to leave."""
 
 
 class GatewayServer:
     """A gateway that listens."""
 
-    def __init__(self, server: grpc.aio.Server, health: Health, address: str) -> None:
+    def __init__(self, server: grpc.aio.Server, assembly: Assembly, address: str) -> None:
         self.address = address
         """`host:port`, with the port that was chosen where 0 was asked for."""
         self._server = server
-        self._health = health
+        self._assembly = assembly
 
     async def drain(self, grace_s: float) -> None:
-        """Take no more calls, let those under way end, and after `grace_s` seconds cancel the rest."""
-        await asyncio.gather(self._server.stop(grace_s), self._health.stop())
+        """Take no more calls, let those under way end, and after `grace_s` seconds tell the rest that it is over.
+
+        New calls are answered all that time: with the advice to ask elsewhere.
+        """
+        gate = self._assembly.gate
+        gate.close()
+        self._assembly.admission.close()
+        await self._assembly.health.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await gate.empty()
+        gate.end()
+        await gate.empty()
+        await self._server.stop(_GOODBYE_S)
 
 
 @asynccontextmanager
@@ -72,14 +85,15 @@ async def running(
         )
         gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(assembly.service, server)
         assembly.health.register(server)
-        gateway = GatewayServer(server, assembly.health, _listen(server, config))
+        gateway = GatewayServer(server, assembly, _listen(server, config))
         await assembly.health.check()
         await server.start()
-        watching = asyncio.create_task(assembly.health.watch())
+        watching = [asyncio.create_task(watch) for watch in (assembly.health.watch(), assembly.lag.watch())]
         try:
             yield gateway
         finally:
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             await gateway.drain(0)
 
 

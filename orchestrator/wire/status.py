@@ -1,8 +1,8 @@
 """Errors to gRPC statuses and back.
 
 A status carries `google.rpc.ErrorInfo` (domain "edgewise", reason the error's type, metadata "remedy") and, where
-waiting helps, `google.rpc.RetryInfo`. The type survives the way; where a proxy or gRPC itself made the status, its
-code decides.
+waiting helps, `google.rpc.RetryInfo`, with `grpc-retry-pushback-ms` for the channel's own retries. The type survives
+the way; where a proxy or gRPC itself made the status, its code decides.
 """
 
 from __future__ import annotations
@@ -32,8 +32,13 @@ from orchestrator.errors import (
     ModelNotFound,
 )
 
+Trailers = tuple[tuple[str, str | bytes], ...]
 DOMAIN: Final = "edgewise"
 DETAILS_KEY: Final = "grpc-status-details-bin"
+PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
+"""What a channel that retries by itself obeys (gRFC A6): so many milliseconds, or not at all where it is negative."""
+_PATIENCE_S: Final = 0.5
+"""The longest wait that is left to a channel. It waits in silence, so a longer one is its caller's to decide on."""
 _MAX_CHARS: Final = 1000
 """Of a message or a remedy: a status travels in HTTP/2 headers, which are small."""
 
@@ -71,8 +76,8 @@ _BY_CODE: Final[dict[grpc.StatusCode, tuple[type[CloudError], str]]] = {
 }
 
 
-def encode(error: EdgewiseError) -> tuple[grpc.StatusCode, str, bytes]:
-    """The code, the message and the serialised `google.rpc.Status`, which goes into the metadata `DETAILS_KEY`."""
+def encode(error: EdgewiseError) -> tuple[grpc.StatusCode, str, Trailers]:
+    """The code, the message and the trailing metadata: the rich status, and when a channel may try again."""
     code = next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
     message = error.message[:_MAX_CHARS]
     status = status_pb2.Status(code=code.value[0], message=message)
@@ -84,7 +89,7 @@ def encode(error: EdgewiseError) -> tuple[grpc.StatusCode, str, bytes]:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromNanoseconds(round(error.retry_after_s * 1e9))
         status.details.add().Pack(retry)
-    return code, message, status.SerializeToString()
+    return code, message, ((DETAILS_KEY, status.SerializeToString()), *_pushback(error))
 
 
 def decode(
@@ -101,6 +106,13 @@ def decode(
         remedy = info.metadata.get(_REMEDY_KEY, remedy)
     words = f"gateway {target}: {(message or code.name.lower().replace('_', ' ')).rstrip('.')}"
     return kind(words, remedy=remedy, retry_after_s=retry_after_s)
+
+
+def _pushback(error: EdgewiseError) -> Trailers:
+    if not isinstance(error, CloudError) or error.retry_after_s is None:
+        return ()
+    wait_ms = round(error.retry_after_s * 1000) if error.retry_after_s <= _PATIENCE_S else -1
+    return ((PUSHBACK_KEY, str(wait_ms)),)
 
 
 def _details(

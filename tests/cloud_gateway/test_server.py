@@ -61,11 +61,29 @@ async def test_draining_lets_a_stream_end_and_takes_nothing_new(
         await upstream.holding.wait()
         draining = asyncio.create_task(gateway.drain(HANG_S))
         await asyncio.sleep(0)
-        with pytest.raises(errors.CloudUnavailable):
+        with pytest.raises(errors.CloudUnavailable, match="stopping") as refused:
             await newcomer.generate("Hi")
+        assert refused.value.retry_after_s
         upstream.release.set()
         assert len([event async for event in stream]) == 5
         await draining
+
+
+async def test_a_stream_that_outlasts_the_drain_ends_in_one_typed_error(
+    gateway: GatewayServer, upstream: SimulatedUpstream, api_key: str
+) -> None:
+    upstream.replies = [Reply(hold_after=2)]
+    async with (
+        AsyncGateway(gateway.address, api_key=api_key, model="small") as client,
+        asyncio.timeout(HANG_S),
+    ):
+        stream = client.stream("Wait.")
+        assert await anext(stream) == Started("small")
+        await upstream.holding.wait()
+        await gateway.drain(0.05)
+        with pytest.raises(errors.CloudUnavailable, match="stopped in the middle") as ended:
+            assert len([event async for event in stream]) == 2
+        assert ended.value.retry_after_s
 
 
 async def test_a_watcher_hears_of_the_end_and_does_not_put_it_off(gateway: GatewayServer) -> None:

@@ -222,8 +222,8 @@ def every_cloud_error() -> list[type[errors.CloudError]]:
 def test_a_cloud_error_keeps_its_type_its_remedy_and_its_wait(
     kind: type[errors.CloudError], retry_after_s: float | None
 ) -> None:
-    code, message, details = status.encode(kind("it broke", remedy="mend it", retry_after_s=retry_after_s))
-    error = status.decode(code, message, [(status.DETAILS_KEY, details)], target="host:1")
+    code, message, trailers = status.encode(kind("it broke", remedy="mend it", retry_after_s=retry_after_s))
+    error = status.decode(code, message, trailers, target="host:1")
     assert type(error) is kind
     assert error.message == "gateway host:1: it broke"
     assert error.remedy == "mend it"
@@ -246,13 +246,15 @@ def test_a_cloud_error_keeps_its_type_its_remedy_and_its_wait(
 def test_every_error_has_a_status(
     error: errors.EdgewiseError, code: grpc.StatusCode, arrives: type[errors.CloudError]
 ) -> None:
-    sent, message, details = status.encode(error)
+    sent, message, trailers = status.encode(error)
     assert sent is code
-    assert type(status.decode(sent, message, [(status.DETAILS_KEY, details)], target="t")) is arrives
+    assert type(status.decode(sent, message, trailers, target="t")) is arrives
 
 
 def test_the_details_of_another_service_do_not_choose_the_type() -> None:
-    _, message, details = status.encode(errors.CloudRateLimited("x", remedy="theirs", retry_after_s=3))
+    _, message, trailers = status.encode(errors.CloudRateLimited("x", remedy="theirs", retry_after_s=3))
+    details = dict(trailers)[status.DETAILS_KEY]
+    assert isinstance(details, bytes)
     theirs = details.replace(b"edgewise", b"otherone")
     error = status.decode(grpc.StatusCode.UNAVAILABLE, message, [(status.DETAILS_KEY, theirs)], target="t")
     assert type(error) is errors.CloudUnavailable
@@ -280,5 +282,13 @@ def test_damaged_details_leave_the_code_to_tell(data: bytes) -> None:
 
 
 def test_a_status_fits_into_headers() -> None:
-    _, message, details = status.encode(errors.CloudInternal("x" * 50_000, remedy="y" * 50_000))
-    assert len(message) + len(details) < 4096
+    _, message, trailers = status.encode(errors.CloudInternal("x" * 50_000, remedy="y" * 50_000))
+    assert len(message) + sum(len(value) for _, value in trailers) < 4096
+
+
+@pytest.mark.parametrize(("retry_after_s", "pushback"), [(None, None), (0.0, "0"), (0.25, "250"), (7.0, "-1")])
+def test_a_channel_waits_a_little_by_itself_and_leaves_more_to_its_caller(
+    retry_after_s: float | None, pushback: str | None
+) -> None:
+    _, _, trailers = status.encode(errors.CloudUnavailable("x", retry_after_s=retry_after_s))
+    assert dict(trailers).get("grpc-retry-pushback-ms") == pushback
