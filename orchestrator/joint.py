@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import Final
+
+from orchestrator.whole_words import is_wide
 
 _TELLING: Final = re.compile(r"[^\W\d_]{3}")
 """Three letters in a row: less comes twice by chance."""
@@ -124,7 +125,7 @@ class Joint:
 
     def _misses_space(self, first: str, line: str) -> bool:
         """Whether a new word follows a mark that ends another. In code and addresses nobody knows."""
-        if not first.isalnum() or _is_wide(first) or self._prefix.count(_FENCE) % 2 or line.count("`") % 2:
+        if not first.isalnum() or is_wide(first) or self._prefix.count(_FENCE) % 2 or line.count("`") % 2:
             return False
         if _WORD_AND_MARK.search(line) is None:
             return False
@@ -136,21 +137,16 @@ def _starts(body: str, first: str) -> Iterator[int]:
     near = max(0, len(body) - _REACH)
     for at in itertools.chain((0,) if near else (), range(near, len(body))):
         if body[at] == first and (
-            at == 0 or body[at - 1].isspace() or body[at - 1] in _OPENING or _is_wide(body[at - 1])
+            at == 0 or body[at - 1].isspace() or body[at - 1] in _OPENING or is_wide(body[at - 1])
         ):
             yield at
 
 
 def _parts(last: str, following: str) -> bool:
     """Whether a word ends between two characters."""
-    return not last.isalnum() or not following.isalnum() or _is_wide(following)
+    return not last.isalnum() or not following.isalnum() or is_wide(following)
 
 
 def _is_phrase(text: str) -> bool:
     """Several words: nobody ends an answer with the beginning of what was said just before."""
     return len(text.split()) > 1 and _TELLING.search(text) is not None
-
-
-def _is_wide(character: str) -> bool:
-    """Whether it is of a script that is written without spaces."""
-    return unicodedata.east_asian_width(character) in "WF" and not "가" <= character <= "힣"

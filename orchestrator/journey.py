@@ -14,6 +14,7 @@ from orchestrator.privacy.egress import Cleared
 from orchestrator.prompt import Prompt
 from orchestrator.tally import Tally
 from orchestrator.types import EffortReceipt, Request
+from orchestrator.whole_words import whole_words
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Journey:
     tally: Tally
     plan: Plan | None = None
     held: str = ""
-    """Text of a local answer that is not shown yet, because it is still being judged."""
+    """Text of a local answer that is not shown yet: it is still being judged, or its last word is not finished."""
     strategy: Strategy | None = None
     """What makes the device's answer out of several."""
     halt: Halt = field(default_factory=Halt)
@@ -48,7 +49,8 @@ class Journey:
         """The beginning of the answer, as the next leg takes it up."""
         return self.request.prefix + self.tally.text
 
-    def release(self) -> str:
-        """The held text, to be shown now."""
-        text, self.held = self.held, ""
+    def release(self, *, words: bool = False) -> str:
+        """The held text, to be shown now; only the finished `words` of it where another model may go on."""
+        end = whole_words(self.held) if words else len(self.held)
+        text, self.held = self.held[:end], self.held[end:]
         return text

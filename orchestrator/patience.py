@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
+from typing import cast
 
 from orchestrator.errors import CloudTimeout
 from orchestrator.types import ModelEvent, TextDelta
@@ -41,3 +42,8 @@ async def patiently(
         flowing = flowing or (isinstance(event, TextDelta) and bool(event.text))
         if flowing:
             wait_s, until_s = patience.between_tokens_s, loop.time() + patience.between_tokens_s
+
+
+def closable(events: AsyncIterator[ModelEvent]) -> AsyncGenerator[ModelEvent, None]:
+    """Model streams are generators: closing one stops its work."""
+    return cast(AsyncGenerator[ModelEvent, None], events)
