@@ -41,18 +41,22 @@ class Answering:
         """What can be asked for, in the order of the configuration."""
         return [served for _, served in self._models.values()]
 
-    def answer(self, call: Call, request_id: str, chat: Chat, *, streaming: bool) -> AsyncGenerator[ModelEvent, None]:
+    def answer(
+        self, call: Call, request_id: str, chat: Chat, *, streaming: bool, resume_from: int = 0
+    ) -> AsyncGenerator[ModelEvent, None]:
         """The events of an answer: `Started`, any number of `TextDelta`, and `Completed` with what is billed.
 
         Args:
             call: who asks, and until when they wait.
-            request_id: an id that is known is followed from its beginning, and neither asked nor billed again.
+            request_id: an id that is known is followed, and neither asked nor billed again.
             chat: what is asked.
             streaming: ask the model server for a stream; otherwise the text comes as one piece.
+            resume_from: code points of the answer that have arrived already; what follows them comes.
 
         Raises:
             ModelNotFound: the gateway has no such model.
             InvalidRequest: the id belongs to another chat.
+            CloudNotFound: there is no answer to resume.
             CloudError: whatever went wrong behind the gateway.
         """
         if chat.model not in self._models:
@@ -66,7 +70,7 @@ class Answering:
             answer = _billed(key, model, served.price, ask(chat, upstream_name))
             return self._admitted(call, chat, answer, streaming=streaming)
 
-        return self._runs.follow(key, chat, run)
+        return self._runs.follow(key, chat, run, resume_from)
 
     def cancel(self, call: Call, request_id: str) -> None:
         """End the caller's answer with this id, if it is under way."""

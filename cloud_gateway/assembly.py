@@ -53,7 +53,7 @@ async def _wired(
     """`state` is what it shares with other gateways, if any."""
     keys = KeyRing.of(config, environment)
     upstream = UpstreamServer(config.upstream, environment=environment, clock=clock)
-    runs = Runs(clock, keep_s=config.replay.keep_s, keep_answers=config.replay.keep_answers)
+    runs = Runs(config.replay, clock)
     random, lag = Random(), Lag(clock, config.admission.lag_ms)
     gate, admission = Gate(config.admission, lag, random), Admission(config.admission, clock, random)
     try:

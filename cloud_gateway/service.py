@@ -42,9 +42,13 @@ class GatewayService(gateway_service_pb2_grpc.GatewayServiceServicer):
     ) -> AsyncIterator[gateway_service_pb2.StreamGenerateResponse]:
         """One answer, as it is written."""
         request_id, chat = requests.decode(request)
-        async with aclosing(self._answering.answer(CALL.get(), request_id, chat, streaming=True)) as events:
+        cursor = requests.decode_cursor(request)
+        answer = self._answering.answer(CALL.get(), request_id, chat, streaming=True, resume_from=cursor)
+        async with aclosing(answer) as events:
             async for event in events:
-                yield answers.encode_event(event)
+                if isinstance(event, TextDelta):
+                    cursor += len(event.text)
+                yield answers.encode_event(event, cursor)
 
     async def CancelGenerate(
         self, request: gateway_service_pb2.CancelGenerateRequest, context: Any

@@ -30,6 +30,7 @@ EdgewiseError
     ├── CloudDenied           the key may not do this
     ├── CloudRateLimited      over quota; says how long to wait
     ├── CloudRejected         the gateway refused the request as malformed
+    ├── CloudNotFound         the gateway does not have that answer any more
     ├── CloudTruncated        the stream ended without its last event
     └── CloudInternal         a fault of the gateway or its upstream
 
@@ -195,6 +196,10 @@ class CloudRateLimited(CloudError):
 
 class CloudRejected(CloudError):
     """The gateway refused the request as malformed or too large."""
+
+
+class CloudNotFound(CloudError):
+    """The gateway does not have that answer any more, or it is not as long as was said."""
 
 
 class CloudTruncated(CloudError):

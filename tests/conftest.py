@@ -107,6 +107,8 @@ def gateway_config(upstream: SimulatedUpstream) -> Callable[..., GatewayConfig]:
             "listen": "127.0.0.1:0",
             "keys": [{"name": "tester", "key_env": "TEST_KEY"}],
             "upstream": {"base_url": upstream.base_url, "health_interval_s": 0.05},
+            # Who leaves an answer ends it, so that tests need not wait.
+            "replay": {"linger_s": 0},
             "models": [{"name": "small", "upstream_name": "vendor/small", **model}, {"name": "large", **model}],
         }
         return GatewayConfig(**values | sections)

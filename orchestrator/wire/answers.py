@@ -28,17 +28,20 @@ _SOURCES: Final = {
 _SOURCE_NAMES: Final[dict[int, EnergySource]] = {number: source for source, number in _SOURCES.items()}
 
 
-def encode_event(event: ModelEvent) -> gateway_service_pb2.StreamGenerateResponse:
-    """One event of a stream. Token scores and bytes moved stay behind: they are a device's own affair."""
+def encode_event(event: ModelEvent, cursor: int = 0) -> gateway_service_pb2.StreamGenerateResponse:
+    """One event of a stream, and the place behind it: code points of the answer so far.
+
+    Token scores and bytes moved stay behind: they are a device's own affair.
+    """
     match event:
         case Started(model=model):
             started = gateway_service_pb2.Started(model=model)
-            return gateway_service_pb2.StreamGenerateResponse(started=started)
+            return gateway_service_pb2.StreamGenerateResponse(started=started, cursor=cursor)
         case TextDelta(text=text):
             delta = gateway_service_pb2.TextDelta(text=text)
-            return gateway_service_pb2.StreamGenerateResponse(text_delta=delta)
+            return gateway_service_pb2.StreamGenerateResponse(text_delta=delta, cursor=cursor)
         case Completed():
-            return gateway_service_pb2.StreamGenerateResponse(finished=_encode_finished(event))
+            return gateway_service_pb2.StreamGenerateResponse(finished=_encode_finished(event), cursor=cursor)
 
 
 def decode_event(message: gateway_service_pb2.StreamGenerateResponse) -> ModelEvent | None:

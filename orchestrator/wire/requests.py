@@ -29,13 +29,15 @@ def encode_generate(request_id: str, chat: Chat) -> gateway_service_pb2.Generate
     return gateway_service_pb2.GenerateRequest(request_id=request_id, chat=_encode_chat(request_id, chat))
 
 
-def encode_stream(request_id: str, chat: Chat) -> gateway_service_pb2.StreamGenerateRequest:
-    """The message that asks for an answer as it is written.
+def encode_stream(request_id: str, chat: Chat, *, resume_from: int = 0) -> gateway_service_pb2.StreamGenerateRequest:
+    """The message that asks for an answer as it is written, behind its first `resume_from` code points.
 
     Raises:
         InvalidRequest: it cannot be asked; names the field.
     """
-    return gateway_service_pb2.StreamGenerateRequest(request_id=request_id, chat=_encode_chat(request_id, chat))
+    return gateway_service_pb2.StreamGenerateRequest(
+        request_id=request_id, chat=_encode_chat(request_id, chat), resume_from=resume_from
+    )
 
 
 def decode(
@@ -55,6 +57,17 @@ def decode(
     )
     limits.check(request.request_id, chat)
     return request.request_id, chat
+
+
+def decode_cursor(request: gateway_service_pb2.StreamGenerateRequest) -> int:
+    """From where on the answer is wanted, in code points.
+
+    Raises:
+        InvalidRequest: it is negative.
+    """
+    if request.resume_from < 0:
+        raise InvalidRequest("resume_from has to be the cursor of an event, or 0")
+    return request.resume_from
 
 
 def read(method: str, body: bytes) -> Chat | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from cloud_gateway.runs import Runs
+from cloud_gateway.sections.replay import ReplaySection
 from orchestrator import errors
 from orchestrator.chat import Chat
 from orchestrator.privacy.egress import OutboundMessage, arrived
@@ -55,11 +56,20 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def runs(clock: ManualClock) -> Runs:
-    return Runs(clock, keep_s=60, keep_answers=3)
+    return Runs(ReplaySection(linger_s=10, keep_s=60, keep_answers=3), clock)
 
 
 async def follow(runs: Runs, source: Source, key: tuple[str, str] = KEY, chat: Chat = CHAT) -> list[ModelEvent]:
     return [event async for event in runs.follow(key, chat, source.__call__)]
+
+
+async def until_at_rest() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def text_of(events: list[ModelEvent]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
 async def test_twenty_at_once_are_one_run(runs: Runs) -> None:
@@ -145,30 +155,90 @@ async def test_a_bug_becomes_a_typed_error_that_keeps_its_cause(runs: Runs) -> N
     assert isinstance(failed.value.__cause__, KeyError)
 
 
-async def test_the_last_to_leave_ends_the_run(runs: Runs) -> None:
+async def test_a_run_outlives_its_last_follower_for_a_while(runs: Runs, clock: ManualClock) -> None:
     source = Source()
     first, second = runs.follow(KEY, CHAT, source.__call__), runs.follow(KEY, CHAT, source.__call__)
     await anext(first)
     await anext(second)
     await first.aclose()
-    await asyncio.sleep(0)
-    assert not source.closed.is_set()
+    assert clock.monotonic() == 0
     await second.aclose()
+    third = runs.follow(KEY, CHAT, source.__call__)
+    await anext(third)  # somebody is there again: no clock runs
+    await until_at_rest()
+    assert not source.closed.is_set()
+    await third.aclose()
     async with asyncio.timeout(HANG_S):
         await source.closed.wait()
+    assert clock.monotonic() == 10
     source.open.set()
     assert await follow(runs, source) == WHOLE
     assert source.calls == 2
 
 
-async def test_who_repeats_the_id_of_a_run_that_is_ending_gets_a_new_one(runs: Runs) -> None:
+async def test_what_finishes_alone_is_kept(runs: Runs) -> None:
     source = Source()
+    first = runs.follow(KEY, CHAT, source.__call__)
+    await anext(first)
+    await first.aclose()
+    source.open.set()
+    await until_at_rest()
+    assert text_of(await follow(runs, source)) == "ab"
+    assert source.calls == 1
+
+
+async def test_without_lingering_the_last_to_leave_ends_the_run(clock: ManualClock) -> None:
+    runs, source = Runs(ReplaySection(linger_s=0), clock), Source()
     first = runs.follow(KEY, CHAT, source.__call__)
     await anext(first)
     await first.aclose()  # cancelled, but its task has not run yet
     source.open.set()
     assert await follow(runs, source) == WHOLE
     assert source.calls == 2
+
+
+async def test_who_cancels_ends_the_run_for_everybody_at_once(runs: Runs, clock: ManualClock) -> None:
+    source = Source()
+    first = runs.follow(KEY, CHAT, source.__call__)
+    await anext(first)
+    runs.cancel(("other", KEY[1]))
+    runs.cancel(KEY)
+    with pytest.raises(errors.Cancelled, match="cancelled the answer"):
+        await anext(first)
+    async with asyncio.timeout(HANG_S):
+        await source.closed.wait()
+    assert clock.monotonic() == 0
+    runs.cancel(KEY)
+    source.open.set()
+    assert await follow(runs, source) == WHOLE
+
+
+async def test_what_is_resumed_comes_from_its_cursor_on(runs: Runs) -> None:
+    source = Source()
+    first = runs.follow(KEY, CHAT, source.__call__)
+    await anext(first)
+    await first.aclose()
+    source.open.set()
+    assert [event async for event in runs.follow(KEY, CHAT, source.__call__, 0)] == WHOLE
+    assert [event async for event in runs.follow(KEY, CHAT, source.__call__, 1)] == [TextDelta("b"), RECEIPT]
+    assert [event async for event in runs.follow(KEY, CHAT, source.__call__, 2)] == [RECEIPT]
+    assert source.calls == 1
+
+
+@pytest.mark.parametrize("state", ["unknown", "running", "finished", "forgotten"])
+async def test_what_cannot_be_resumed_is_not_asked_anew(runs: Runs, clock: ManualClock, state: str) -> None:
+    source = Source()
+    if state != "unknown":
+        first = runs.follow(KEY, CHAT, source.__call__)
+        await anext(first)
+        if state != "running":
+            source.open.set()
+            assert len([event async for event in first]) == 3
+        if state == "forgotten":
+            clock.advance(61)
+    with pytest.raises(errors.CloudNotFound):
+        await anext(runs.follow(KEY, CHAT, source.__call__, 3))
+    assert source.calls == (state != "unknown")
 
 
 async def test_closing_ends_what_runs_with_a_typed_error(runs: Runs) -> None:

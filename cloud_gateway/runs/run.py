@@ -1,0 +1,103 @@
+"""One answer, and those who read it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from cloud_gateway.runs.text import Text
+from orchestrator.errors import CloudInternal, CloudNotFound
+from orchestrator.types import Completed, ModelEvent, Started, TextDelta
+
+Id = tuple[str, str]
+"""Caller and request id: no caller can meet another's answers."""
+
+_LONGEST: Final = 4 * 2**20
+"""Code points of one answer. No model writes as much: it bounds what a server gone mad can fill."""
+
+
+class Run:
+    """An answer, from its first event to its last.
+
+    Readers have only a place in its text, so a slow one costs nothing.
+    """
+
+    __slots__ = ("_readers", "ended", "error", "fingerprint", "followers", "model", "receipt", "text")
+
+    def __init__(self, fingerprint: bytes) -> None:
+        """`fingerprint` is that of the chat: another chat under the same id is a mistake."""
+        self.fingerprint = fingerprint
+        self.followers = 0
+        self.model: str | None = None
+        """Who writes; None until the prompt has been accepted."""
+        self.text = Text()
+        self.receipt: Completed | None = None
+        self.error: Exception | None = None
+        self.ended = False
+        self._readers: list[asyncio.Future[None]] = []  # that wait
+
+    def add(self, event: ModelEvent) -> None:
+        """What the model did next.
+
+        Raises:
+            CloudInternal: the answer has no end.
+        """
+        match event:
+            case TextDelta(text=piece):
+                if not piece:
+                    return
+                if self.text.length + len(piece) > _LONGEST:
+                    raise CloudInternal(f"the upstream's answer is longer than {_LONGEST} characters")
+                self.text.append(piece)
+            case Started(model=model):
+                self.model = model
+            case Completed():
+                self.receipt = event
+                return  # told by `end`
+        self._wake()
+
+    def end(self, error: Exception | None) -> None:
+        """Tell every reader that this was all. Only the first call counts."""
+        if not self.ended:
+            self.ended, self.error = True, error
+            self._wake()
+
+    async def read(self, cursor: int = 0) -> AsyncGenerator[ModelEvent, None]:
+        """What lies behind a place, and then what comes. `Started` lies before the first character.
+
+        Raises:
+            CloudNotFound: the text is not that long.
+            Exception: what the run failed with.
+        """
+        if cursor > self.text.length:
+            raise CloudNotFound("the answer is not as long as the cursor says", remedy="ask anew, with a new id")
+        if cursor == 0:
+            while self.model is None and not self.ended:
+                await self._news()
+            if self.model is not None:
+                yield Started(self.model)
+        while True:
+            while piece := self.text.behind(cursor):
+                cursor += len(piece)
+                yield TextDelta(piece)
+            if self.ended:
+                break
+            await self._news()
+        if self.error is not None:
+            raise self.error
+        if self.receipt is not None:
+            yield self.receipt
+
+    async def _news(self) -> None:
+        """Wait until something has happened. One future, and no more: thousands of readers wait."""
+        news = asyncio.get_running_loop().create_future()
+        self._readers.append(news)
+        await news
+
+    def _wake(self) -> None:
+        if self._readers:
+            readers, self._readers = self._readers, []
+            for news in readers:
+                if not news.done():
+                    news.set_result(None)

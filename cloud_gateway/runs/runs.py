@@ -1,0 +1,149 @@
+"""All answers of a gateway process: who follows which, and when one ends."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+import msgspec
+
+from cloud_gateway.runs.kept import Kept
+from cloud_gateway.runs.run import Id, Run
+from cloud_gateway.sections.replay import ReplaySection
+from orchestrator.chat import Chat
+from orchestrator.errors import Cancelled, CloudInternal, CloudNotFound, EdgewiseError, InvalidRequest
+from orchestrator.ports import Clock
+from orchestrator.types import ModelEvent
+
+Source = Callable[[], AsyncGenerator[ModelEvent, None]]
+"""Asks for an answer. Called once for each run, in a task of the run's own."""
+
+
+class Runs:
+    """All runs of a gateway process.
+
+    A run that nobody follows any more goes on for `linger_s` and then ends. One that finished is kept; one that failed
+    is not, so that a caller may try again.
+    """
+
+    def __init__(self, section: ReplaySection, clock: Clock) -> None:
+        self._linger_s = section.linger_s
+        self._clock = clock
+        self._kept = Kept(section, clock)
+        self._running: dict[Id, Run] = {}
+        self._tasks: dict[Run, asyncio.Task[None]] = {}
+        self._lingering: dict[Run, asyncio.Task[None]] = {}
+
+    async def follow(
+        self, key: Id, chat: Chat, source: Source, resume_from: int = 0
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """The events of the run with this id behind a cursor; `source` is only called where there is none yet.
+
+        Args:
+            key: who asks, and the id of the request.
+            chat: what is asked.
+            source: asks for a new answer.
+            resume_from: code points of the answer that have arrived. Zero is the beginning, with `Started`.
+
+        Raises:
+            InvalidRequest: the id belongs to another chat.
+            CloudNotFound: there is no answer to resume, or it is not that long.
+            EdgewiseError: what the run failed with.
+        """
+        run = self._join(key, _fingerprint(chat), source, resume_from)
+        run.followers += 1
+        self._stay(run)
+        try:
+            async with aclosing(run.read(resume_from)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            run.followers -= 1
+            if run.followers == 0:
+                self._leave(key, run)
+
+    def cancel(self, key: Id) -> None:
+        """End the run with this id, if there is one under way: nobody wants it any more."""
+        run = self._running.get(key)
+        if run is not None:
+            self._end(key, run, Cancelled("the caller cancelled the answer"))
+
+    async def aclose(self) -> None:
+        """Cancel what still runs, and wait until it has closed its connections."""
+        tasks = [*self._tasks.values(), *self._lingering.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for run in self._running.values():  # what had not begun yet
+            run.end(Cancelled("the gateway is stopping"))
+
+    def _join(self, key: Id, fingerprint: bytes, source: Source, resume_from: int) -> Run:
+        known = self._running.get(key) or self._kept.get(key)
+        if known is None:
+            if resume_from > 0:
+                raise CloudNotFound("there is no such answer any more", remedy="ask again, with the text as prefix")
+            return self._start(key, fingerprint, source)
+        if known.fingerprint != fingerprint:
+            raise InvalidRequest(
+                f"the request id {key[1]} was used for another chat", remedy="give each question an id of its own"
+            )
+        return known
+
+    def _start(self, key: Id, fingerprint: bytes, source: Source) -> Run:
+        run = self._running[key] = Run(fingerprint)
+        self._tasks[run] = task = asyncio.create_task(self._drive(key, run, source))
+        task.add_done_callback(lambda _: self._tasks.pop(run, None))
+        return run
+
+    async def _drive(self, key: Id, run: Run, source: Source) -> None:
+        """Run to the end, apart from every follower."""
+        error: Exception = Cancelled("the gateway is stopping")
+        try:
+            async with aclosing(source()) as events:
+                async for event in events:
+                    run.add(event)
+            self._kept.put(key, run)
+            run.end(None)
+        except EdgewiseError as fault:
+            error = fault
+        except Exception as fault:
+            error = CloudInternal("the gateway failed")
+            error.__cause__ = fault
+        finally:
+            if self._running.get(key) is run:
+                del self._running[key]
+            run.end(error)
+
+    def _leave(self, key: Id, run: Run) -> None:
+        """Nobody follows any more: the run goes on for a while, for whoever lost their connection."""
+        if self._running.get(key) is not run:
+            run.text.fold()
+        elif self._linger_s == 0:
+            self._end(key, run, Cancelled("nobody followed the answer any more"))
+        else:
+            self._lingering[run] = asyncio.create_task(self._linger(key, run))
+
+    async def _linger(self, key: Id, run: Run) -> None:
+        await self._clock.sleep(self._linger_s)
+        del self._lingering[run]
+        if self._running.get(key) is run:
+            self._end(key, run, Cancelled("nobody followed the answer any more"))
+
+    def _stay(self, run: Run) -> None:
+        """Somebody follows again."""
+        if lingering := self._lingering.pop(run, None):
+            lingering.cancel()
+
+    def _end(self, key: Id, run: Run, error: Cancelled) -> None:
+        # At once, and not when the task has noticed: whoever repeats the id now must not join what is ending.
+        del self._running[key]
+        self._stay(run)
+        run.end(error)
+        self._tasks[run].cancel()
+
+
+def _fingerprint(chat: Chat) -> bytes:
+    """The same for the same chat, in every process."""
+    return hashlib.blake2b(msgspec.json.encode(chat), digest_size=16).digest()
