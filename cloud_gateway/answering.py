@@ -3,6 +3,7 @@ bill."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -35,6 +36,8 @@ class Answering:
         self._upstream = upstream
         self._runs = runs
         self._admission = admission
+        self._under_way = 0
+        self._idle = asyncio.Event()
 
     @property
     def models(self) -> list[ServedModel]:
@@ -76,27 +79,39 @@ class Answering:
         """End the caller's answer with this id, if it is under way."""
         self._runs.cancel((call.caller.name, request_id))
 
+    async def idle(self) -> None:
+        """Wait until no answer is under way."""
+        while self._under_way:
+            self._idle.clear()
+            await self._idle.wait()
+
     async def _admitted(
         self, call: Call, chat: Chat, answer: AsyncGenerator[ModelEvent, None], *, streaming: bool
     ) -> AsyncGenerator[ModelEvent, None]:
         """The events of `answer`, which begins once it has a slot."""
-        slot = await self._admission.enter(
-            call.caller.payer,
-            (chat.model, streaming),
-            prompt_tokens=sum(len(message.text) for message in chat.messages) // _CHARS_PER_TOKEN,
-            max_tokens=chat.sampling.max_tokens,
-            deadline=call.deadline,
-        )
-        silent = streaming  # a whole answer has no first token to be timed
-        with slot:
-            async with aclosing(answer) as events:
-                async for event in events:
-                    if silent and isinstance(event, TextDelta):
-                        silent = False
-                        slot.first()
-                    elif isinstance(event, Completed):
-                        slot.finish(event.usage)
-                    yield event
+        self._under_way += 1
+        try:
+            slot = await self._admission.enter(
+                call.caller.payer,
+                (chat.model, streaming),
+                prompt_tokens=sum(len(message.text) for message in chat.messages) // _CHARS_PER_TOKEN,
+                max_tokens=chat.sampling.max_tokens,
+                deadline=call.deadline,
+            )
+            silent = streaming  # a whole answer has no first token to be timed
+            with slot:
+                async with aclosing(answer) as events:
+                    async for event in events:
+                        if silent and isinstance(event, TextDelta):
+                            silent = False
+                            slot.first()
+                        elif isinstance(event, Completed):
+                            slot.finish(event.usage)
+                        yield event
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
 
 async def _billed(

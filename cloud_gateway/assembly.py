@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
+from typing import Final
 
 from cloud_gateway.admission.admission import Admission
 from cloud_gateway.admission.gate import Gate
@@ -15,23 +17,95 @@ from cloud_gateway.auth import KeyRing
 from cloud_gateway.config import GatewayConfig
 from cloud_gateway.health import Health
 from cloud_gateway.rules import CallRules
-from cloud_gateway.runs import Runs
+from cloud_gateway.runs.runs import Runs
 from cloud_gateway.service import GatewayService
 from cloud_gateway.state import SharedState, opened
 from cloud_gateway.upstreams.server import UpstreamServer
 from orchestrator.ports import Clock
 
+_TAKEN_S: Final = 5.0
+"""A call that was taken before a change has come to its model server by then, or has failed."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
 class Assembly:
-    """What answers calls."""
+    """What answers calls. It can take a new configuration over between two calls."""
 
-    rules: CallRules
-    service: GatewayService
-    health: Health
-    gate: Gate
-    lag: Lag
-    admission: Admission
+    def __init__(
+        self, config: GatewayConfig, state: SharedState | None, environment: Mapping[str, str], clock: Clock
+    ) -> None:
+        """`state` is what it shares with other gateways, if any."""
+        self._config = config
+        self._environment = environment
+        self._clock = clock
+        self._runs = Runs(config.replay, clock)
+        random, lag = Random(), Lag(clock, config.admission.lag_ms)
+        self.admission = Admission(config.admission, clock, random)
+        self.gate = Gate(config.admission, lag, random)
+        self._lag = lag
+        self._backend = self._behind(config)
+        keys, answering, upstream = KeyRing.of(config, environment), self._backend.answering, self._backend.upstream
+        self.rules = CallRules(keys, self.gate, clock, longest_s=config.limits.request_s)
+        self.service = GatewayService(answering)
+        self.health = Health(upstream.reachable, clock, interval_s=config.upstream.health_interval_s)
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    async def watch(self) -> None:
+        """Look after the model servers and the process itself, for ever."""
+        await asyncio.gather(self.health.watch(), self._lag.watch())
+
+    def adopt(self, config: GatewayConfig) -> None:
+        """Serve by `config` from the next call on. Answers under way end as they began; what was measured, counted and
+        kept stays.
+
+        Raises:
+            ConfigError: a key is missing. Nothing has changed then.
+        """
+        keys = KeyRing.of(config, self._environment)
+        old = self._backend
+        if (config.models, config.upstream) != (self._config.models, self._config.upstream):
+            self._backend = self._behind(config)
+            self._retire(old)
+        self._config = config
+        self.rules.configure(keys, longest_s=config.limits.request_s)
+        self.service.configure(self._backend.answering)
+        self.health.configure(self._backend.upstream.reachable, interval_s=config.upstream.health_interval_s)
+        self.gate.configure(config.admission)
+        self.admission.configure(config.admission)
+        self._runs.configure(config.replay)
+
+    async def aclose(self) -> None:
+        """End every answer, and close every connection."""
+        await self._runs.aclose()
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await self._backend.upstream.aclose()
+
+    def _behind(self, config: GatewayConfig) -> _Backend:
+        upstream = UpstreamServer(config.upstream, environment=self._environment, clock=self._clock)
+        return _Backend(Answering(config.models, upstream, self._runs, self.admission), upstream)
+
+    def _retire(self, backend: _Backend) -> None:
+        """Close what was replaced, once nobody needs it any more."""
+
+        async def close() -> None:
+            try:
+                await self._clock.sleep(_TAKEN_S)
+                await backend.answering.idle()
+            finally:
+                await backend.upstream.aclose()
+
+        task = asyncio.create_task(close())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+
+@dataclass(frozen=True, slots=True)
+class _Backend:
+    """What a configuration of models and their servers makes."""
+
+    answering: Answering
+    upstream: UpstreamServer
 
 
 @asynccontextmanager
@@ -42,29 +116,9 @@ async def assembled(config: GatewayConfig, *, environment: Mapping[str, str], cl
         ConfigError: a key is missing.
         CloudUnavailable: the state that it shares with other gateways cannot be reached.
     """
-    async with opened(config.state, environment) as state, _wired(config, state, environment, clock) as assembly:
-        yield assembly
-
-
-@asynccontextmanager
-async def _wired(
-    config: GatewayConfig, state: SharedState | None, environment: Mapping[str, str], clock: Clock
-) -> AsyncIterator[Assembly]:
-    """`state` is what it shares with other gateways, if any."""
-    keys = KeyRing.of(config, environment)
-    upstream = UpstreamServer(config.upstream, environment=environment, clock=clock)
-    runs = Runs(config.replay, clock)
-    random, lag = Random(), Lag(clock, config.admission.lag_ms)
-    gate, admission = Gate(config.admission, lag, random), Admission(config.admission, clock, random)
-    try:
-        yield Assembly(
-            rules=CallRules(keys, gate, clock, longest_s=config.limits.request_s),
-            service=GatewayService(Answering(config.models, upstream, runs, admission)),
-            health=Health(upstream.reachable, clock, interval_s=config.upstream.health_interval_s),
-            gate=gate,
-            lag=lag,
-            admission=admission,
-        )
-    finally:
-        await runs.aclose()
-        await upstream.aclose()
+    async with opened(config.state, environment) as state:
+        assembly = Assembly(config, state, environment, clock)
+        try:
+            yield assembly
+        finally:
+            await assembly.aclose()

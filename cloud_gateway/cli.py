@@ -34,13 +34,11 @@ def serve(
     """Run the gateway until SIGTERM or Ctrl-C. Prints "listening on HOST:PORT"; its log goes to stderr."""
     # grpc, aiohttp and pydantic take a moment: `--help` and `keys` do without.
     from cloud_gateway import logs, loop, server
-    from cloud_gateway.config import GatewayConfig
+    from cloud_gateway.reload import ConfigFile
 
-    loaded = GatewayConfig.read(config)
-    old_host, _, old_port = loaded.listen.rpartition(":")
-    listen = f"{host or old_host}:{old_port if port is None else port}"
+    file = ConfigFile(config, host=host, port=port)
     logs.configure(sys.stderr)
-    loop.run(server.serve(loaded.model_copy(update={"listen": listen}), lambda at: typer.echo(f"listening on {at}")))
+    loop.run(server.serve(file, lambda at: typer.echo(f"listening on {at}")))
 
 
 @app.command()

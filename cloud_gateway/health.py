@@ -29,6 +29,11 @@ class Health:
         self._servicer = _Servicer()
         self._last: bool | None = None
 
+    def configure(self, reachable: Callable[[], Awaitable[bool]], *, interval_s: float) -> None:
+        """Ask `reachable` from now on."""
+        self._reachable = reachable
+        self._interval_s = interval_s
+
     def register(self, server: grpc.aio.Server) -> None:
         """Answer on `server`, without a key."""
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)

@@ -36,6 +36,11 @@ class CallRules:
         self._clock = clock
         self._longest_s = longest_s
 
+    def configure(self, keys: KeyRing, *, longest_s: float) -> None:
+        """Take other rules over, for calls to come."""
+        self._keys = keys
+        self._longest_s = longest_s
+
     @asynccontextmanager
     async def around(
         self, method: str, request: Message, metadata: Metadata, remaining_s: float | None

@@ -16,6 +16,7 @@ import grpc.aio
 from cloud_gateway.assembly import Assembly, assembled
 from cloud_gateway.config import GatewayConfig
 from cloud_gateway.interceptors import CallInterceptor
+from cloud_gateway.reload import ConfigFile, Reloader
 from cloud_gateway.sections.tls import TlsSection
 from orchestrator.clock import SystemClock
 from orchestrator.errors import ConfigError
@@ -43,18 +44,19 @@ class GatewayServer:
     def __init__(self, server: grpc.aio.Server, assembly: Assembly, address: str) -> None:
         self.address = address
         """`host:port`, with the port that was chosen where 0 was asked for."""
+        self.assembly = assembly
+        """What answers the calls."""
         self._server = server
-        self._assembly = assembly
 
     async def drain(self, grace_s: float) -> None:
         """Take no more calls, let those under way end, and after `grace_s` seconds tell the rest that it is over.
 
         New calls are answered all that time: with the advice to ask elsewhere.
         """
-        gate = self._assembly.gate
+        gate = self.assembly.gate
         gate.close()
-        self._assembly.admission.close()
-        await self._assembly.health.stop()
+        self.assembly.admission.close()
+        await self.assembly.health.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 await gate.empty()
@@ -88,29 +90,36 @@ async def running(
         gateway = GatewayServer(server, assembly, _listen(server, config))
         await assembly.health.check()
         await server.start()
-        watching = [asyncio.create_task(watch) for watch in (assembly.health.watch(), assembly.lag.watch())]
+        watching = asyncio.create_task(assembly.watch())
         try:
             yield gateway
         finally:
-            for task in watching:
-                task.cancel()
+            watching.cancel()
             await gateway.drain(0)
 
 
-async def serve(config: GatewayConfig, announce: Callable[[str], None]) -> None:
+async def serve(file: ConfigFile, announce: Callable[[str], None]) -> None:
     """Listen, `announce` the address, and end at SIGTERM or SIGINT: gracefully at the first, at once at the second.
 
+    SIGHUP, or a change of the file, makes it read its configuration again.
+
     Raises:
-        ConfigError: see `running`.
+        ConfigError: see `running`; or the file is broken.
+        CloudUnavailable: see `running`.
     """
+    clock, config = SystemClock(), file.read()
     loop = asyncio.get_running_loop()
     asked, insisted = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: (insisted if asked.is_set() else asked).set())
-    async with running(config) as gateway:
+    async with running(config, clock=clock) as gateway:
+        reloader = Reloader(file, config, gateway.assembly, clock)
+        loop.add_signal_handler(signal.SIGHUP, reloader.reload)
+        watching = asyncio.create_task(reloader.watch())
         announce(gateway.address)
         await asked.wait()
-        drained = asyncio.create_task(gateway.drain(config.drain_s))
+        watching.cancel()
+        drained = asyncio.create_task(gateway.drain(reloader.config.drain_s))
         second = asyncio.create_task(insisted.wait())
         await asyncio.wait([drained, second], return_when=asyncio.FIRST_COMPLETED)
         second.cancel()

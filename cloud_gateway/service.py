@@ -20,6 +20,10 @@ class GatewayService(gateway_service_pb2_grpc.GatewayServiceServicer):
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
 
+    def configure(self, answering: Answering) -> None:
+        """Let `answering` answer the calls to come."""
+        self._answering = answering
+
     async def Generate(
         self, request: gateway_service_pb2.GenerateRequest, context: Any
     ) -> gateway_service_pb2.GenerateResponse:

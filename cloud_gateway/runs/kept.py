@@ -25,6 +25,10 @@ class Kept:
     def __len__(self) -> int:
         return len(self._answers)
 
+    def configure(self, section: ReplaySection) -> None:
+        """Keep what finishes from now on within other bounds."""
+        self._section = section
+
     def get(self, key: Id) -> Run | None:
         """The finished answer with this id, where there still is one."""
         self._forget_old()

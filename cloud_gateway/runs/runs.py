@@ -36,6 +36,11 @@ class Runs:
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._lingering: dict[Run, asyncio.Task[None]] = {}
 
+    def configure(self, section: ReplaySection) -> None:
+        """Linger for so long, and keep so many, from now on."""
+        self._linger_s = section.linger_s
+        self._kept.configure(section)
+
     async def follow(
         self, key: Id, chat: Chat, source: Source, resume_from: int = 0
     ) -> AsyncGenerator[ModelEvent, None]:

@@ -96,6 +96,11 @@ async def until_it_stops(watcher: AsyncGateway) -> None:
             await watcher.ping()
 
 
+def rename(config: Path, old: str, new: str) -> None:
+    """Give a model another name in the file."""
+    config.write_text(config.read_text().replace(f"name: {old}", f"name: {new}"))
+
+
 @pytest.fixture
 def config(tmp_path: Path, gateway_config: Callable[..., GatewayConfig]) -> Path:
     file = tmp_path / "gateway.yaml"
@@ -173,7 +178,15 @@ async def test_a_gateway_that_is_killed_leaves_what_came(
 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("one_loop")
-async def test_ping_is_a_health_check(config: Path, upstream: SimulatedUpstream, api_key: str) -> None:
-    async with serving(config, api_key) as (_, address):
+async def test_ping_is_a_health_check_and_sighup_reads_the_file_again(
+    config: Path, upstream: SimulatedUpstream, api_key: str
+) -> None:
+    async with serving(config, api_key) as (process, address), asyncio.timeout(HANG_S):
         done = await asyncio.to_thread(run, "ping", address)
         assert (done.returncode, done.stdout) == (0, f"{address} is up\n")
+        rename(config, "large", "larger")
+        process.send_signal(signal.SIGHUP)
+        async with AsyncGateway(address, api_key=api_key) as client:
+            names: set[str] = set()
+            while "larger" not in names:
+                names = {model.name for model in await client.models()}
