@@ -1,35 +1,36 @@
-"""The way of a request through the gateway: known model, one run for one id, a slot, the model server, one
-bill."""
+"""The way of a request: a model that the caller may ask, one run for one id, a slot, the model server, one bill."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Final
 
 from cloud_gateway.admission.admission import Admission
-from cloud_gateway.call import Call
-from cloud_gateway.runs import Id, Runs
+from cloud_gateway.billing import Billing
+from cloud_gateway.call import Call, Caller
+from cloud_gateway.runs import Runs
 from cloud_gateway.sections.models import ModelSection
 from cloud_gateway.upstreams.server import UpstreamServer
-from orchestrator.chat import NANO, Chat, Price, ServedModel
-from orchestrator.errors import ModelNotFound
+from orchestrator.chat import Chat, ServedModel
+from orchestrator.errors import CloudDenied, ModelNotFound
 from orchestrator.types import Completed, ModelEvent, TextDelta
-from orchestrator.units import Energy, EnergySource
 
 _CHARS_PER_TOKEN: Final = 4
 """Roughly. Whose turn it is need not be known exactly; the bill is."""
-_log = logging.getLogger(__name__)
 
 
 class Answering:
     """Makes answers out of requests. It knows nothing of gRPC."""
 
     def __init__(
-        self, models: Sequence[ModelSection], upstream: UpstreamServer, runs: Runs, admission: Admission
+        self,
+        models: Sequence[ModelSection],
+        upstream: UpstreamServer,
+        runs: Runs,
+        admission: Admission,
+        billing: Billing,
     ) -> None:
         """Offer `models`, all of them from `upstream`, as many answers at once as `admission` lets in."""
         self._models = {model.name: (model, model.served) for model in models}
@@ -38,11 +39,11 @@ class Answering:
         self._admission = admission
         self._under_way = 0
         self._idle = asyncio.Event()
+        self._billing = billing
 
-    @property
-    def models(self) -> list[ServedModel]:
-        """What can be asked for, in the order of the configuration."""
-        return [served for _, served in self._models.values()]
+    def models(self, caller: Caller) -> list[ServedModel]:
+        """What `caller` can ask for, in the order of the configuration."""
+        return [served for name, (_, served) in self._models.items() if caller.may_ask(name)]
 
     def answer(
         self, call: Call, request_id: str, chat: Chat, *, streaming: bool, resume_from: int = 0
@@ -58,22 +59,22 @@ class Answering:
 
         Raises:
             ModelNotFound: the gateway has no such model.
+            CloudDenied: the caller's key may not ask it, or not for so long an answer.
+            CloudRateLimited: a window of the caller's key or tenant has no room.
             InvalidRequest: the id belongs to another chat.
             CloudNotFound: there is no answer to resume.
             CloudError: whatever went wrong behind the gateway.
         """
-        if chat.model not in self._models:
-            known = ", ".join(self._models)
-            raise ModelNotFound("the gateway has no model of that name", remedy=f"it has: {known}")
-        model, served = self._models[chat.model]
-        key, upstream_name = (call.caller.name, request_id), model.upstream_name or model.name
+        model, served = self._permitted(call.caller, chat)
+        upstream_name = model.upstream_name or model.name
         ask = self._upstream.stream if streaming else self._upstream.complete
 
         def run() -> AsyncGenerator[ModelEvent, None]:
-            answer = _billed(key, model, served.price, ask(chat, upstream_name))
+            asked = ask(chat, upstream_name)
+            answer = self._billing.billed(call.caller, request_id, chat, model, served, asked)
             return self._admitted(call, chat, answer, streaming=streaming)
 
-        return self._runs.follow(key, chat, run, resume_from)
+        return self._runs.follow((call.caller.name, request_id), chat, run, resume_from)
 
     def cancel(self, call: Call, request_id: str) -> None:
         """End the caller's answer with this id, if it is under way."""
@@ -84,6 +85,23 @@ class Answering:
         while self._under_way:
             self._idle.clear()
             await self._idle.wait()
+
+    def _permitted(self, caller: Caller, chat: Chat) -> tuple[ModelSection, ServedModel]:
+        found = self._models.get(chat.model)
+        if found is None:
+            known = ", ".join(filter(caller.may_ask, self._models))
+            raise ModelNotFound("the gateway has no model of that name", remedy=f"it has: {known}")
+        if not caller.may_ask(chat.model):
+            raise CloudDenied(
+                f"the key {caller.name!r} may not ask the model {found[0].name!r}",
+                remedy="`models()` lists what it may ask; the gateway's operator can make another key",
+            )
+        if caller.max_tokens is not None and chat.sampling.max_tokens > caller.max_tokens:
+            raise CloudDenied(
+                f"the key {caller.name!r} may ask for {caller.max_tokens} tokens at most",
+                remedy=f"ask with max_tokens={caller.max_tokens}",
+            )
+        return found
 
     async def _admitted(
         self, call: Call, chat: Chat, answer: AsyncGenerator[ModelEvent, None], *, streaming: bool
@@ -112,32 +130,3 @@ class Answering:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
-
-
-async def _billed(
-    key: Id, model: ModelSection, price: Price, answer: AsyncGenerator[ModelEvent, None]
-) -> AsyncGenerator[ModelEvent, None]:
-    """The events of `answer`, its receipt priced and logged. This runs once for each run: here is what is billed."""
-    async with aclosing(answer) as events:
-        async for event in events:
-            if not isinstance(event, Completed):
-                yield event
-                continue
-            usage = event.usage
-            nano_usd = price.cost_nano_usd(usage)
-            bill = {
-                "caller": key[0],
-                "request_id": key[1],
-                "model": model.name,
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "estimated": usage.estimated,
-                "cost_nano_usd": nano_usd,
-            }
-            _log.info("billed", extra={"fields": bill})
-            joules = (
-                usage.prompt_tokens * model.joules_per_prompt_token
-                + usage.completion_tokens * model.joules_per_completion_token
-            )
-            energy = Energy(joules, joules * model.joules_uncertainty_share, EnergySource.MODELLED)
-            yield replace(event, usd=nano_usd / NANO, cloud_energy=energy)

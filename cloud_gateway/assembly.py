@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from cloud_gateway.accounts.accounts import Accounts
+from cloud_gateway.accounts.memory import MemoryBooks
+from cloud_gateway.accounts.shared import RedisBooks
+from cloud_gateway.accounts.windows import Limit
 from cloud_gateway.admission.admission import Admission
 from cloud_gateway.admission.gate import Gate
 from cloud_gateway.admission.lag import Lag
 from cloud_gateway.answering import Answering
 from cloud_gateway.auth import KeyRing
+from cloud_gateway.billing import Billing
 from cloud_gateway.config import GatewayConfig
 from cloud_gateway.health import Health
 from cloud_gateway.rules import CallRules
@@ -38,12 +43,14 @@ class Assembly:
         self._environment = environment
         self._clock = clock
         self._runs = Runs(config.replay, clock)
+        self._accounts = _accounts(config, state, clock)
         random, lag = Random(), Lag(clock, config.admission.lag_ms)
         self.admission = Admission(config.admission, clock, random)
         self.gate = Gate(config.admission, lag, random)
         self._lag = lag
         self._backend = self._behind(config)
-        keys, answering, upstream = KeyRing.of(config, environment), self._backend.answering, self._backend.upstream
+        keys = KeyRing.of(config, environment, clock)
+        answering, upstream = self._backend.answering, self._backend.upstream
         self.rules = CallRules(keys, self.gate, clock, longest_s=config.limits.request_s)
         self.service = GatewayService(answering)
         self.health = Health(upstream.reachable, clock, interval_s=config.upstream.health_interval_s)
@@ -60,7 +67,7 @@ class Assembly:
         Raises:
             ConfigError: a key is missing. Nothing has changed then.
         """
-        keys = KeyRing.of(config, self._environment)
+        keys = KeyRing.of(config, self._environment, self._clock)
         old = self._backend
         if (config.models, config.upstream) != (self._config.models, self._config.upstream):
             self._backend = self._behind(config)
@@ -72,10 +79,12 @@ class Assembly:
         self.gate.configure(config.admission)
         self.admission.configure(config.admission)
         self._runs.configure(config.replay)
+        self._accounts.configure(_limits(config), config.accounts)
 
     async def aclose(self) -> None:
         """End every answer, and close every connection."""
         await self._runs.aclose()
+        await self._accounts.aclose()
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
@@ -83,7 +92,8 @@ class Assembly:
 
     def _behind(self, config: GatewayConfig) -> _Backend:
         upstream = UpstreamServer(config.upstream, environment=self._environment, clock=self._clock)
-        return _Backend(Answering(config.models, upstream, self._runs, self.admission), upstream)
+        billing = Billing(self._accounts)
+        return _Backend(Answering(config.models, upstream, self._runs, self.admission, billing), upstream)
 
     def _retire(self, backend: _Backend) -> None:
         """Close what was replaced, once nobody needs it any more."""
@@ -106,6 +116,20 @@ class _Backend:
 
     answering: Answering
     upstream: UpstreamServer
+
+
+def _accounts(config: GatewayConfig, state: SharedState | None, clock: Clock) -> Accounts:
+    replay = config.replay
+    if state is None:
+        return Accounts(
+            MemoryBooks(keep_s=replay.keep_s, keep_ids=replay.keep_answers), _limits(config), config.accounts, clock
+        )
+    return Accounts(RedisBooks(state, keep_s=replay.keep_s), _limits(config), config.accounts, clock)
+
+
+def _limits(config: GatewayConfig) -> dict[str, tuple[Limit, ...]]:
+    """Of tenants, by name."""
+    return {tenant.name: tenant.quota.limits for tenant in config.tenants}
 
 
 @asynccontextmanager

@@ -6,15 +6,20 @@ import hmac
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from cloud_gateway import keys
 from cloud_gateway.call import Caller
 from cloud_gateway.config import GatewayConfig
+from cloud_gateway.keys import Key
 from orchestrator.errors import CloudUnauthenticated, ConfigError
+from orchestrator.ports import Clock
 
-ANONYMOUS: Final = Caller(name="anonymous")
+ANONYMOUS: Final = Caller(name="anonymous", tenant="anonymous")
+"""Everybody without a key. A tenant of this name in the configuration limits them, all together."""
+_NOBODY: Final = ("", ANONYMOUS, None)
 _SHORTEST_KEY: Final = 24
 _REMEDY: Final = "send metadata `authorization: Bearer KEY`, with a key made by `edgewise-gateway keys create`"
 _log = logging.getLogger(__name__)
@@ -23,26 +28,27 @@ _log = logging.getLogger(__name__)
 class KeyRing:
     """Knows callers by their keys: those of the environment, and those of the keys file as it is now."""
 
-    def __init__(self, fixed: Mapping[str, str], *, file: Path | None, allow_anonymous: bool) -> None:
-        """`fixed` maps digests to names.
+    def __init__(self, fixed: Iterable[Key], *, file: Path | None, allow_anonymous: bool, clock: Clock) -> None:
+        """The `fixed` keys, and those in `file`.
 
         Raises:
             ConfigError: the keys file cannot be read.
         """
-        self._fixed = {digest: (digest, name) for digest, name in fixed.items()}
+        self._fixed = _known(fixed)
+        self._clock = clock
         self._file = file
         self._allow_anonymous = allow_anonymous
         self._stamp = _stamp(file)
-        self._callers = self._fixed | _callers(file)
+        self._known = self._fixed | _known(_live(file))
 
     @classmethod
-    def of(cls, config: GatewayConfig, environment: Mapping[str, str]) -> KeyRing:
+    def of(cls, config: GatewayConfig, environment: Mapping[str, str], clock: Clock) -> KeyRing:
         """The callers that `config` names.
 
         Raises:
             ConfigError: an environment variable is missing or holds no key, or the keys file cannot be read.
         """
-        fixed = {}
+        fixed = []
         for section in config.keys:
             key = environment.get(section.key_env, "")
             if len(key) < _SHORTEST_KEY or not key.isascii():
@@ -50,14 +56,21 @@ class KeyRing:
                     f"the environment variable {section.key_env}, for the key of {section.name!r}, is not set to a key",
                     remedy=f"a key has {_SHORTEST_KEY} ASCII characters or more: `openssl rand -hex 32` makes one",
                 )
-            fixed[keys.digest(key)] = section.name
-        return cls(fixed, file=config.keys_file, allow_anonymous=config.allow_anonymous)
+            fixed.append(Key(name=section.name, sha256=keys.digest(key), created_at=clock.now(), scope=section.scope))
+        return cls(fixed, file=config.keys_file, allow_anonymous=config.allow_anonymous, clock=clock)
+
+    @property
+    def callers(self) -> list[Caller]:
+        """Everybody who has a valid key, by name, and the anonymous caller where there may be one."""
+        self._refresh()
+        known = sorted((caller for _, caller, _ in self._known.values()), key=lambda caller: caller.name)
+        return [*known, ANONYMOUS] if self._allow_anonymous else known
 
     def caller(self, metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
         """Who calls with this metadata.
 
         Raises:
-            CloudUnauthenticated: no key where one is needed, or a key that is unknown or revoked.
+            CloudUnauthenticated: no key where one is needed, or a key that is unknown, revoked or expired.
         """
         given = next((value for name, value in metadata if name == "authorization"), None)
         if given is None:
@@ -69,10 +82,12 @@ class KeyRing:
         self._refresh()
         # A dictionary finds the candidate by a randomised hash of the digest, which tells an attacker nothing about
         # either; the comparison that decides takes the same time for every digest.
-        known, name = self._callers.get(digest, ("", ""))
+        known, caller, expires_at = self._known.get(digest, _NOBODY)
         if scheme.lower() != "bearer" or not hmac.compare_digest(known, digest):
             raise CloudUnauthenticated("the API key is unknown or revoked", remedy=_REMEDY)
-        return Caller(name=name)
+        if expires_at is not None and expires_at <= self._clock.now():
+            raise CloudUnauthenticated("the API key has expired", remedy=_REMEDY)
+        return caller
 
     def _refresh(self) -> None:
         """Take a changed keys file over. One that cannot be read leaves everything as it is."""
@@ -81,15 +96,18 @@ class KeyRing:
             return
         self._stamp = stamp
         try:
-            self._callers = self._fixed | _callers(self._file)
+            self._known = self._fixed | _known(_live(self._file))
         except ConfigError as error:
             _log.error("keys_not_reloaded", extra={"fields": {"error": str(error)}})
 
 
-def _callers(file: Path | None) -> dict[str, tuple[str, str]]:
-    """Digest → digest and name."""
-    live = [key for key in keys.load(file) if key.revoked_at is None] if file else []
-    return {key.sha256: (key.sha256, key.name) for key in live}
+def _live(file: Path | None) -> list[Key]:
+    return [key for key in keys.load(file) if key.revoked_at is None] if file else []
+
+
+def _known(live: Iterable[Key]) -> dict[str, tuple[str, Caller, datetime | None]]:
+    """Digest → digest, caller, and when the key expires."""
+    return {key.sha256: (key.sha256, key.caller, key.scope.expires_at) for key in live}
 
 
 def _stamp(file: Path | None) -> tuple[int, ...] | None:

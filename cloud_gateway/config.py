@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from cloud_gateway.sections.accounts import AccountsSection, TenantSection
 from cloud_gateway.sections.admission import AdmissionSection
 from cloud_gateway.sections.keys import KeySection
 from cloud_gateway.sections.kinds import Seconds
@@ -40,6 +41,9 @@ class GatewayConfig(Settings):
     """Where `edgewise-gateway keys` writes. Read again when it changes."""
     allow_anonymous: bool = False
     """Answer callers without a key."""
+    tenants: tuple[TenantSection, ...] = ()
+    """Those that have limits."""
+    accounts: AccountsSection = AccountsSection()
     upstream: UpstreamSection
     models: tuple[ModelSection, ...] = Field(min_length=1)
     limits: LimitsSection = LimitsSection()
@@ -57,4 +61,10 @@ class GatewayConfig(Settings):
             raise ValueError("two models have the same name")
         if not (self.keys or self.keys_file or self.allow_anonymous):
             raise ValueError("nobody could call: give keys or keys_file, or set allow_anonymous")
+        if len({tenant.name for tenant in self.tenants}) != len(self.tenants):
+            raise ValueError("two tenants have the same name")
+        if self.accounts.hold_s <= self.limits.request_s:
+            raise ValueError(
+                "accounts.hold_s must be longer than limits.request_s: no answer may outlive its reservation"
+            )
         return self

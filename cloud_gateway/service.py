@@ -64,5 +64,5 @@ class GatewayService(gateway_service_pb2_grpc.GatewayServiceServicer):
     async def ListModels(
         self, request: gateway_service_pb2.ListModelsRequest, context: Any
     ) -> gateway_service_pb2.ListModelsResponse:
-        """The models that can be asked."""
-        return answers.encode_models(self._answering.models)
+        """The models that the caller can ask."""
+        return answers.encode_models(self._answering.models(CALL.get().caller))

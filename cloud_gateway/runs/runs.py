@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-import msgspec
-
+from cloud_gateway.runs.fingerprint import fingerprint
 from cloud_gateway.runs.kept import Kept
 from cloud_gateway.runs.run import Id, Run
 from cloud_gateway.sections.replay import ReplaySection
@@ -57,7 +55,7 @@ class Runs:
             CloudNotFound: there is no answer to resume, or it is not that long.
             EdgewiseError: what the run failed with.
         """
-        run = self._join(key, _fingerprint(chat), source, resume_from)
+        run = self._join(key, fingerprint(chat), source, resume_from)
         run.followers += 1
         self._stay(run)
         try:
@@ -147,8 +145,3 @@ class Runs:
         self._stay(run)
         run.end(error)
         self._tasks[run].cancel()
-
-
-def _fingerprint(chat: Chat) -> bytes:
-    """The same for the same chat, in every process."""
-    return hashlib.blake2b(msgspec.json.encode(chat), digest_size=16).digest()

@@ -14,6 +14,7 @@ from cloud_gateway.upstreams.server import UpstreamServer
 from orchestrator.chat import Price
 from orchestrator.clock import SystemClock
 from orchestrator.errors import ConfigError
+from orchestrator.testing import ManualClock
 
 MODEL: dict[str, Any] = {
     "name": "m",
@@ -118,7 +119,7 @@ def test_a_mistake_in_the_environment_is_named(
 def test_a_callers_key_that_is_missing_is_named_and_never_shown(tmp_path: Path, environment: dict[str, str]) -> None:
     config = GatewayConfig.read(write(tmp_path, MINIMAL | {"keys": [{"name": "phone", "key_env": "A"}]}))
     with pytest.raises(ConfigError, match="variable A, for the key of 'phone'") as wrong:
-        KeyRing.of(config, environment)
+        KeyRing.of(config, environment, ManualClock())
     assert not environment.get("A") or environment["A"] not in str(wrong.value)
 
 

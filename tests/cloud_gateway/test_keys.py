@@ -12,8 +12,10 @@ import pytest
 from cloud_gateway import keys
 from cloud_gateway.auth import ANONYMOUS, KeyRing
 from orchestrator.errors import CloudUnauthenticated, ConfigError
+from orchestrator.testing import ManualClock
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+FIXED = keys.Key(name="fixed", sha256=keys.digest("k" * 32), created_at=NOW)
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_what_is_no_keys_file_is_named_and_left_alone(file: Path, content: bytes
 
 
 def test_the_ring_follows_the_file(file: Path) -> None:
-    ring = KeyRing({keys.digest("k" * 32): "fixed"}, file=file, allow_anonymous=False)
+    ring = KeyRing([FIXED], clock=ManualClock(NOW), file=file, allow_anonymous=False)
     key = keys.create(file, "phone", now=NOW)
     assert ring.caller(bearer(key)).name == "phone"
     assert ring.caller([("authorization", f"bearer {key} ")]).name == "phone"
@@ -75,11 +77,11 @@ def test_the_ring_follows_the_file(file: Path) -> None:
 
 def test_a_keys_file_that_breaks_changes_nobodys_rights(file: Path) -> None:
     key = keys.create(file, "phone", now=NOW)
-    ring = KeyRing({}, file=file, allow_anonymous=False)
+    ring = KeyRing([], clock=ManualClock(NOW), file=file, allow_anonymous=False)
     file.write_text("broken")
     assert ring.caller(bearer(key)).name == "phone"
     with pytest.raises(ConfigError):
-        KeyRing({}, file=file, allow_anonymous=False)
+        KeyRing([], clock=ManualClock(NOW), file=file, allow_anonymous=False)
     file.unlink()
     with pytest.raises(CloudUnauthenticated):
         ring.caller(bearer(key))
@@ -100,14 +102,14 @@ def test_a_keys_file_that_breaks_changes_nobodys_rights(file: Path) -> None:
     ],
 )
 def test_everybody_else_stays_outside(metadata: list[tuple[str, str | bytes]]) -> None:
-    ring = KeyRing({keys.digest("k" * 32): "fixed"}, file=None, allow_anonymous=False)
+    ring = KeyRing([FIXED], clock=ManualClock(NOW), file=None, allow_anonymous=False)
     with pytest.raises(CloudUnauthenticated) as refused:
         ring.caller(metadata)
     assert "kkk" not in str(refused.value)
 
 
 def test_anonymous_callers_only_where_that_is_wanted_and_never_with_a_wrong_key() -> None:
-    ring = KeyRing({}, file=None, allow_anonymous=True)
+    ring = KeyRing([], clock=ManualClock(NOW), file=None, allow_anonymous=True)
     assert ring.caller([]) == ANONYMOUS
     with pytest.raises(CloudUnauthenticated):
         ring.caller(bearer("wrong"))

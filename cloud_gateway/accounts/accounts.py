@@ -1,0 +1,138 @@
+"""The accounts of a gateway: every request is reserved before the model server is asked, and settled once.
+
+No reservation takes a window beyond its limit. Only the truth can: an answer that used more than its own worst case is
+billed as it was.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from cloud_gateway.accounts.books import Bill, Books
+from cloud_gateway.accounts.refusal import refusal
+from cloud_gateway.accounts.unsettled import Unsettled
+from cloud_gateway.accounts.windows import Amounts, Limit, Page, Window, windows_of
+from cloud_gateway.call import Caller
+from cloud_gateway.sections.accounts import AccountsSection, WhenUnavailable
+from orchestrator.accounts import Owner, Quantity, WindowUsage
+from orchestrator.errors import CloudUnavailable
+from orchestrator.ports import Clock
+
+_MOST_CALLERS: Final = 10_000
+_log = logging.getLogger(__name__)
+
+
+class Accounts:
+    """Reserve, settle and refund for callers, in the windows of their key and of their tenant."""
+
+    def __init__(
+        self,
+        books: Books,
+        tenants: Mapping[str, tuple[Limit, ...]],
+        section: AccountsSection,
+        clock: Clock,
+    ) -> None:
+        """Accounts in `books`.
+
+        Args:
+            books: where they are kept.
+            tenants: the limits of tenants, by name; one without limits need not be there.
+            section: how long a reservation is held, and what happens while the books cannot be reached.
+            clock: its wall clock says which page of the books it is. Gateways that share books share their time too:
+                a clock that is seconds off only turns the page seconds early or late.
+        """
+        self._books = books
+        self._tenants = tenants
+        self._clock = clock
+        self._section = section
+        self._windows: dict[Caller, tuple[Window, ...]] = {}
+        self._unsettled = Unsettled(books, clock)
+
+    def configure(self, tenants: Mapping[str, tuple[Limit, ...]], section: AccountsSection) -> None:
+        """Take other limits over. What was used stays."""
+        self._tenants = tenants
+        self._section = section
+        self._windows.clear()
+
+    async def reserve(self, caller: Caller, request_id: str, worst: Amounts) -> Bill:
+        """Hold `worst` in every window of the caller, or in none.
+
+        Raises:
+            CloudRateLimited: a window has no room; says which, what it has left, and when it has room again.
+            CloudUnavailable: the books cannot be reached, and nobody is answered without them.
+        """
+        now_s = self._clock.now().timestamp()
+        pages = tuple([window.at(now_s) for window in self.windows(caller)])
+        bill = Bill(f"{caller.name}:{request_id}", caller.payer, pages, worst, now_s, now_s + self._section.hold_s)
+        try:
+            full = await self._books.reserve(bill)
+        except CloudUnavailable:
+            if self._section.when_unavailable is WhenUnavailable.REFUSE:
+                raise
+            _log.warning("unreserved", extra={"fields": {"caller": caller.name, "request_id": request_id}})
+            return bill
+        if full:
+            raise refusal(bill, full, now_s)
+        return bill
+
+    async def settle(self, bill: Bill, actual: Amounts) -> None:
+        """Replace the reservation by what was billed. The first settlement of an id counts.
+
+        Where the books cannot be reached it is done as soon as they are back: an answer is not held up for its bill.
+        """
+        try:
+            await self._books.settle(bill, actual)
+        except CloudUnavailable:
+            self._unsettled.add(bill, actual)
+
+    async def refund(self, bill: Bill) -> None:
+        """Give the reservation back: nothing was billed. Where the books cannot be reached, it expires."""
+        try:
+            await self._books.refund(bill)
+        except CloudUnavailable as error:
+            _log.warning("unrefunded", extra={"fields": {"bill": bill.id, "error": error.type}})
+
+    async def usage(self, caller: Caller) -> list[WindowUsage]:
+        """The caller's windows as they stand: those of the key, then those of the tenant, the shortest first.
+
+        Raises:
+            CloudUnavailable: the books cannot be reached.
+        """
+        now_s = self._clock.now().timestamp()
+        pages = [window.at(now_s) for window in self.windows(caller)]
+        sums = await self._books.read(caller.payer, pages, now_s)
+        return [_usage(page, *spent_and_reserved) for page, spent_and_reserved in zip(pages, sums, strict=True)]
+
+    def windows(self, caller: Caller) -> tuple[Window, ...]:
+        """What limits and counts the caller."""
+        known = self._windows.get(caller)
+        if known is None:
+            known = windows_of(Owner.KEY, caller.name, caller.limits)
+            if caller.tenant:
+                known += windows_of(Owner.TENANT, caller.tenant, self._tenants.get(caller.tenant, ()))
+            if len(self._windows) >= _MOST_CALLERS:
+                self._windows.clear()
+            self._windows[caller] = known
+        return known
+
+    async def aclose(self) -> None:
+        """Try once more to settle what is open, and tell the log of what is not."""
+        await self._unsettled.aclose()
+
+
+def _usage(page: Page, spent: Amounts, reserved: Amounts) -> WindowUsage:
+    window = page.window
+    requests, tokens, nano_usd = map(Quantity, spent, reserved, window.most)
+    return WindowUsage(
+        owner=window.owner,
+        name=window.name,
+        stretch=window.stretch,
+        begins=datetime.fromtimestamp(page.begins_s, UTC),
+        ends=datetime.fromtimestamp(page.ends_s, UTC),
+        requests=requests,
+        tokens=tokens,
+        nano_usd=nano_usd,
+    )

@@ -1,0 +1,87 @@
+"""What an answer costs: reserved before the model server is asked, settled once, told in the receipt and the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+from cloud_gateway.accounts.accounts import Accounts
+from cloud_gateway.accounts.windows import Amounts
+from cloud_gateway.accounts.worst import worst_case
+from cloud_gateway.call import Caller
+from cloud_gateway.runs.fingerprint import fingerprint
+from cloud_gateway.sections.models import ModelSection
+from orchestrator.chat import NANO, Chat, ServedModel
+from orchestrator.types import Completed, ModelEvent, Usage
+from orchestrator.units import Energy, EnergySource
+
+_log = logging.getLogger(__name__)
+
+
+class Billing:
+    """Puts answers on the accounts of their callers."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    async def billed(
+        self,
+        caller: Caller,
+        request_id: str,
+        chat: Chat,
+        model: ModelSection,
+        served: ServedModel,
+        answer: AsyncGenerator[ModelEvent, None],
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """The events of `answer`, its receipt priced. This runs once for each run.
+
+        Raises:
+            CloudRateLimited: a window of the caller's has no room; `answer` is not begun.
+        """
+        # An id is billed once; with another chat it is another bill, also where the answer to the first was forgotten.
+        bill_id = f"{request_id}:{fingerprint(chat).hex()}"
+        bill = await self._accounts.reserve(caller, bill_id, worst_case(chat, served))
+        settled = False
+        try:
+            async with aclosing(answer) as events:
+                async for event in events:
+                    if isinstance(event, Completed):
+                        nano_usd = served.price.cost_nano_usd(event.usage)
+                        # Before the caller has the receipt: a gateway that dies here has told nobody of a bill.
+                        await self._accounts.settle(bill, Amounts(1, _tokens(event.usage), nano_usd))
+                        settled = True
+                        _log.info("billed", extra={"fields": _line(caller, request_id, model, event.usage, nano_usd)})
+                        yield _with_receipt(event, model, nano_usd)
+                    else:
+                        yield event
+        finally:
+            if not settled:
+                await self._accounts.refund(bill)
+
+
+def _tokens(usage: Usage) -> int:
+    return usage.prompt_tokens + usage.completion_tokens
+
+
+def _line(caller: Caller, request_id: str, model: ModelSection, usage: Usage, nano_usd: int) -> dict[str, object]:
+    return {
+        "caller": caller.name,
+        "request_id": request_id,
+        "model": model.name,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "estimated": usage.estimated,
+        "cost_nano_usd": nano_usd,
+    }
+
+
+def _with_receipt(event: Completed, model: ModelSection, nano_usd: int) -> Completed:
+    usage = event.usage
+    joules = (
+        usage.prompt_tokens * model.joules_per_prompt_token
+        + usage.completion_tokens * model.joules_per_completion_token
+    )
+    energy = Energy(joules, joules * model.joules_uncertainty_share, EnergySource.MODELLED)
+    return replace(event, usd=nano_usd / NANO, cloud_energy=energy)
