@@ -29,6 +29,7 @@ from simulation.upstream import Reply, SimulatedUpstream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
 HANG_S = 60
+SHORT = Sampling(max_tokens=8)
 EDGE = 40
 """Requests that the quota lets through, of 500."""
 
@@ -68,7 +69,7 @@ async def asking(gateway: GatewayServer | str, api_key: str) -> AsyncIterator[As
 
 async def outcome(client: AsyncGateway, request_id: str) -> str:
     try:
-        await client.generate("Hi", request_id=request_id, sampling=Sampling(max_tokens=8))
+        await client.generate("Hi", request_id=request_id, sampling=SHORT)
     except errors.CloudRateLimited as refused:
         return "refused" if refused.retry_after_s is not None else "refused for ever"
     return "ok"
@@ -176,7 +177,7 @@ async def test_a_gateway_that_is_killed_in_mid_request_gives_its_reservations_ba
         asking(await open_gateway(clock, **shared), api_key) as client,
         asyncio.timeout(HANG_S),
     ):
-        streams = [doomed.stream("Hi", request_id=f"lost-{number}") for number in range(4)]
+        streams = [doomed.stream("Hi", request_id=f"lost-{number}", sampling=SHORT) for number in range(4)]
         assert [await anext(stream) for stream in streams] == [Started("small")] * 4
         assert await outcome(client, "billed") == "ok"
         assert await outcome(client, "over") == "refused"
