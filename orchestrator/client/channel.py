@@ -12,17 +12,20 @@ from typing import Final
 import grpc
 import grpc.aio
 
+from orchestrator.client.forks import FORK_GUARD
 from orchestrator.errors import ConfigError
 from orchestrator.wire.limits import MAX_MESSAGE_BYTES
 
+SERVICE: Final = "orchestrator.v1.GatewayService"
 MAX_ATTEMPTS: Final = 3
 """How often the channel sends one call, at most."""
 SERVICE_CONFIG: Final = {
     "methodConfig": [
         {
-            "name": [{"service": "orchestrator.v1.GatewayService"}],
-            # The only retries there are. UNAVAILABLE says that nothing was answered, and the request id makes sure
-            # that nothing is billed twice. Few and quick: a device that waits would rather answer by itself.
+            "name": [{"service": SERVICE}],
+            # The channel's only retries. UNAVAILABLE says that nothing was answered, and the request id makes sure
+            # that nothing is billed twice. Few and quick: a device that waits would rather answer by itself. A server
+            # that says how long to wait (`grpc-retry-pushback-ms`) is obeyed.
             "retryPolicy": {
                 "maxAttempts": MAX_ATTEMPTS,
                 "initialBackoff": "0.05s",
@@ -34,18 +37,32 @@ SERVICE_CONFIG: Final = {
     ],
     # Where half of the calls of late have failed, retries pause: they never make a storm worse.
     "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.5},
+    # One connection, to an address drawn by lot where the name has several: a fleet spreads by itself, and a device's
+    # radio tends no connection that it does not need. Where the connection fails, the next address is tried.
+    "loadBalancingConfig": [{"pick_first": {"shuffleAddressList": True}}],
 }
+SPREAD: Final = {
+    # Calls in turn to every address that is connected and serves. The standard health service tells of the latter in a
+    # call that stays open, so this is for servers, not for radios.
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "healthCheckConfig": {"serviceName": SERVICE},
+}
+"""What is different where calls are spread over all addresses of a name."""
 
 CHANNEL_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
-    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
     # No service config from DNS: this table is the whole truth.
     ("grpc.service_config_disable_resolution", 1),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    # A dead link is noticed in 30 s while a call waits. An idle one sends nothing: a radio that sleeps stays asleep.
+    # A dead link is noticed in 30 s while a call waits, however long: without the zero, pings would cease after two.
+    # An idle one sends nothing: a radio that sleeps stays asleep. Our gateways allow a ping every 10 s.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.keepalive_permit_without_calls", 0),
+    # Mobile networks forget a silent connection after some five minutes, and tell nobody: the next call would wait
+    # until a ping fails. So it is given up before, and made anew with that call.
+    ("grpc.client_idle_timeout_ms", 240_000),
     # A gateway that comes back is found in seconds; gRPC by itself would wait up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
@@ -86,13 +103,22 @@ def check_target(target: str, *, api_key: str | None, tls: TlsOptions | None, al
         )
 
 
-def open_channel(target: str, *, api_key: str | None, tls: TlsOptions | None) -> grpc.aio.Channel:
+def open_channel(target: str, *, api_key: str | None, tls: TlsOptions | None, spread: bool = False) -> grpc.aio.Channel:
     """A channel to `target`. It connects at the first call.
+
+    Args:
+        target: `host:port`, or any target that gRPC resolves.
+        api_key: sent with every call by a channel with TLS; gRPC allows that over TLS alone.
+        tls: TLS options; None for clear text.
+        spread: send calls to all addresses of the name in turn, rather than to one of them.
 
     Raises:
         ConfigError: a file of `tls` cannot be read.
+        InvalidRequest: this process was forked from one that has used a client.
     """
-    options: list[tuple[str, str | int]] = list(CHANNEL_OPTIONS)
+    FORK_GUARD.check(target)
+    config = SERVICE_CONFIG | SPREAD if spread else SERVICE_CONFIG
+    options: list[tuple[str, str | int]] = [("grpc.service_config", json.dumps(config)), *CHANNEL_OPTIONS]
     if is_loopback(target):
         # A proxy from the environment is for the world outside.
         options.append(("grpc.enable_http_proxy", 0))

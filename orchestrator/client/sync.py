@@ -22,13 +22,14 @@ class Gateway:
 
     def __init__(
         self,
-        target: str,
+        target: str | Sequence[str],
         *,
         api_key: str | None = None,
         model: str | None = None,
         tls: TlsOptions | None = None,
         allow_clear_text: bool = False,
         timeout_ms: float | None = 120_000,
+        spread: bool = False,
         witness: Witness | None = None,
     ) -> None:
         """Describe the gateway; nothing is connected, and no thread started, before the first call."""
@@ -39,6 +40,7 @@ class Gateway:
             tls=tls,
             allow_clear_text=allow_clear_text,
             timeout_ms=timeout_ms,
+            spread=spread,
             witness=witness,
         )
         self._thread = EventLoopThread("edgewise-gateway-client")
@@ -46,7 +48,7 @@ class Gateway:
 
     @property
     def target(self) -> str:
-        """The gateway's address."""
+        """The address; of several, all of them with commas between."""
         return self._gateway.target
 
     def generate(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -18,6 +17,7 @@ from orchestrator import errors
 from orchestrator.budget import Deadline
 from orchestrator.chat import Price, ServedModel
 from orchestrator.client import AsyncGateway
+from orchestrator.client.testing import FakeGateway, FakeReply
 from orchestrator.testing import ManualClock
 from orchestrator.types import (
     Completed,
@@ -31,7 +31,7 @@ from orchestrator.types import (
     Usage,
 )
 from orchestrator.units import Energy, EnergySource
-from orchestrator.v1 import gateway_service_pb2, gateway_service_pb2_grpc
+from orchestrator.v1 import gateway_service_pb2
 from orchestrator.wire import answers
 from simulation.upstream import Reply, SimulatedUpstream
 
@@ -204,9 +204,10 @@ async def test_closing_the_client_ends_its_calls_with_a_typed_error(
 
 
 async def test_a_gateway_that_stops_in_mid_stream_leaves_what_came(
-    client: AsyncGateway, gateway: GatewayServer, upstream: SimulatedUpstream
+    gateway: GatewayServer, upstream: SimulatedUpstream, api_key: str
 ) -> None:
     upstream.replies = [Reply(hold_after=2)]
+    client = AsyncGateway(gateway.address, api_key=api_key, model="small", clock=ManualClock())
     stream = client.stream("Wait.")
     assert [await anext(stream) for _ in range(3)] == [Started("small"), TextDelta("Bees"), TextDelta(" make")]
     waiting = asyncio.create_task(collect(stream))
@@ -215,6 +216,7 @@ async def test_a_gateway_that_stops_in_mid_stream_leaves_what_came(
         events, error = await waiting
     assert events == []
     assert isinstance(error, errors.CloudUnavailable)
+    await client.aclose()
 
 
 async def test_a_gateway_that_is_not_there_is_named_with_a_remedy() -> None:
@@ -259,130 +261,95 @@ async def test_a_client_belongs_to_one_loop(client: AsyncGateway) -> None:
 
 # What follows needs a server that no gateway of ours would be.
 
-Script = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
+
+@asynccontextmanager
+async def asking(*replies: FakeReply) -> AsyncIterator[tuple[AsyncGateway, FakeGateway]]:
+    async with FakeGateway(*replies) as fake, AsyncGateway(fake.target, model="m") as client:
+        yield client, fake
 
 
-@dataclass
-class Rogue(gateway_service_pb2_grpc.GatewayServiceServicer):
-    """Does with each call what the test says."""
+class Rogue(FakeGateway):
+    """Says what the test says, and keeps no rule."""
 
-    stream: Script | None = None
-    whole: Script | None = None
-    calls: list[Any] = field(default_factory=list)
+    def __init__(self, *messages: Any) -> None:
+        super().__init__()
+        self._messages = messages
 
     async def StreamGenerate(self, request: Any, context: Any) -> AsyncIterator[Any]:
-        self.calls.append(request)
-        assert self.stream is not None
-        async for message in self.stream(request, context):
+        for message in self._messages:
             yield message
 
     async def Generate(self, request: Any, context: Any) -> Any:
-        self.calls.append(request)
-        assert self.whole is not None
-        return await self.whole(request, context)
-
-    async def ListModels(self, request: Any, context: Any) -> Any:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "")
-
-    async def CancelGenerate(self, request: Any, context: Any) -> Any:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "")
+        return self._messages[0]
 
 
 @asynccontextmanager
-async def rogue(servicer: Rogue) -> AsyncIterator[AsyncGateway]:
-    server = grpc.aio.server()
-    gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    try:
-        async with AsyncGateway(f"127.0.0.1:{port}", model="m") as client:
-            yield client
-    finally:
-        await server.stop(None)
+async def rogue(*messages: Any) -> AsyncIterator[AsyncGateway]:
+    async with Rogue(*messages) as server, AsyncGateway(server.target, model="m") as client:
+        yield client
+
+
+RECEIPT = answers.encode_event(Completed(Usage(1, 1), FinishReason.STOP), 0)
 
 
 async def test_a_stream_without_a_receipt_is_truncated() -> None:
-    async def half(request: Any, context: Any) -> AsyncIterator[Any]:
-        yield answers.encode_event(Started("m"))
-        yield answers.encode_event(TextDelta("half"))
-
-    async with rogue(Rogue(half)) as client:
+    async with asking(FakeReply(pieces=("half",), receipt=False, cursors=False)) as (client, _):
         events, error = await collect(client.stream("Hi"))
     assert events == [Started("m"), TextDelta("half")]
     assert isinstance(error, errors.CloudTruncated)
 
 
 async def test_what_comes_after_the_receipt_is_not_waited_for_as_text() -> None:
-    async def chatty(request: Any, context: Any) -> AsyncIterator[Any]:
-        yield answers.encode_event(Completed(Usage(1, 1), FinishReason.STOP))
-        yield answers.encode_event(TextDelta("and another thing"))
-
-    async with rogue(Rogue(chatty)) as client:
+    async with rogue(RECEIPT, answers.encode_event(TextDelta("and another thing"), 17)) as client:
         events, error = await collect(client.stream("Hi"))
     assert error is None
     assert len(events) == 1
 
 
-async def test_events_of_the_future_are_passed_over() -> None:
-    async def newer(request: Any, context: Any) -> AsyncIterator[Any]:
-        yield gateway_service_pb2.StreamGenerateResponse()
-        yield answers.encode_event(Completed(Usage(1, 1), FinishReason.STOP))
-
-    async with rogue(Rogue(newer)) as client:
+async def test_an_event_of_a_newer_gateway_is_passed_over() -> None:
+    async with rogue(gateway_service_pb2.StreamGenerateResponse(), RECEIPT) as client:
         events, error = await collect(client.stream("Hi"))
     assert (len(events), error) == (1, None)
 
 
-async def test_a_receipt_that_makes_no_sense_is_a_typed_error() -> None:
-    async def lying(request: Any, context: Any) -> Any:
-        return gateway_service_pb2.GenerateResponse(text="free!", model="m")
+async def test_text_that_does_not_join_is_a_typed_error() -> None:
+    async with rogue(answers.encode_event(TextDelta("Bees"), 4), answers.encode_event(TextDelta("es"), 5)) as client:
+        events, error = await collect(client.stream("Hi"))
+    assert events == [TextDelta("Bees")]
+    assert isinstance(error, errors.CloudInternal)
 
-    async with rogue(Rogue(whole=lying)) as client:
+
+async def test_a_receipt_that_makes_no_sense_is_a_typed_error() -> None:
+    async with rogue(gateway_service_pb2.GenerateResponse(text="free!", model="m")) as client:
         with pytest.raises(errors.CloudInternal, match="receipt"):
             await client.generate("Hi")
 
 
-async def test_unavailable_is_tried_again_with_the_same_id() -> None:
-    async def third_time_lucky(request: Any, context: Any) -> Any:
-        if len(servicer.calls) < 3:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
-        return answers.encode_answer("m", "here", Completed(Usage(1, 1), FinishReason.STOP))
-
-    servicer = Rogue(whole=third_time_lucky)
-    async with rogue(servicer) as client:
+@pytest.mark.parametrize("fault", [grpc.StatusCode.UNAVAILABLE, errors.CloudUnavailable("busy", retry_after_s=0.01)])
+async def test_unavailable_is_tried_again_with_the_same_id(
+    fault: grpc.StatusCode | errors.CloudUnavailable,
+) -> None:
+    async with asking(FakeReply(fault=fault), FakeReply(fault=fault), FakeReply(pieces=("here",))) as (client, fake):
         assert (await client.generate("Hi")).text == "here"
-    assert len(servicer.calls) == 3
-    assert len({call.request_id for call in servicer.calls}) == 1
+    assert len(fake.requests) == 3
+    assert len({request.request_id for request in fake.requests}) == 1
 
 
 @pytest.mark.parametrize(
     "code", [code for code in grpc.StatusCode if code not in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE)]
 )
 async def test_nothing_else_is_tried_again(code: grpc.StatusCode) -> None:
-    async def refuse(request: Any, context: Any) -> Any:
-        await context.abort(code, "no")
-
-    servicer = Rogue(whole=refuse)
-    async with rogue(servicer) as client:
+    async with asking(FakeReply(fault=code)) as (client, fake):
         with pytest.raises(errors.CloudError):
             await client.generate("Hi")
-    assert len(servicer.calls) == 1
-
-
-async def test_a_stream_that_has_begun_is_never_begun_again() -> None:
-    async def die(request: Any, context: Any) -> AsyncIterator[Any]:
-        yield answers.encode_event(Started("m"))
-        await context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
-
-    servicer = Rogue(die)
-    async with rogue(servicer) as client:
-        events, error = await collect(client.stream("Hi"))
-    assert events == [Started("m")]
-    assert isinstance(error, errors.CloudUnavailable)
-    assert len(servicer.calls) == 1
+    assert len(fake.requests) == 1
 
 
 async def test_another_kind_of_server_is_told_from_a_gateway() -> None:
-    async with rogue(Rogue()) as client:
+    server = grpc.aio.server()
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with AsyncGateway(f"127.0.0.1:{port}") as client:
         with pytest.raises(errors.CloudInternal, match="check that the target is an Edgewise gateway"):
             await client.models()
+    await server.stop(None)

@@ -13,9 +13,10 @@ import pytest
 
 from cloud_gateway.server import GatewayServer
 from orchestrator.client import AsyncGateway, Outcome, Sending
+from orchestrator.client.testing import FakeGateway, FakeReply
 from orchestrator.errors import CloudTruncated, CloudUnavailable, StoreUnavailable
-from orchestrator.types import Started
-from orchestrator.wire import answers
+from orchestrator.testing import ManualClock
+from orchestrator.v1.gateway_service_pb2 import StreamGenerateRequest
 from simulation.upstream import SimulatedUpstream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
@@ -73,10 +74,6 @@ async def unavailable(context: Any) -> AsyncIterator[bytes]:
     yield b""
 
 
-async def half(context: Any) -> AsyncIterator[bytes]:
-    yield answers.encode_event(Started("m")).SerializeToString()
-
-
 async def test_what_is_told_is_what_arrives_however_often_the_channel_sends_it() -> None:
     notes = Notes()
     async with listening(unavailable, notes) as (client, server):
@@ -90,14 +87,38 @@ async def test_what_is_told_is_what_arrives_however_often_the_channel_sends_it()
     assert notes.ends == {1: (Outcome.FAILED, "cloud_unavailable")}
 
 
-async def test_a_stream_that_is_cut_off_failed_and_one_that_is_closed_was_cancelled() -> None:
+async def test_each_resumption_and_each_farewell_is_a_call_of_its_own() -> None:
     notes = Notes()
-    async with listening(half, notes) as (client, _):
+    reply = FakeReply(breaks=(2,), hold_after=3)
+    async with (
+        FakeGateway(reply) as fake,
+        AsyncGateway(fake.target, model="m", clock=ManualClock(), witness=notes) as client,
+        aclosing(client.stream("What do bees make?", request_id="r1", about="decision 7")) as stream,
+    ):
+        for _ in range(4):
+            await anext(stream)
+    methods = [told.method.rpartition("/")[2] for told in notes.told]
+    assert methods == ["StreamGenerate", "StreamGenerate", "CancelGenerate"]
+    first, second = (StreamGenerateRequest.FromString(told.body) for told in notes.told[:2])
+    assert (first.resume_from, second.resume_from) == (0, len("Bees make"))
+    assert (first.request_id, first.chat) == (second.request_id, second.chat)
+    assert [told.about for told in notes.told] == ["decision 7", "decision 7", None]
+    assert notes.ends == {
+        1: (Outcome.FAILED, "cloud_unavailable"),
+        2: (Outcome.CANCELLED, ""),
+        3: (Outcome.ANSWERED, ""),
+    }
+
+
+async def test_an_answer_cut_off_for_good_failed() -> None:
+    notes = Notes()
+    async with (
+        FakeGateway(FakeReply(receipt=False, cursors=False)) as fake,
+        AsyncGateway(fake.target, model="m", witness=notes) as client,
+    ):
         with pytest.raises(CloudTruncated):
             [event async for event in client.stream("Hi")]
-        async with aclosing(client.stream("Hi")) as stream:
-            await anext(stream)
-    assert notes.ends == {1: (Outcome.FAILED, "cloud_truncated"), 2: (Outcome.CANCELLED, "")}
+    assert notes.ends == {1: (Outcome.FAILED, "cloud_truncated")}
 
 
 async def test_every_call_is_told(gateway: GatewayServer, api_key: str) -> None:

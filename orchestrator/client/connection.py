@@ -1,0 +1,269 @@
+"""What all calls of a client share: channels, key, witness, time limit, and what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+
+import grpc.aio
+
+from orchestrator.budget.deadline import Deadline
+from orchestrator.client.channel import MAX_ATTEMPTS, SERVICE, TlsOptions, open_channel
+from orchestrator.client.replicas import Replica, Replicas
+from orchestrator.client.witness import Outcome, Sending, Witness
+from orchestrator.errors import Cancelled, CloudError, CloudTimeout, CloudUnavailable, EdgewiseError, InvalidRequest
+from orchestrator.ports import Clock
+from orchestrator.v1 import gateway_service_pb2, gateway_service_pb2_grpc
+from orchestrator.wire import status
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message as Protobuf
+
+    from orchestrator.v1.gateway_service_pb2_grpc import GatewayServiceAsyncStub
+
+T = TypeVar("T")
+HEALTH_CHECK: Final = "/grpc.health.v1.Health/Check"
+_GOODBYE_S: Final = 1.0
+"""How long word of an answer that is not wanted any more may take. Nobody waits for it but `aclose`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Until when a call is of use: the sooner of a number of milliseconds and the caller's own deadline."""
+
+    target: str
+    own: Deadline
+    callers: Deadline | None
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds left; infinity where there is no limit. Each deadline is asked by its own clock."""
+        return min(self.own.remaining_s, math.inf if self.callers is None else self.callers.remaining_s)
+
+    def timeout_s(self) -> float | None:
+        """For gRPC.
+
+        Raises:
+            CloudTimeout: no time is left.
+        """
+        remaining_s = self.remaining_s
+        if remaining_s <= 0:
+            raise CloudTimeout(f"gateway {self.target}: no time was left to ask", remedy="allow more time")
+        return None if math.isinf(remaining_s) else remaining_s
+
+
+class Connection:
+    """The calls of one client. It belongs to the event loop of its first call."""
+
+    def __init__(
+        self,
+        targets: Sequence[str],
+        *,
+        api_key: str | None,
+        tls: TlsOptions | None,
+        spread: bool,
+        witness: Witness | None,
+        clock: Clock,
+    ) -> None:
+        """Nothing is connected yet."""
+        self.targets = tuple(targets)
+        self.clock = clock
+        self._api_key = api_key
+        self._tls = tls
+        self._spread = spread
+        self._witness = witness
+        self._replicas: Replicas | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._goodbyes: set[asyncio.Task[None]] = set()
+        self._unfinished: dict[str, Replica] = {}
+        self._closed = False
+
+    @property
+    def target(self) -> str:
+        """All of them, for messages."""
+        return ", ".join(self.targets)
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """The key, where the channel's credentials do not carry it: gRPC allows those over TLS alone."""
+        if self._api_key is None or self._tls is not None:
+            return ()
+        return (("authorization", f"Bearer {self._api_key}"),)
+
+    def replicas(self) -> Replicas:
+        """The gateways, in the order in which to ask them.
+
+        Raises:
+            InvalidRequest: the client is closed, is used on another event loop, or came through a fork.
+            ConfigError: a file of the TLS options cannot be read.
+        """
+        if self._closed:
+            raise InvalidRequest(f"the client of gateway {self.target} is closed", remedy="make a new one")
+        loop = asyncio.get_running_loop()
+        if self._replicas is None:
+            self._replicas = Replicas(self.targets, self._dial, self.clock)
+            self._loop = loop
+        if self._loop is not loop:
+            raise InvalidRequest(
+                f"the client of gateway {self.target} belongs to another event loop",
+                remedy="make one in each loop, or use the blocking Gateway",
+            )
+        return self._replicas
+
+    def _dial(self, target: str) -> grpc.aio.Channel:
+        return open_channel(target, api_key=self._api_key, tls=self._tls, spread=self._spread)
+
+    async def ask(
+        self,
+        method: str,
+        request: Protobuf,
+        call: Callable[[Replica], Awaitable[T]],
+        *,
+        limit: Limit,
+        about: object = None,
+        request_id: str | None = None,
+    ) -> T:
+        """A whole reply, from the first gateway that is available.
+
+        Args:
+            method: the path of the gRPC method.
+            request: what is sent, for the witness.
+            call: sends it.
+            limit: until when others are asked.
+            about: for the witness.
+            request_id: of a question, whose answer is given up where the caller goes away.
+
+        Raises:
+            CloudError: of the last that was asked.
+        """
+        fault: CloudError | None = None
+        for replica in self.replicas():
+            if fault is not None and limit.remaining_s <= 0:
+                break
+            leaving = self.unfinished(request_id, replica) if request_id is not None else nullcontext()
+            try:
+                with leaving:
+                    async with self.calling(replica, method, request, about):
+                        return await call(replica)
+            except CloudUnavailable as error:
+                fault = error
+        assert fault is not None
+        raise fault
+
+    @asynccontextmanager
+    async def calling(
+        self, replica: Replica, method: str, request: Protobuf, about: object = None
+    ) -> AsyncIterator[None]:
+        """A call, of which the witness is told before and after; what goes wrong in it is one of our errors."""
+        told = await self._leaving(replica, method, request, about)
+        outcome, error_type = Outcome.CANCELLED, ""
+        try:
+            with self._failures(replica), replica.asking():
+                yield
+            outcome = Outcome.ANSWERED
+            replica.answered()
+        except CloudError as error:
+            outcome, error_type = Outcome.FAILED, error.type
+            if isinstance(error, CloudUnavailable):
+                replica.failed(error.retry_after_s)
+            raise
+        finally:
+            if told is not None and self._witness is not None:
+                self._witness.ended(told, outcome, error_type)
+
+    async def _leaving(self, replica: Replica, method: str, request: Protobuf, about: object) -> int | None:
+        if self._witness is None:
+            return None
+        keyed = self._api_key is not None and (self._tls is not None or method != HEALTH_CHECK)
+        return await self._witness.leaving(
+            Sending(
+                target=replica.target,
+                method=method,
+                body=request.SerializeToString(),
+                metadata=(("authorization", "(the key)"),) if keyed else (),
+                attempts=MAX_ATTEMPTS if method.startswith(f"/{SERVICE}/") else 1,
+                about=about,
+            )
+        )
+
+    @contextmanager
+    def _failures(self, replica: Replica) -> Iterator[None]:
+        """What went wrong in a call, as one of our errors."""
+        try:
+            yield
+        except grpc.aio.AioRpcError as error:
+            if self._closed:
+                raise self._closed_meanwhile() from None
+            # The stubs know only the pairs of blocking gRPC, which have names.
+            metadata = cast(Iterable[tuple[str, str | bytes]], error.trailing_metadata() or ())
+            raise status.decode(error.code(), error.details(), metadata, target=replica.target) from None
+        except asyncio.CancelledError:
+            # gRPC speaks so also when `aclose` took the call down. Only a task that was cancelled itself may end so.
+            task = asyncio.current_task()
+            if self._closed and (task is None or not task.cancelling()):
+                raise self._closed_meanwhile() from None
+            raise
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, before a call that is tried again.
+
+        Raises:
+            Cancelled: the client was closed.
+        """
+        await self.clock.sleep(seconds)
+        if self._closed:
+            raise self._closed_meanwhile()
+
+    def _closed_meanwhile(self) -> Cancelled:
+        """What a call ends in that `aclose` took down."""
+        return Cancelled(f"the client of gateway {self.target} was closed during the call")
+
+    @contextmanager
+    def unfinished(self, request_id: str, replica: Replica) -> Iterator[None]:
+        """An answer under way. Where it is left before its end, the gateway is told: it would write on for a while,
+        because a connection that is lost may come back."""
+        self._unfinished[request_id] = replica
+        try:
+            yield
+        except (GeneratorExit, asyncio.CancelledError, CloudTimeout, Cancelled):
+            self._say_goodbye(request_id)
+            raise
+        finally:
+            self._unfinished.pop(request_id, None)
+
+    def _say_goodbye(self, request_id: str) -> None:
+        """Tell the gateway, if it can be told at once: no radio is woken for it, and nobody waits."""
+        replica = self._unfinished.pop(request_id, None)
+        loop = asyncio.get_running_loop()
+        # A loop in its last turns would run no task to its end.
+        dying = self._closed or getattr(loop, "_asyncgens_shutdown_called", False)
+        if replica is not None and not dying and replica.connected:
+            task = loop.create_task(self._cancel(request_id, replica))
+            self._goodbyes.add(task)
+            task.add_done_callback(self._goodbyes.discard)
+
+    async def _cancel(self, request_id: str, replica: Replica) -> None:
+        request = gateway_service_pb2.CancelGenerateRequest(request_id=request_id)
+        with suppress(EdgewiseError):
+            async with self.calling(replica, f"/{SERVICE}/CancelGenerate", request):
+                await stub(replica).CancelGenerate(request, timeout=_GOODBYE_S, metadata=self.metadata)
+
+    async def aclose(self) -> None:
+        """Cancel what still runs, and hang up."""
+        for request_id in list(self._unfinished):
+            self._say_goodbye(request_id)
+        self._closed = True
+        replicas, self._replicas = self._replicas, None
+        if self._goodbyes:
+            await asyncio.wait(self._goodbyes, timeout=_GOODBYE_S)
+        if replicas is not None:
+            await replicas.aclose()
+
+
+def stub(replica: Replica) -> GatewayServiceAsyncStub:
+    """The service's methods there."""
+    return gateway_service_pb2_grpc.GatewayServiceStub(replica.channel)
