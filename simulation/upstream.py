@@ -1,4 +1,4 @@
-"""A simulated model server that speaks the OpenAI-compatible format: scripted answers, and every fault there is.
+"""A simulated model server: every format, each below its own path; scripted answers, and every fault there is.
 
 It is a real HTTP/1.1 server on a real socket, written on asyncio streams because a framework would not let it break the
 protocol. Tests run it in process; `python -m simulation.upstream` runs it alone, for benchmarks.
@@ -9,46 +9,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 import sys
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
+from simulation.formats.anthropic import AnthropicSpoken
+from simulation.formats.gemini import GeminiSpoken
+from simulation.formats.openai import OpenAiSpoken
+from simulation.reply import Reply, Spoken, frame
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What the server does with one chat. Each piece counts as one token."""
+__all__ = ["FORMATS", "Reply", "Seen", "SimulatedUpstream"]
 
-    pieces: tuple[str, ...] = ("Bees", " make", " honey", ".")
-    finish_reason: str | None = "stop"
-    """None: the answer breaks off without a reason, as by a server that died."""
-    usage: bool = True
-    done: bool = True
-    """Whether `[DONE]` ends a stream."""
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    """Sent instead of an answer: an error, or nonsense."""
-    events: tuple[bytes, ...] | None = None
-    """Sent as the `data:` of a stream instead of its chunks."""
-    hold_after: int | None = None
-    """After so many pieces, wait until `SimulatedUpstream.release` is set or the client is gone."""
-    break_after: int | None = None
-    """After so many pieces, drop the connection. -1: before the response."""
-    between_ms: float = 0.0
-    echo: bool = False
-    """Say what was asked, word for word: as the answer, or with another `status` in the error's message."""
-
-    def to(self, body: dict[str, Any]) -> Reply:
-        """The reply to one chat."""
-        if not self.echo:
-            return self
-        words = "\n".join(str(message["content"]) for message in body["messages"])
-        if self.status != 200:
-            return replace(self, body=json.dumps({"error": {"message": words, "type": words, "code": words}}).encode())
-        return replace(self, pieces=tuple(re.findall(r"\s*\S+|\s+$", words)))
+FORMATS: Final[Mapping[str, Spoken]] = {
+    "openai": OpenAiSpoken(),
+    "anthropic": AnthropicSpoken(),
+    "gemini": GeminiSpoken(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +91,11 @@ class SimulatedUpstream:
     @property
     def base_url(self) -> str:
         """For a client of the OpenAI-compatible format."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return self.url("openai")
+
+    def url(self, spoken: str) -> str:
+        """The base URL for a client of one of the formats."""
+        return f"http://127.0.0.1:{self.port}{FORMATS[spoken].root}"
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -134,44 +116,55 @@ class SimulatedUpstream:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         content = await reader.readexactly(int(headers.get("content-length", 0)))
-        if not head[0].startswith("POST /v1/chat/completions"):
-            known = head[0].startswith("GET /v1/models")
-            await _whole(writer, self.models_status if known else 404, b'{"object":"list","data":[]}')
+        method, path, _ = head[0].split(" ", 2)
+        spoken = next((one for one in FORMATS.values() if path.startswith(one.root + "/")), FORMATS["openai"])
+        path = path.removeprefix(spoken.root)
+        body = json.loads(content) if method == "POST" else {}
+        streams = spoken.streams(path, body) if method == "POST" else None
+        if streams is None:
+            await _whole(writer, self.models_status if path == "/models" else 404, b'{"object":"list","data":[]}')
             return True
-        body = json.loads(content)
         self.chats += 1
         self.seen.append(Seen(body, headers))
-        reply = self.replies[min(self.chats, len(self.replies)) - 1].to(body)
+        reply = self.replies[min(self.chats, len(self.replies)) - 1].to(spoken, body)
         if reply.break_after == -1:
             return False
         if reply.body is not None or reply.status != 200:
             await _whole(writer, reply.status, reply.body or b"", reply.headers)
             return True
-        if body.get("stream"):
-            return await self._stream(reply, body, reader, writer)
+        if streams:
+            return await self._stream(spoken, reply, body, reader, writer)
         if not await self._may_go_on(reply, len(reply.pieces), reader):
             return False
-        await _whole(writer, 200, _answer(reply, body), reply.headers)
+        await _whole(writer, 200, spoken.whole(reply, body), reply.headers)
         return True
 
     async def _stream(
-        self, reply: Reply, body: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        spoken: Spoken,
+        reply: Reply,
+        body: dict[str, Any],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> bool:
         headers = {"Content-Type": "text/event-stream"} | dict(reply.headers)
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         writer.write(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n{lines}\r\n".encode())
         if not await self._may_go_on(reply, 0, reader):
             return False
-        for number, data in enumerate(reply.events or _chunks(reply, body), 1):
-            writer.write(_chunked(b"data: " + data + b"\n\n"))
+        said = 0
+        custom = ((frame(data), True) for data in reply.events or ())
+        for event, is_piece in custom if reply.events else spoken.frames(reply, body):
+            writer.write(_chunked(event))
             await writer.drain()
             self.events_sent += 1
             if reply.between_ms:
                 await asyncio.sleep(reply.between_ms / 1000)
-            if not await self._may_go_on(reply, number, reader):
+            said += is_piece
+            if is_piece and not await self._may_go_on(reply, said, reader):
                 return False
-        if reply.done:
-            writer.write(_chunked(b"data: [DONE]\n\n"))
+        if reply.done and spoken.last:
+            writer.write(_chunked(spoken.last))
             await writer.drain()
         writer.write(b"0\r\n\r\n")  # apart, as most servers do
         await writer.drain()
@@ -198,30 +191,6 @@ class SimulatedUpstream:
             await asyncio.gather(gone, released, return_exceptions=True)
 
 
-def _chunks(reply: Reply, body: dict[str, Any]) -> Iterable[bytes]:
-    frame = {"id": "x", "object": "chat.completion.chunk", "model": body["model"]}
-    for piece in reply.pieces:
-        choice = {"index": 0, "delta": {"content": piece}, "finish_reason": None}
-        yield json.dumps({**frame, "choices": [choice]}).encode()
-    if reply.finish_reason is not None:
-        choice = {"index": 0, "delta": {}, "finish_reason": reply.finish_reason}
-        yield json.dumps({**frame, "choices": [choice]}).encode()
-    if reply.usage and body.get("stream_options", {}).get("include_usage"):
-        yield json.dumps({**frame, "choices": [], "usage": _usage(reply, body)}).encode()
-
-
-def _answer(reply: Reply, body: dict[str, Any]) -> bytes:
-    message = {"role": "assistant", "content": "".join(reply.pieces)}
-    choice = {"index": 0, "message": message, "finish_reason": reply.finish_reason}
-    answer = {"id": "x", "object": "chat.completion", "model": body["model"], "choices": [choice]}
-    return json.dumps(answer | ({"usage": _usage(reply, body)} if reply.usage else {})).encode()
-
-
-def _usage(reply: Reply, body: dict[str, Any]) -> dict[str, int]:
-    prompt = sum(len(message["content"].split()) for message in body["messages"])
-    return {"prompt_tokens": prompt, "completion_tokens": len(reply.pieces), "total_tokens": prompt + len(reply.pieces)}
-
-
 async def _whole(
     writer: asyncio.StreamWriter, status: int, body: bytes, headers: Mapping[str, str] | None = None
 ) -> None:
@@ -244,7 +213,7 @@ async def _serve(port: int, reply: Reply) -> None:
 
 def main() -> None:
     """Serve until interrupted."""
-    parser = argparse.ArgumentParser(description="A simulated OpenAI-compatible model server.")
+    parser = argparse.ArgumentParser(description="A simulated model server.")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     parser.add_argument("--tokens", type=int, default=32, help="tokens of every answer")
     parser.add_argument("--between-ms", type=float, default=0.0, help="milliseconds between two tokens of a stream")

@@ -36,13 +36,13 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 
 def of_status(http_status: int, fault: Fault, headers: Mapping[str, str], *, now: datetime) -> CloudError:
     """The error of an HTTP response that is none of success."""
+    http_status = fault.http_status or http_status
+    wait_s = retry_after_s(headers, now) if fault.retry_after_s is None else min(fault.retry_after_s, _LONGEST_WAIT_S)
     if http_status == 429:
-        return CloudRateLimited(
-            "the upstream is over its limit", remedy="wait, and ask again", retry_after_s=retry_after_s(headers, now)
-        )
+        return CloudRateLimited("the upstream is over its limit", remedy="wait, and ask again", retry_after_s=wait_s)
     if http_status in (400, 413, 422):
         return CloudRejected(f"the upstream refused the request{_named(fault)}", remedy="change what it names")
-    if http_status in (401, 403):
+    if http_status in (401, 402, 403):
         return CloudInternal(
             f"the upstream refused the gateway's own key (HTTP {http_status})",
             remedy="the operator: check the variable that its api_key_env names",
@@ -51,7 +51,7 @@ def of_status(http_status: int, fault: Fault, headers: Mapping[str, str], *, now
         return CloudUnavailable(
             f"the upstream answered HTTP {http_status}{_named(fault)}",
             remedy="ask again",
-            retry_after_s=retry_after_s(headers, now),
+            retry_after_s=wait_s,
         )
     return CloudInternal(
         f"the upstream answered HTTP {http_status}{_named(fault)}",
@@ -61,9 +61,10 @@ def of_status(http_status: int, fault: Fault, headers: Mapping[str, str], *, now
 
 def of_fault(fault: Fault, *, now: datetime) -> CloudError:
     """The error that a stream reports after its beginning; a code that is an HTTP status counts as one."""
-    code = str(fault.code)
+    code = str(fault.http_status or fault.code)
     if re.fullmatch(r"[45]\d\d", code):
-        return of_status(int(code), Fault(type=fault.type, param=fault.param), {}, now=now)
+        counted = Fault(type=fault.type, param=fault.param, retry_after_s=fault.retry_after_s)
+        return of_status(int(code), counted, {}, now=now)
     return CloudInternal(f"the upstream failed in the middle of the answer{_named(fault)}", remedy="ask again")
 
 

@@ -14,15 +14,16 @@ from yarl import URL
 
 from cloud_gateway.sections.upstreams import UpstreamSection
 from cloud_gateway.upstreams import faults
+from cloud_gateway.upstreams.answer import Answer
 from cloud_gateway.upstreams.event_stream import EventStream
-from cloud_gateway.upstreams.formats.format import Format, Part, counted
-from cloud_gateway.upstreams.formats.openai import OpenAiFormat
+from cloud_gateway.upstreams.formats.choice import choose
+from cloud_gateway.upstreams.formats.format import Format, Part
 from cloud_gateway.upstreams.reader import Reader
 from orchestrator.chat import Chat
 from orchestrator.client.channel import is_loopback
-from orchestrator.errors import CloudInternal, CloudRejected, CloudTruncated, ConfigError
+from orchestrator.errors import CloudInternal, CloudRejected, ConfigError
 from orchestrator.ports import Clock
-from orchestrator.types import Completed, ModelEvent, Started, TextDelta, Usage
+from orchestrator.types import ModelEvent, Started, TextDelta
 
 _PROBE_S: Final = 5.0
 _FAREWELL_S: Final = 0.1
@@ -31,8 +32,6 @@ _READ_BYTES: Final = 2**14
 """Twice as many are read ahead of a slow reader; then the upstream has to wait."""
 _LARGEST_FAULT: Final = 64 * 1024
 _LARGEST_ANSWER: Final = 2**24
-_BYTES_PER_TOKEN: Final = 4
-"""Of English text in a present-day vocabulary; for estimates only."""
 
 
 class UpstreamServer:
@@ -46,7 +45,7 @@ class UpstreamServer:
         """
         self._clock = clock
         self._section = section
-        self._format: Format = OpenAiFormat()
+        self._format: Format = choose(section)
         try:
             self._url = URL(section.base_url.rstrip("/") + "/")
         except ValueError:
@@ -75,7 +74,7 @@ class UpstreamServer:
         """
         loop, section = asyncio.get_running_loop(), self._section
         until_s, limit = loop.time() + section.first_token_s, "first_token_s"
-        chunks, usage, reason, done = 0, None, None, False
+        answer, done = Answer(chat), False
         async with self._post(chat, model, stream=True, until_s=until_s, limit=limit) as response:
             if response.content_type != "text/event-stream":
                 raise CloudInternal(
@@ -89,24 +88,23 @@ class UpstreamServer:
                     for data in events.feed(piece):
                         part = self._checked(self._format.read_event(data))
                         if part.text:
-                            chunks += 1
                             limit = "between_tokens_s"
-                            yield TextDelta(part.text)
-                        usage = counted(usage, part.usage)
-                        reason = part.finish_reason or reason
-                        if done := part.last:
+                        if text := answer.take(part):
+                            yield TextDelta(text)
+                        if done := part.last or answer.stopped:
                             break
                     if limit == "between_tokens_s":
                         until_s = loop.time() + section.between_tokens_s
-                if done:
+                if done and not answer.stopped:
                     await _end(reader)
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise faults.of_transport(error, begun=True, limit=limit) from None
             finally:
                 reader.close()
-        if reason is None:
-            raise CloudTruncated("the upstream ended its stream in the middle of the answer", remedy="ask again")
-        yield Completed(usage or _estimate(chat, chunks), reason)
+        completed = answer.completed(chunked=True)
+        if text := answer.rest():
+            yield TextDelta(text)
+        yield completed
 
     async def complete(self, chat: Chat, model: str) -> AsyncGenerator[ModelEvent, None]:
         """An answer as one piece: cheaper for both sides than a stream. Arguments and errors are those of `stream`."""
@@ -117,13 +115,13 @@ class UpstreamServer:
                     body = await _body(response.content, _LARGEST_ANSWER)
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise faults.of_transport(error, begun=False, limit=limit) from None
-        part = self._checked(self._format.read(body))
-        if part.finish_reason is None:
-            raise CloudTruncated("the upstream's answer has no end", remedy="ask again")
+        answer = Answer(chat)
+        text = answer.take(self._checked(self._format.read(body)))
+        text += answer.rest()
+        completed = answer.completed(chunked=False)
         yield Started(chat.model)
-        yield TextDelta(part.text)
-        estimate = _estimate(chat, -(-len(part.text.encode()) // _BYTES_PER_TOKEN))
-        yield Completed(part.usage or estimate, part.finish_reason)
+        yield TextDelta(text)
+        yield completed
 
     async def reachable(self) -> bool:
         """Whether it answers, and takes the gateway's key. A server without a list of models counts as there."""
@@ -228,9 +226,3 @@ def _proxy(url: URL) -> str | None:
         return None
     proxies = urllib.request.getproxies()
     return proxies.get(url.scheme) or proxies.get("all")
-
-
-def _estimate(chat: Chat, completion_tokens: int) -> Usage:
-    """Where the upstream counts nothing: servers send about one token a chunk, and a token has about four bytes."""
-    prompt_bytes = sum(len(message.text.encode()) for message in chat.messages) + len(chat.prefix.encode())
-    return Usage(-(-prompt_bytes // _BYTES_PER_TOKEN), completion_tokens, estimated=True)

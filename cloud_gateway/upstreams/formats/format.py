@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from orchestrator.chat import Chat
+from orchestrator.errors import CloudInternal
 from orchestrator.types import FinishReason, Usage
+
+_POSSIBLE: Final = range(2**31)
 
 
 class Fault(msgspec.Struct):
@@ -16,6 +19,10 @@ class Fault(msgspec.Struct):
     code: str | int | None = None
     type: str | None = None
     param: str | None = None
+    http_status: int | None = None
+    """What it counts as, where that is not the status of its response: an error within a stream has none."""
+    retry_after_s: float | None = None
+    """How long to wait, where its body says so."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -40,11 +47,6 @@ class Format(Protocol):
         """What a server that is there and takes the key answers to a GET, relative to its base URL."""
         ...
 
-    @property
-    def continues(self) -> bool:
-        """Whether `body` makes the model go on from `Chat.prefix`. Where not, a chat comes without one."""
-        ...
-
     def path(self, model: str, *, stream: bool) -> str:
         """Where a chat is posted, relative to the base URL, which ends in a slash; with its query, if it has one."""
         ...
@@ -54,7 +56,10 @@ class Format(Protocol):
         ...
 
     def body(self, chat: Chat, model: str, *, stream: bool) -> bytes:
-        """The JSON to post. `model` is the upstream's name for `chat.model`."""
+        """The JSON to post. `model` is the upstream's name for `chat.model`.
+
+        Where the chat has a prefix, the model is made to go on from it, or asked to, as `continuing` says.
+        """
         ...
 
     def read(self, data: bytes | str) -> Part:
@@ -72,6 +77,17 @@ class Format(Protocol):
     def read_fault(self, data: bytes) -> Fault:
         """What an error response says of itself; nothing where it is in another format."""
         ...
+
+
+def usage(prompt_tokens: int, completion_tokens: int) -> Usage:
+    """What an upstream counted.
+
+    Raises:
+        CloudInternal: it cannot be.
+    """
+    if prompt_tokens not in _POSSIBLE or completion_tokens not in _POSSIBLE:
+        raise CloudInternal("the upstream counted an impossible number of tokens")
+    return Usage(prompt_tokens, completion_tokens)
 
 
 def counted(before: Usage | None, now: Usage | None) -> Usage | None:

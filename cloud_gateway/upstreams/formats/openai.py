@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from cloud_gateway.upstreams.formats.format import Fault, Part
+from cloud_gateway.upstreams.formats.continuing import Continuation, turns
+from cloud_gateway.upstreams.formats.format import Fault, Part, usage
 from orchestrator.chat import Chat
 from orchestrator.errors import CloudInternal
 from orchestrator.types import FinishReason, Usage
@@ -38,11 +40,19 @@ _DONE: Final = (b"[DONE]", "[DONE]")
 _END: Final = Part(last=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAiFormat:
     """Chat completions, as OpenAI defined them and vLLM, llama.cpp's server, SGLang, Ollama and others serve them."""
 
-    probe_path: Final = "models"
-    continues: Final = True
+    continuation: Continuation = "vllm"
+    """OpenAI's own models know no other way than `ask`."""
+    sampling: bool = True
+    """OpenAI's models that think refuse a temperature, and want `max_completion_tokens`."""
+
+    @property
+    def probe_path(self) -> str:
+        """The list of models."""
+        return "models"
 
     def path(self, model: str, *, stream: bool) -> str:
         """One path for every model."""
@@ -55,21 +65,26 @@ class OpenAiFormat:
     def body(self, chat: Chat, model: str, *, stream: bool) -> bytes:
         """The JSON to post. What has its default is left out: not every server knows every parameter."""
         sampling = chat.sampling
-        messages = [{"role": message.role, "content": message.text} for message in chat.messages]
-        content: dict[str, Any] = {"model": model, "messages": messages, "max_tokens": sampling.max_tokens}
-        content["temperature"] = sampling.temperature
-        if sampling.temperature > 0:
-            content["seed"] = sampling.seed
-        if sampling.top_p < 1:
-            content["top_p"] = sampling.top_p
-        if sampling.min_p > 0:
-            content["min_p"] = sampling.min_p
+        messages: list[dict[str, Any]] = [
+            {"role": role, "content": text} for role, text in turns(chat, self.continuation)
+        ]
+        content: dict[str, Any] = {"model": model, "messages": messages}
+        if self.sampling:
+            content |= {"max_tokens": sampling.max_tokens, "temperature": sampling.temperature}
+            if sampling.temperature > 0:
+                content["seed"] = sampling.seed
+            if sampling.top_p < 1:
+                content["top_p"] = sampling.top_p
+            if sampling.min_p > 0:
+                content["min_p"] = sampling.min_p
+        else:
+            content["max_completion_tokens"] = sampling.max_tokens
         if sampling.stop:
             content["stop"] = sampling.stop
-        if chat.prefix:
-            # vLLM's convention, which `edgewise serve` follows: the last message is not answered but continued.
-            messages.append({"role": "assistant", "content": chat.prefix})
+        if chat.prefix and self.continuation == "vllm":
             content |= {"continue_final_message": True, "add_generation_prompt": False}
+        if chat.prefix and self.continuation == "mistral":
+            messages[-1]["prefix"] = True
         if stream:
             content |= {"stream": True, "stream_options": {"include_usage": True}}
         return msgspec.json.encode(content)
@@ -114,7 +129,4 @@ def _reason(choice: _Choice) -> FinishReason | None:
 def _usage(decoded: _Body) -> Usage | None:
     if decoded.usage is None:
         return None
-    usage = Usage(decoded.usage.prompt_tokens, decoded.usage.completion_tokens)
-    if min(usage.prompt_tokens, usage.completion_tokens) < 0:
-        raise CloudInternal("the upstream counted a negative number of tokens")
-    return usage
+    return usage(decoded.usage.prompt_tokens, decoded.usage.completion_tokens)
