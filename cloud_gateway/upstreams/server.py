@@ -74,37 +74,30 @@ class UpstreamServer:
         """
         loop, section = asyncio.get_running_loop(), self._section
         until_s, limit = loop.time() + section.first_token_s, "first_token_s"
-        answer, done = Answer(chat), False
+        answer = Answer(chat, chunked=True)
         async with self._post(chat, model, stream=True, until_s=until_s, limit=limit) as response:
-            if response.content_type != "text/event-stream":
-                raise CloudInternal(
-                    "the upstream answered with something else than an event stream",
-                    remedy="the operator: check its base_url",
-                )
             yield Started(chat.model)
             reader, events = Reader(response.content), EventStream()
             try:
-                while not done and (piece := await reader.read(until_s)):
+                while not answer.ended and (piece := await reader.read(until_s)):
                     for data in events.feed(piece):
                         part = self._checked(self._format.read_event(data))
                         if part.text:
                             limit = "between_tokens_s"
                         if text := answer.take(part):
                             yield TextDelta(text)
-                        if done := part.last or answer.stopped:
+                        if answer.ended:
                             break
                     if limit == "between_tokens_s":
                         until_s = loop.time() + section.between_tokens_s
-                if done and not answer.stopped:
+                if answer.complete:
                     await _end(reader)
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise faults.of_transport(error, begun=True, limit=limit) from None
             finally:
                 reader.close()
-        completed = answer.completed(chunked=True)
-        if text := answer.rest():
-            yield TextDelta(text)
-        yield completed
+        for event in answer.end():
+            yield event
 
     async def complete(self, chat: Chat, model: str) -> AsyncGenerator[ModelEvent, None]:
         """An answer as one piece: cheaper for both sides than a stream. Arguments and errors are those of `stream`."""
@@ -115,13 +108,14 @@ class UpstreamServer:
                     body = await _body(response.content, _LARGEST_ANSWER)
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise faults.of_transport(error, begun=False, limit=limit) from None
-        answer = Answer(chat)
+        answer = Answer(chat, chunked=False)
         text = answer.take(self._checked(self._format.read(body)))
-        text += answer.rest()
-        completed = answer.completed(chunked=False)
+        end = answer.end()
         yield Started(chat.model)
-        yield TextDelta(text)
-        yield completed
+        if text:
+            yield TextDelta(text)
+        for event in end:
+            yield event
 
     async def reachable(self) -> bool:
         """Whether it answers, and takes the gateway's key. A server without a list of models counts as there."""
@@ -155,6 +149,11 @@ class UpstreamServer:
             if response.status != 200:
                 fault = self._format.read_fault(await _beginning(response, until_s))
                 raise faults.of_status(response.status, fault, response.headers, now=self._clock.now())
+            if stream and response.content_type != "text/event-stream":
+                raise CloudInternal(
+                    "the upstream answered with something else than an event stream",
+                    remedy="the operator: check its base_url",
+                )
             yield response
 
     def _at(self, path: str) -> URL:
