@@ -74,7 +74,9 @@ class Answer:
             return [*said, Completed(self._estimated(), FinishReason.STOP)]
         if self._reason is None:
             raise CloudTruncated("the upstream ended its answer without a reason", remedy="ask again")
-        return [*said, Completed(self._usage or self._estimated(), self._reason)]
+        # No prompt is empty: without a count of it there was none.
+        usage = self._usage if self._usage and self._usage.prompt_tokens else self._estimated()
+        return [*said, Completed(usage, self._reason)]
 
     def _estimated(self) -> Usage:
         """What was not counted."""

@@ -28,10 +28,11 @@ class Stops:
             return ""
         window = self._shown + self._held + text
         known = len(self._shown)
-        found = [window.find(stop, max(0, known - len(stop) + 1)) for stop in self._stops]
-        begins = [at for at in found if at >= 0]
-        self.hit = bool(begins)
-        until = max(known, min(begins) if begins else len(window) - self._begun(window))
+        found = [(window.find(stop, max(0, known - len(stop) + 1)), len(stop)) for stop in self._stops]
+        # The one that ends first wins, as where every letter comes alone.
+        ends = [(at + size, at) for at, size in found if at >= 0]
+        self.hit = bool(ends)
+        until = max(known, min(ends)[1] if ends else len(window) - self._begun(window))
         self._held = "" if self.hit else window[until:]
         self._shown = self._end(window[:until])
         return window[known:until]

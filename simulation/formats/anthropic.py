@@ -24,7 +24,7 @@ _ERRORS: Final = {
 
 
 class AnthropicSpoken:
-    """Version 2023-06-01."""
+    """The same in versions 2023-06-01 and 2026-10-21."""
 
     root: Final = "/anthropic/v1"
     last: Final = frame(b'{"type":"message_stop"}', "message_stop")
@@ -51,7 +51,8 @@ class AnthropicSpoken:
         yield _event("content_block_stop", index=0), False
         if reply.finish_reason is not None:
             delta = {"stop_reason": _reason(reply), "stop_sequence": None}
-            yield _event("message_delta", delta=delta, usage={"output_tokens": len(reply.pieces)}), False
+            usage = {"usage": {"output_tokens": len(reply.pieces)}} if reply.usage else {}
+            yield _event("message_delta", delta=delta, **usage), False
 
     def whole(self, reply: Reply, body: dict[str, Any]) -> bytes:
         """A message."""

@@ -1,6 +1,6 @@
-"""Anthropic's Messages API, version 2023-06-01: what is posted, and what comes back.
+"""Anthropic's Messages API: what is posted, and what comes back.
 
-Source: the API's reference, platform.claude.com/docs/en/api/messages and /streaming; its errors, /errors.
+Source: the API's reference, platform.claude.com/docs/en/api: messages, streaming, errors, versioning.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from orchestrator.chat import Chat
 from orchestrator.errors import CloudInternal
 from orchestrator.types import FinishReason, Sampling, Usage
 
-_VERSION: Final = "2023-06-01"
+_VERSION: Final = "2026-10-21"
+_VERSION_WITH_SAMPLING: Final = "2023-06-01"
+"""The last one that takes a temperature."""
 _HTTP_STATUS: Final = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -82,7 +84,7 @@ class AnthropicFormat:
     continuation: Continuation = "ask"
     """`prefill` is for models up to Claude 4.5: later ones refuse a conversation that ends with the assistant."""
     sampling: bool = False
-    """Models from Claude Opus 4.7 on refuse a temperature."""
+    """Send a temperature, by an older version of the API. Models from Claude Opus 4.7 on refuse it."""
     prompt_cache: bool = False
     """Have the system prompt and the conversation so far kept for the next turn."""
 
@@ -97,7 +99,8 @@ class AnthropicFormat:
 
     def headers(self, key: str | None) -> dict[str, str]:
         """The version, without which nothing is answered, and the key."""
-        return {"anthropic-version": _VERSION} | ({"x-api-key": key} if key else {})
+        version = _VERSION_WITH_SAMPLING if self.sampling else _VERSION
+        return {"anthropic-version": version} | ({"x-api-key": key} if key else {})
 
     def body(self, chat: Chat, model: str, *, stream: bool) -> bytes:
         """The JSON to post.

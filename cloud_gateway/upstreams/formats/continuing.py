@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 from orchestrator.chat import Chat
@@ -15,14 +16,16 @@ prefill     nothing says it: older models of Claude and Gemini
 ask         the user's words ask for the rest: any server
 """
 
-GO_ON: Final = "Continue."
-_LAST_WORDS: Final = 8
+_SENTENCE: Final = re.compile(r"(?<=[.!?。！？])\s+|\n")
+_WORD: Final = re.compile(r"\S+")
+_FEWEST_WORDS: Final = 8
+_MOST_CHARS: Final = 240
 
 
 def turns(chat: Chat, continuation: Continuation) -> list[tuple[str, str]]:
     """Role and text of every turn to post, the answer's beginning among them where there is one."""
     said: list[tuple[str, str]] = [(message.role, str(message.text)) for message in chat.messages]
-    if not chat.prefix:
+    if not chat.prefix or (continuation == "ask" and not chat.prefix.strip()):
         return said
     said.append(("assistant", chat.prefix))
     if continuation == "ask":
@@ -31,5 +34,21 @@ def turns(chat: Chat, continuation: Continuation) -> list[tuple[str, str]]:
 
 
 def request(prefix: str) -> str:
-    """The words that ask for the rest of an answer."""
-    return GO_ON
+    """The words that ask for the rest of an answer.
+
+    Told to go on, models begin anew, or comment. Told to repeat the end word for word, they do, and go on from it; what
+    they repeat is left out. `python -m benchmarks.continuation` compares the wordings.
+    """
+    return (
+        "Your answer was cut off. Go on with it to its end. Begin by repeating this, word for word, and write the rest "
+        f"behind it:\n{ending(prefix)}"
+    )
+
+
+def ending(prefix: str) -> str:
+    """The last line or sentence of an answer, and as much before it as it takes to be found again."""
+    text = prefix.strip()[-_MOST_CHARS:]
+    words = list(_WORD.finditer(text))
+    latest = words[-_FEWEST_WORDS].start() if len(words) > _FEWEST_WORDS else 0
+    begins = [match.end() for match in _SENTENCE.finditer(text) if match.end() <= latest]
+    return text[begins[-1] if begins else (words[0].start() if words else 0) :]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud_gateway.upstreams.formats.format import Fault, Part
@@ -35,6 +35,16 @@ def test_a_plain_chat() -> None:
     }
     assert FORMAT.headers("k") == {"x-goog-api-key": "k"}
     assert FORMAT.headers(None) == {}
+
+
+def test_the_official_client_posts_the_same() -> None:
+    # What version 3.4.0 of it sent for the same chat.
+    official = (
+        '{"contents":[{"parts":[{"text":"Hi"}],"role":"user"}],"systemInstruction":{"parts":[{"text":"s"}]},'
+        '"generationConfig":{"temperature":0.5,"topP":0.9,"maxOutputTokens":256,"stopSequences":["END"],"seed":3}}'
+    )
+    asked = chat(("system", "s"), ("user", "Hi"), temperature=0.5, top_p=0.9, seed=3, stop=("END",))
+    assert posted(asked) == json.loads(official)
 
 
 @pytest.mark.parametrize(
@@ -153,10 +163,11 @@ NAMES = ["candidates", "content", "parts", "text", "finishReason", "usageMetadat
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner),
-    max_leaves=12,
+    max_leaves=8,
 )
 
 
+@settings(max_examples=60)
 @given(st.binary(max_size=60) | st.dictionaries(st.sampled_from(NAMES), JSON).map(json.dumps))
 def test_any_words_make_a_part_or_a_typed_error(data: str | bytes) -> None:
     try:
