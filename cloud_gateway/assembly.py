@@ -52,7 +52,7 @@ class Assembly:
         keys = KeyRing.of(config, environment, clock)
         answering, upstream = self._backend.answering, self._backend.upstream
         self.rules = CallRules(keys, self.gate, clock, longest_s=config.limits.request_s)
-        self.service = GatewayService(answering)
+        self.service = GatewayService(answering, self._accounts)
         self.health = Health(upstream.reachable, clock, interval_s=config.upstream.health_interval_s)
         self._retiring: set[asyncio.Task[None]] = set()
 

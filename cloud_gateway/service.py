@@ -6,19 +6,22 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from cloud_gateway.accounts.accounts import Accounts
 from cloud_gateway.answering import Answering
 from cloud_gateway.call import CALL
 from orchestrator.errors import CloudInternal
 from orchestrator.types import Completed, TextDelta
 from orchestrator.v1 import gateway_service_pb2, gateway_service_pb2_grpc
 from orchestrator.wire import answers, requests
+from orchestrator.wire.usage import encode_usage
 
 
 class GatewayService(gateway_service_pb2_grpc.GatewayServiceServicer):
     """`orchestrator.v1.GatewayService`. It stands behind `CallInterceptor`, which turns its errors into statuses."""
 
-    def __init__(self, answering: Answering) -> None:
+    def __init__(self, answering: Answering, accounts: Accounts) -> None:
         self._answering = answering
+        self._accounts = accounts
 
     def configure(self, answering: Answering) -> None:
         """Let `answering` answer the calls to come."""
@@ -66,3 +69,9 @@ class GatewayService(gateway_service_pb2_grpc.GatewayServiceServicer):
     ) -> gateway_service_pb2.ListModelsResponse:
         """The models that the caller can ask."""
         return answers.encode_models(self._answering.models(CALL.get().caller))
+
+    async def GetUsage(
+        self, request: gateway_service_pb2.GetUsageRequest, context: Any
+    ) -> gateway_service_pb2.GetUsageResponse:
+        """What the caller's key and its tenant have used."""
+        return encode_usage(await self._accounts.usage(CALL.get().caller))

@@ -11,6 +11,7 @@ from typing import Self
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from orchestrator.accounts import WindowUsage
 from orchestrator.budget.deadline import Deadline
 from orchestrator.chat import Chat, Generation, ServedModel
 from orchestrator.client.channel import SERVICE, TlsOptions, check_target
@@ -25,6 +26,7 @@ from orchestrator.privacy.egress import Outbound, clear
 from orchestrator.types import Message, ModelEvent, Sampling
 from orchestrator.v1 import gateway_service_pb2
 from orchestrator.wire import answers, requests
+from orchestrator.wire.usage import decode_usage
 
 
 class AsyncGateway:
@@ -173,6 +175,20 @@ class AsyncGateway:
             )
 
         return answers.decode_models(await self._connection.ask(f"/{SERVICE}/ListModels", request, call, limit=limit))
+
+    async def usage(self, *, timeout_ms: float = 10_000) -> list[WindowUsage]:
+        """What the key and its tenant have used in the present windows, and what limits them.
+
+        Raises:
+            CloudError: see the class.
+        """
+        request = gateway_service_pb2.GetUsageRequest()
+        limit = self._limit(None, timeout_ms)
+
+        async def call(replica: Replica) -> gateway_service_pb2.GetUsageResponse:
+            return await stub(replica).GetUsage(request, timeout=limit.timeout_s(), metadata=self._connection.metadata)
+
+        return decode_usage(await self._connection.ask(f"/{SERVICE}/GetUsage", request, call, limit=limit))
 
     async def ping(self, *, timeout_ms: float = 10_000) -> None:
         """Return if a gateway is up and can reach a model. Needs no key.

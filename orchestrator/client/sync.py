@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from orchestrator.accounts import WindowUsage
 from orchestrator.blocking import BlockingStream, EventLoopThread
 from orchestrator.budget.deadline import Deadline
 from orchestrator.chat import Generation, ServedModel
@@ -106,6 +107,10 @@ class Gateway:
     def models(self, *, timeout_ms: float = 10_000) -> list[ServedModel]:
         """The models that can be asked. See `AsyncGateway.models`."""
         return self._running().run(lambda: self._gateway.models(timeout_ms=timeout_ms))
+
+    def usage(self, *, timeout_ms: float = 10_000) -> list[WindowUsage]:
+        """What the key and its tenant have used. See `AsyncGateway.usage`."""
+        return self._running().run(lambda: self._gateway.usage(timeout_ms=timeout_ms))
 
     def ping(self, *, timeout_ms: float = 10_000) -> None:
         """Return if the gateway is up and can reach a model. See `AsyncGateway.ping`."""

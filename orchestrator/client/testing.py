@@ -22,6 +22,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from orchestrator.accounts import WindowUsage
 from orchestrator.blocking import EventLoopThread
 from orchestrator.chat import Chat, Price, ServedModel
 from orchestrator.client.channel import SERVICE
@@ -30,6 +31,7 @@ from orchestrator.types import Completed, FinishReason, ModelEvent, Started, Tex
 from orchestrator.units import NO_ENERGY, Energy
 from orchestrator.v1 import gateway_service_pb2, gateway_service_pb2_grpc
 from orchestrator.wire import answers, requests, status
+from orchestrator.wire.usage import encode_usage
 
 _BEES: Final = ("Bees", " make", " honey", ".")
 _MODELS: Final = (ServedModel(name="fake", context_tokens=4096, price=Price(0, 0)),)
@@ -91,6 +93,8 @@ class FakeGateway(gateway_service_pb2_grpc.GatewayServiceServicer):
         """Every question, in order; each try and each resumption is one."""
         self.cancelled: list[str] = []
         """The ids that were given up."""
+        self.usage: Sequence[WindowUsage] = ()
+        """What it says that the key has used."""
         self._models = models
         self._api_key = api_key
         self._begun = 0
@@ -178,6 +182,10 @@ class FakeGateway(gateway_service_pb2_grpc.GatewayServiceServicer):
     async def ListModels(self, request: Any, context: Any) -> gateway_service_pb2.ListModelsResponse:
         await self._admit(context)
         return answers.encode_models(self._models)
+
+    async def GetUsage(self, request: Any, context: Any) -> gateway_service_pb2.GetUsageResponse:
+        await self._admit(context)
+        return encode_usage(self.usage)
 
     # How it answers.
 

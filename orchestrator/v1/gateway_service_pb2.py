@@ -25,13 +25,17 @@ _sym_db = _symbol_database.Default()
 from orchestrator.v1 import chat_pb2 as orchestrator_dot_v1_dot_chat__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%orchestrator/v1/gateway_service.proto\x12\x0forchestrator.v1\x1a\x1aorchestrator/v1/chat.proto\"J\n\x0fGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12#\n\x04\x63hat\x18\x02 \x01(\x0b\x32\x15.orchestrator.v1.Chat\"\\\n\x10GenerateResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12+\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x19.orchestrator.v1.Finished\"e\n\x15StreamGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12#\n\x04\x63hat\x18\x02 \x01(\x0b\x32\x15.orchestrator.v1.Chat\x12\x13\n\x0bresume_from\x18\x03 \x01(\x03\"\xbf\x01\n\x16StreamGenerateResponse\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x18.orchestrator.v1.StartedH\x00\x12\x30\n\ntext_delta\x18\x02 \x01(\x0b\x32\x1a.orchestrator.v1.TextDeltaH\x00\x12-\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x19.orchestrator.v1.FinishedH\x00\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\x03\x42\x07\n\x05\x65vent\"\x18\n\x07Started\x12\r\n\x05model\x18\x01 \x01(\t\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"+\n\x15\x43\x61ncelGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"\x18\n\x16\x43\x61ncelGenerateResponse\"\x13\n\x11ListModelsRequest\"<\n\x12ListModelsResponse\x12&\n\x06models\x18\x01 \x03(\x0b\x32\x16.orchestrator.v1.Model\"T\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x02 \x01(\x05\x12%\n\x05price\x18\x03 \x01(\x0b\x32\x16.orchestrator.v1.Price\"c\n\x05Price\x12*\n\"prompt_nano_usd_per_million_tokens\x18\x01 \x01(\x03\x12.\n&completion_nano_usd_per_million_tokens\x18\x02 \x01(\x03\x32\x80\x03\n\x0eGatewayService\x12O\n\x08Generate\x12 .orchestrator.v1.GenerateRequest\x1a!.orchestrator.v1.GenerateResponse\x12\x63\n\x0eStreamGenerate\x12&.orchestrator.v1.StreamGenerateRequest\x1a\'.orchestrator.v1.StreamGenerateResponse0\x01\x12\x61\n\x0e\x43\x61ncelGenerate\x12&.orchestrator.v1.CancelGenerateRequest\x1a\'.orchestrator.v1.CancelGenerateResponse\x12U\n\nListModels\x12\".orchestrator.v1.ListModelsRequest\x1a#.orchestrator.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%orchestrator/v1/gateway_service.proto\x12\x0forchestrator.v1\x1a\x1aorchestrator/v1/chat.proto\"J\n\x0fGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12#\n\x04\x63hat\x18\x02 \x01(\x0b\x32\x15.orchestrator.v1.Chat\"\\\n\x10GenerateResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12+\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x19.orchestrator.v1.Finished\"e\n\x15StreamGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12#\n\x04\x63hat\x18\x02 \x01(\x0b\x32\x15.orchestrator.v1.Chat\x12\x13\n\x0bresume_from\x18\x03 \x01(\x03\"\xbf\x01\n\x16StreamGenerateResponse\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x18.orchestrator.v1.StartedH\x00\x12\x30\n\ntext_delta\x18\x02 \x01(\x0b\x32\x1a.orchestrator.v1.TextDeltaH\x00\x12-\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x19.orchestrator.v1.FinishedH\x00\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\x03\x42\x07\n\x05\x65vent\"\x18\n\x07Started\x12\r\n\x05model\x18\x01 \x01(\t\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"+\n\x15\x43\x61ncelGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"\x18\n\x16\x43\x61ncelGenerateResponse\"\x13\n\x11ListModelsRequest\"<\n\x12ListModelsResponse\x12&\n\x06models\x18\x01 \x03(\x0b\x32\x16.orchestrator.v1.Model\"T\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x02 \x01(\x05\x12%\n\x05price\x18\x03 \x01(\x0b\x32\x16.orchestrator.v1.Price\"c\n\x05Price\x12*\n\"prompt_nano_usd_per_million_tokens\x18\x01 \x01(\x03\x12.\n&completion_nano_usd_per_million_tokens\x18\x02 \x01(\x03\"\x11\n\x0fGetUsageRequest\"A\n\x10GetUsageResponse\x12-\n\x07windows\x18\x01 \x03(\x0b\x32\x1c.orchestrator.v1.WindowUsage\"\xa0\x02\n\x0bWindowUsage\x12+\n\x05owner\x18\x01 \x01(\x0e\x32\x1c.orchestrator.v1.WindowOwner\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x07stretch\x18\x03 \x01(\x0e\x32\x1e.orchestrator.v1.WindowStretch\x12\x10\n\x08\x62\x65gins_s\x18\x04 \x01(\x03\x12\x0e\n\x06\x65nds_s\x18\x05 \x01(\x03\x12+\n\x08requests\x18\x06 \x01(\x0b\x32\x19.orchestrator.v1.Quantity\x12)\n\x06tokens\x18\x07 \x01(\x0b\x32\x19.orchestrator.v1.Quantity\x12+\n\x08nano_usd\x18\x08 \x01(\x0b\x32\x19.orchestrator.v1.Quantity\"I\n\x08Quantity\x12\r\n\x05spent\x18\x01 \x01(\x03\x12\x10\n\x08reserved\x18\x02 \x01(\x03\x12\x12\n\x05limit\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_limit*Z\n\x0bWindowOwner\x12\x1c\n\x18WINDOW_OWNER_UNSPECIFIED\x10\x00\x12\x14\n\x10WINDOW_OWNER_KEY\x10\x01\x12\x17\n\x13WINDOW_OWNER_TENANT\x10\x02*\x95\x01\n\rWindowStretch\x12\x1e\n\x1aWINDOW_STRETCH_UNSPECIFIED\x10\x00\x12\x19\n\x15WINDOW_STRETCH_MINUTE\x10\x01\x12\x17\n\x13WINDOW_STRETCH_HOUR\x10\x02\x12\x16\n\x12WINDOW_STRETCH_DAY\x10\x03\x12\x18\n\x14WINDOW_STRETCH_MONTH\x10\x04\x32\xd1\x03\n\x0eGatewayService\x12O\n\x08Generate\x12 .orchestrator.v1.GenerateRequest\x1a!.orchestrator.v1.GenerateResponse\x12\x63\n\x0eStreamGenerate\x12&.orchestrator.v1.StreamGenerateRequest\x1a\'.orchestrator.v1.StreamGenerateResponse0\x01\x12\x61\n\x0e\x43\x61ncelGenerate\x12&.orchestrator.v1.CancelGenerateRequest\x1a\'.orchestrator.v1.CancelGenerateResponse\x12U\n\nListModels\x12\".orchestrator.v1.ListModelsRequest\x1a#.orchestrator.v1.ListModelsResponse\x12O\n\x08GetUsage\x12 .orchestrator.v1.GetUsageRequest\x1a!.orchestrator.v1.GetUsageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.v1.gateway_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_WINDOWOWNER']._serialized_start=1399
+  _globals['_WINDOWOWNER']._serialized_end=1489
+  _globals['_WINDOWSTRETCH']._serialized_start=1492
+  _globals['_WINDOWSTRETCH']._serialized_end=1641
   _globals['_GENERATEREQUEST']._serialized_start=86
   _globals['_GENERATEREQUEST']._serialized_end=160
   _globals['_GENERATERESPONSE']._serialized_start=162
@@ -56,6 +60,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODEL']._serialized_end=844
   _globals['_PRICE']._serialized_start=846
   _globals['_PRICE']._serialized_end=945
-  _globals['_GATEWAYSERVICE']._serialized_start=948
-  _globals['_GATEWAYSERVICE']._serialized_end=1332
+  _globals['_GETUSAGEREQUEST']._serialized_start=947
+  _globals['_GETUSAGEREQUEST']._serialized_end=964
+  _globals['_GETUSAGERESPONSE']._serialized_start=966
+  _globals['_GETUSAGERESPONSE']._serialized_end=1031
+  _globals['_WINDOWUSAGE']._serialized_start=1034
+  _globals['_WINDOWUSAGE']._serialized_end=1322
+  _globals['_QUANTITY']._serialized_start=1324
+  _globals['_QUANTITY']._serialized_end=1397
+  _globals['_GATEWAYSERVICE']._serialized_start=1644
+  _globals['_GATEWAYSERVICE']._serialized_end=2109
 # @@protoc_insertion_point(module_scope)

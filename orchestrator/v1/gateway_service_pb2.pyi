@@ -13,6 +13,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from orchestrator.v1 import chat_pb2 as _chat_pb2
 import builtins as _builtins
 import sys
@@ -24,6 +25,62 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _WindowOwner:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WindowOwnerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WindowOwner.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WINDOW_OWNER_UNSPECIFIED: _WindowOwner.ValueType  # 0
+    """Nobody; never sent."""
+    WINDOW_OWNER_KEY: _WindowOwner.ValueType  # 1
+    """The caller's key."""
+    WINDOW_OWNER_TENANT: _WindowOwner.ValueType  # 2
+    """The tenant that the key belongs to, with all its other keys."""
+
+class WindowOwner(_WindowOwner, metaclass=_WindowOwnerEnumTypeWrapper):
+    """Whose window it is."""
+
+WINDOW_OWNER_UNSPECIFIED: WindowOwner.ValueType  # 0
+"""Nobody; never sent."""
+WINDOW_OWNER_KEY: WindowOwner.ValueType  # 1
+"""The caller's key."""
+WINDOW_OWNER_TENANT: WindowOwner.ValueType  # 2
+"""The tenant that the key belongs to, with all its other keys."""
+Global___WindowOwner: _TypeAlias = WindowOwner  # noqa: Y015
+
+class _WindowStretch:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WindowStretchEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WindowStretch.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WINDOW_STRETCH_UNSPECIFIED: _WindowStretch.ValueType  # 0
+    """Not a stretch; never sent."""
+    WINDOW_STRETCH_MINUTE: _WindowStretch.ValueType  # 1
+    """A minute of the clock."""
+    WINDOW_STRETCH_HOUR: _WindowStretch.ValueType  # 2
+    """An hour of the clock."""
+    WINDOW_STRETCH_DAY: _WindowStretch.ValueType  # 3
+    """A day of the calendar."""
+    WINDOW_STRETCH_MONTH: _WindowStretch.ValueType  # 4
+    """A month of the calendar."""
+
+class WindowStretch(_WindowStretch, metaclass=_WindowStretchEnumTypeWrapper):
+    """How long a window is. Windows are those of the clock and the calendar, in UTC."""
+
+WINDOW_STRETCH_UNSPECIFIED: WindowStretch.ValueType  # 0
+"""Not a stretch; never sent."""
+WINDOW_STRETCH_MINUTE: WindowStretch.ValueType  # 1
+"""A minute of the clock."""
+WINDOW_STRETCH_HOUR: WindowStretch.ValueType  # 2
+"""An hour of the clock."""
+WINDOW_STRETCH_DAY: WindowStretch.ValueType  # 3
+"""A day of the calendar."""
+WINDOW_STRETCH_MONTH: WindowStretch.ValueType  # 4
+"""A month of the calendar."""
+Global___WindowStretch: _TypeAlias = WindowStretch  # noqa: Y015
 
 @_typing.final
 class GenerateRequest(_message.Message):
@@ -345,3 +402,132 @@ class Price(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Price: _TypeAlias = Price  # noqa: Y015
+
+@_typing.final
+class GetUsageRequest(_message.Message):
+    """Asks what the caller's key has used."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUsageRequest: _TypeAlias = GetUsageRequest  # noqa: Y015
+
+@_typing.final
+class GetUsageResponse(_message.Message):
+    """What the caller's key has used."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def windows(self) -> _containers.RepeatedCompositeFieldContainer[Global___WindowUsage]:
+        """The windows of the key, then those of its tenant, the shortest first."""
+
+    def __init__(
+        self,
+        *,
+        windows: _abc.Iterable[Global___WindowUsage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["windows", b"windows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUsageResponse: _TypeAlias = GetUsageResponse  # noqa: Y015
+
+@_typing.final
+class WindowUsage(_message.Message):
+    """A window as it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    STRETCH_FIELD_NUMBER: _builtins.int
+    BEGINS_S_FIELD_NUMBER: _builtins.int
+    ENDS_S_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    NANO_USD_FIELD_NUMBER: _builtins.int
+    owner: Global___WindowOwner.ValueType
+    """Whose it is."""
+    name: _builtins.str
+    """The name of the key or the tenant."""
+    stretch: Global___WindowStretch.ValueType
+    """How long it is."""
+    begins_s: _builtins.int
+    """Its first second, since the epoch."""
+    ends_s: _builtins.int
+    """The first second of the window after it, since the epoch: it opens again then."""
+    @_builtins.property
+    def requests(self) -> Global___Quantity:
+        """Requests."""
+
+    @_builtins.property
+    def tokens(self) -> Global___Quantity:
+        """Tokens read and written, together."""
+
+    @_builtins.property
+    def nano_usd(self) -> Global___Quantity:
+        """Money, in billionths of a US dollar."""
+
+    def __init__(
+        self,
+        *,
+        owner: Global___WindowOwner.ValueType = ...,
+        name: _builtins.str = ...,
+        stretch: Global___WindowStretch.ValueType = ...,
+        begins_s: _builtins.int = ...,
+        ends_s: _builtins.int = ...,
+        requests: Global___Quantity | None = ...,
+        tokens: Global___Quantity | None = ...,
+        nano_usd: Global___Quantity | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["nano_usd", b"nano_usd", "requests", b"requests", "tokens", b"tokens"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begins_s", b"begins_s", "ends_s", b"ends_s", "name", b"name", "nano_usd", b"nano_usd", "owner", b"owner", "requests", b"requests", "stretch", b"stretch", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WindowUsage: _TypeAlias = WindowUsage  # noqa: Y015
+
+@_typing.final
+class Quantity(_message.Message):
+    """How much of one thing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPENT_FIELD_NUMBER: _builtins.int
+    RESERVED_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    spent: _builtins.int
+    """Billed."""
+    reserved: _builtins.int
+    """Reserved for answers under way: what they can cost at most."""
+    limit: _builtins.int
+    """At most this much in one window; absent where there is no limit."""
+    def __init__(
+        self,
+        *,
+        spent: _builtins.int = ...,
+        reserved: _builtins.int = ...,
+        limit: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit", "reserved", b"reserved", "spent", b"spent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+
+Global___Quantity: _TypeAlias = Quantity  # noqa: Y015

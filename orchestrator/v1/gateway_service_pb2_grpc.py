@@ -55,6 +55,11 @@ class GatewayServiceStub:
                 request_serializer=orchestrator_dot_v1_dot_gateway__service__pb2.ListModelsRequest.SerializeToString,
                 response_deserializer=orchestrator_dot_v1_dot_gateway__service__pb2.ListModelsResponse.FromString,
                 _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/orchestrator.v1.GatewayService/GetUsage',
+                request_serializer=orchestrator_dot_v1_dot_gateway__service__pb2.GetUsageRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_v1_dot_gateway__service__pb2.GetUsageResponse.FromString,
+                _registered_method=True)
 
 
 class GatewayServiceServicer:
@@ -84,7 +89,14 @@ class GatewayServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListModels(self, request, context):
-        """The models that can be asked, and their prices.
+        """The models that the caller's key can ask, and their prices.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUsage(self, request, context):
+        """What the caller's key and its tenant have used in the present windows, and what limits them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,6 +124,11 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.ListModels,
                     request_deserializer=orchestrator_dot_v1_dot_gateway__service__pb2.ListModelsRequest.FromString,
                     response_serializer=orchestrator_dot_v1_dot_gateway__service__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=orchestrator_dot_v1_dot_gateway__service__pb2.GetUsageRequest.FromString,
+                    response_serializer=orchestrator_dot_v1_dot_gateway__service__pb2.GetUsageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -223,6 +240,33 @@ class GatewayService:
             '/orchestrator.v1.GatewayService/ListModels',
             orchestrator_dot_v1_dot_gateway__service__pb2.ListModelsRequest.SerializeToString,
             orchestrator_dot_v1_dot_gateway__service__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.v1.GatewayService/GetUsage',
+            orchestrator_dot_v1_dot_gateway__service__pb2.GetUsageRequest.SerializeToString,
+            orchestrator_dot_v1_dot_gateway__service__pb2.GetUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,7 +48,9 @@ class GatewayServiceStub:
     while, so that it can be resumed; whoever does not want it says so here.
     """
     ListModels: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ListModelsRequest, _gateway_service_pb2.ListModelsResponse]
-    """The models that can be asked, and their prices."""
+    """The models that the caller's key can ask, and their prices."""
+    GetUsage: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.GetUsageRequest, _gateway_service_pb2.GetUsageResponse]
+    """What the caller's key and its tenant have used in the present windows, and what limits them."""
 
 @_typing.type_check_only
 class GatewayServiceAsyncStub(GatewayServiceStub):
@@ -64,7 +66,9 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     while, so that it can be resumed; whoever does not want it says so here.
     """
     ListModels: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ListModelsRequest, _gateway_service_pb2.ListModelsResponse]  # type: ignore[assignment]
-    """The models that can be asked, and their prices."""
+    """The models that the caller's key can ask, and their prices."""
+    GetUsage: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.GetUsageRequest, _gateway_service_pb2.GetUsageResponse]  # type: ignore[assignment]
+    """What the caller's key and its tenant have used in the present windows, and what limits them."""
 
 class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers from models in the cloud."""
@@ -101,6 +105,14 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _gateway_service_pb2.ListModelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_service_pb2.ListModelsResponse, _abc.Awaitable[_gateway_service_pb2.ListModelsResponse]]:
-        """The models that can be asked, and their prices."""
+        """The models that the caller's key can ask, and their prices."""
+
+    @_abc_1.abstractmethod
+    def GetUsage(
+        self,
+        request: _gateway_service_pb2.GetUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.GetUsageResponse, _abc.Awaitable[_gateway_service_pb2.GetUsageResponse]]:
+        """What the caller's key and its tenant have used in the present windows, and what limits them."""
 
 def add_GatewayServiceServicer_to_server(servicer: GatewayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,6 +3,7 @@ of a call: the client and the gateway's service.
 
 requests    a `Chat` and its request id, checked
 answers     events, whole answers, models
+usage       what a key has used
 status      errors
 limits      what may be asked at all
 """

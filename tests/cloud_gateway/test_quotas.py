@@ -20,6 +20,8 @@ import yaml
 from cloud_gateway.config import GatewayConfig
 from cloud_gateway.server import GatewayServer, running
 from orchestrator import errors
+from orchestrator.accounts import Quantity
+from orchestrator.chat import NANO
 from orchestrator.client import AsyncGateway
 from orchestrator.clock import SystemClock
 from orchestrator.ports import Clock
@@ -192,3 +194,23 @@ async def test_a_gateway_that_is_killed_in_mid_request_gives_its_reservations_ba
             assert await outcome(client, request_id) == "ok"
         assert await outcome(client, "lost-1") == "ok"
         assert await outcome(client, "one-too-many") == "refused"
+
+
+async def test_a_caller_learns_what_their_key_has_used(open_gateway: Callable[..., Any], api_key: str) -> None:
+    gateway = await open_gateway(
+        keys=key_with(tenant="acme", quota={"requests_per_hour": 10}),
+        tenants=[{"name": "acme", "quota": {"usd_per_month": "0.5"}}],
+    )
+    async with asking(gateway, api_key) as client:
+        answer = await client.generate("Hi")
+        usage = await client.usage()
+    assert [(window.owner, window.name, window.stretch) for window in usage] == [
+        ("key", "tester", "hour"),
+        ("key", "tester", "day"),
+        ("key", "tester", "month"),
+        ("tenant", "acme", "day"),
+        ("tenant", "acme", "month"),
+    ]
+    assert usage[0].requests == Quantity(1, 0, 10)
+    assert usage[-1].nano_usd == Quantity(round(answer.usd * NANO), 0, NANO // 2)
+    assert usage[-1].tokens.spent == answer.usage.prompt_tokens + answer.usage.completion_tokens

@@ -282,6 +282,9 @@ class Rogue(FakeGateway):
     async def Generate(self, request: Any, context: Any) -> Any:
         return self._messages[0]
 
+    async def GetUsage(self, request: Any, context: Any) -> Any:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "")
+
 
 @asynccontextmanager
 async def rogue(*messages: Any) -> AsyncIterator[AsyncGateway]:
