@@ -172,6 +172,7 @@ async def assemble(
         clock=clock,
         stop_repeating=config.answer.stop_repeating,
         effort=config.effort.rules(),
+        moves=config.handoff.rules(),
         probe=_probe(config),
         patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
     )

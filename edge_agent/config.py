@@ -17,6 +17,7 @@ from edge_agent.context.labels import Labels
 from edge_agent.driver import Encryption
 from edge_agent.home import home
 from edge_agent.keys import key_source
+from edge_agent.sections.handoff import HandoffSection
 from edge_agent.sections.privacy import PrivacySection
 from edge_agent.sections.records import ContextSection, ConversationsSection
 from orchestrator.budget import BatteryFloor, Below, Resource, Window, seconds_in
@@ -298,6 +299,7 @@ class Config(Settings):
     battery: BatterySection = BatterySection()
     answer: AnswerSection = AnswerSection()
     confidence: ConfidenceSection = ConfidenceSection()
+    handoff: HandoffSection = HandoffSection()
     effort: EffortSection = EffortSection()
     prices: PricesSection = PricesSection()
     routing: RoutingSection = RoutingSection()

@@ -35,7 +35,8 @@ class CloudWriter:
         assert cleared is not None, "a cloud leg is opened once its prompt is cleared"
         outbound, restorer = cleared.outbound, cleared.restorer
         journey.tally.redactions += sum(outbound.redactions.values())
-        sampling = replace(journey.request.sampling, max_tokens=plan.cloud_tokens)
+        tokens = journey.move.max_tokens if journey.move else plan.cloud_tokens
+        sampling = replace(journey.request.sampling, max_tokens=tokens)
         cloud = cast(CloudModel, self._link.cloud)
         stream = cloud.generate(
             outbound,
@@ -44,9 +45,10 @@ class CloudWriter:
             sampling=sampling,
             deadline=plan.cloud_deadline(journey.deadline),
         )
-        joint, pending = Joint(journey.prefix if journey.tally.text else ""), ""
+        shown = bool(journey.tally.text)
+        joint, pending = Joint(journey.prefix if shown else ""), ""
         async with aclosing(closable(stream)) as events:
-            first_s = plan.first_patience_s(journey.deadline, self._patience)
+            first_s = plan.first_patience_s(journey.deadline, self._patience, shown=shown)
             async for event in patiently(events, first_s, self._patience):
                 ends = isinstance(event, Completed)
                 text = joint.push(restorer.push(leg.take(event)) + (restorer.flush() if ends else ""))

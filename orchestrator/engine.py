@@ -30,7 +30,8 @@ from orchestrator.errors import (
 from orchestrator.journey import Journey
 from orchestrator.leg import Leg
 from orchestrator.link import Link
-from orchestrator.passage import Passage
+from orchestrator.moves import MoveRules
+from orchestrator.passage import Passage, Way
 from orchestrator.patience import Patience
 from orchestrator.plan import Plan, Refused
 from orchestrator.planner import Planner
@@ -69,9 +70,11 @@ class Engine:
         patience: Patience | None = None,
         stop_repeating: bool = True,
         effort: EffortRules | None = None,
+        moves: MoveRules | None = None,
     ) -> None:
         """Args:
         probe: judges the first tokens of a local answer before they are shown; None shows them unjudged.
+        moves: when a local answer that was shown goes on in the cloud.
         """
         self._planner = planner
         self._local = local
@@ -82,7 +85,14 @@ class Engine:
         self._observer = observer
         self._clock = clock
         self._effort = effort or EffortRules()
-        self._device = DeviceWriter(local, planner, probe=probe, stop_repeating=stop_repeating, effort=self._effort)
+        self._device = DeviceWriter(
+            local,
+            planner,
+            probe=probe,
+            stop_repeating=stop_repeating,
+            effort=self._effort,
+            moves=moves or MoveRules(),
+        )
         self._cloud = CloudWriter(link, patience or Patience())
         self._passage = Passage(planner, ledger)
 
@@ -127,7 +137,7 @@ class Engine:
             self._ledger.refund(journey.plan.reservation)
 
     def _conclude(self, journey: Journey, plan: Plan) -> Answer:
-        answer = replace(journey.tally.answer(plan.decision), effort=journey.effort)
+        answer = replace(journey.tally.answer(plan.decision), effort=journey.effort, move=journey.move)
         if not answer.text and answer.finish_reason is FinishReason.DEADLINE:
             raise DeadlineExceeded("no token came before the deadline", remedy="allow more time")
         if not answer.text and answer.finish_reason is FinishReason.BUDGET:
@@ -139,20 +149,21 @@ class Engine:
     async def _pieces(self, journey: Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
         """One leg after another, until one of them ends the answer."""
         tally = journey.tally
-        route, reservation = plan.decision.route, plan.reservation
-        if plan.decision.effort in (Effort.VERIFY, Effort.CONSULT):
-            run = self._checked_pieces if plan.decision.effort is Effort.VERIFY else self._consulted_pieces
-            async with aclosing(run(journey, plan)) as pieces:
-                async for piece in pieces:
-                    yield piece
-            if tally.legs and tally.legs[-1].finish_reason is not None:
-                return
+        way: Way | None = None
+        async with aclosing(self._together(journey, plan)) as pieces:
+            async for piece in pieces:
+                yield piece
+        if not tally.legs:
+            way = await self._passage.allowed(journey, plan, plan.decision.route, plan.reservation)
+        while not tally.legs or tally.legs[-1].finish_reason is None:
             if tally.legs:
-                route, reservation = self._passage.onward(journey, plan, tally.legs[-1])
-        route, reservation = await self._passage.allowed(journey, plan, route, reservation)
-        while True:
-            leg = self._open(journey, plan, route, reservation)
-            write = self._device.pieces if route is Route.LOCAL else self._cloud.pieces
+                way = await self._passage.onward(journey, plan, tally.legs[-1])
+                if journey.held and (way is None or way[0] is Route.LOCAL):
+                    yield tally.show(journey.release(), Route.LOCAL)
+            if way is None:
+                return
+            leg = self._open(journey, plan, *way)
+            write = self._device.pieces if leg.route is Route.LOCAL else self._cloud.pieces
             try:
                 async with aclosing(write(journey, plan, leg)) as pieces:
                     async for piece in pieces:
@@ -160,11 +171,14 @@ class Engine:
             except CloudError as error:
                 self._cloud.lost(journey, leg, error)
             leg.settle()
-            if leg.finish_reason is not None:
-                return
-            route, reservation = await self._passage.allowed(journey, plan, *self._passage.onward(journey, plan, leg))
-            if route is Route.LOCAL and journey.held:
-                yield tally.show(journey.release(), Route.LOCAL)
+
+    async def _together(self, journey: Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
+        """What both models write together, where the decision wants that."""
+        ways = {Effort.VERIFY: self._checked_pieces, Effort.CONSULT: self._consulted_pieces}
+        if write := ways.get(plan.decision.effort):
+            async with aclosing(write(journey, plan)) as pieces:
+                async for piece in pieces:
+                    yield piece
 
     async def _checked_pieces(self, journey: Journey, plan: Plan) -> AsyncGenerator[Piece, None]:
         """The device's draft, if the cloud finds it right, or cannot be asked; otherwise the cloud's own answer."""
@@ -236,7 +250,7 @@ class Engine:
         leg = Leg(
             route,
             model=self._local.name if route is Route.LOCAL else cast(CloudModel, self._link.cloud).name,
-            estimate=plan.estimate(route),
+            estimate=plan.estimate(route).behind(journey.written),
             ledger=self._ledger,
             reservation=reservation,
             span=self._meter.start(),

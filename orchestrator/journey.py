@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from orchestrator.budget import Deadline
@@ -9,6 +10,7 @@ from orchestrator.effort.consultation import Consultation
 from orchestrator.effort.sampling import Halt
 from orchestrator.effort.strategy import Strategy
 from orchestrator.effort.verification import Verification
+from orchestrator.moves import Move
 from orchestrator.plan import Plan
 from orchestrator.privacy.egress import Cleared
 from orchestrator.prompt import Prompt
@@ -33,6 +35,8 @@ class Journey:
     halt: Halt = field(default_factory=Halt)
     cleared: Cleared | None = None
     """What the next cloud leg sends, agreed to where that is wanted, and what restores its answer."""
+    move: Move | None = None
+    """Why its shown text goes on in the cloud, if it does."""
     check: Prompt | None = None
     """What the cloud is asked about the device's draft."""
     listener: Verification | Consultation | None = None
@@ -43,6 +47,19 @@ class Journey:
         """What was done beside writing the answer once."""
         worked = self.strategy or self.listener
         return worked.receipt if worked else None
+
+    @property
+    def written(self) -> int:
+        """Tokens of the text that was shown, by whoever wrote them."""
+        legs = [leg for leg in self.tally.legs if not leg.aside]
+        return sum(leg.usage.completion_tokens for leg in legs) if self.tally.text else 0
+
+    @property
+    def joules_left(self) -> float:
+        """Of the device, that the question may still spend; its legs have ended."""
+        limit = self.request.budget.device_joules
+        spent = sum(leg.energy.joules for leg in self.tally.legs if leg.energy is not None)
+        return math.inf if limit is None else max(0.0, limit - spent)
 
     @property
     def prefix(self) -> str:

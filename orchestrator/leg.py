@@ -63,6 +63,11 @@ class Leg:
         return ""
 
     @property
+    def joules(self) -> float:
+        """Of the device, by the last event."""
+        return self._last_joules
+
+    @property
     def at_limit(self) -> bool:
         """Whether one more step like the last would spend more joules than were reserved."""
         return self._last_joules + self._step_joules > self.held.device_joules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 from orchestrator.budget import Ledger, Reservation
@@ -11,7 +12,7 @@ from orchestrator.leg import Leg
 from orchestrator.plan import Plan
 from orchestrator.planner import Planner
 from orchestrator.prompt import Prompt
-from orchestrator.types import Route, Sensitivity
+from orchestrator.types import FinishReason, Route, Sensitivity
 
 Way = tuple[Route, Reservation]
 """Which model writes next, and what is held for it."""
@@ -24,21 +25,43 @@ class Passage:
         self._planner = planner
         self._ledger = ledger
 
-    def onward(self, journey: Journey, plan: Plan, leg: Leg) -> Way:
+    async def onward(self, journey: Journey, plan: Plan, leg: Leg) -> Way | None:
         """Where an unfinished answer goes on: a faltering one to the cloud, if affordable, any other to the device.
 
+        None where not even the device can be afforded: what it wrote so far stands.
+
         Raises:
-            BudgetExhausted: not even the device can be afforded.
+            BudgetExhausted: and it wrote nothing.
         """
-        limit = plan.decision.max_tokens
+        try:
+            return await self.allowed(journey, plan, *self._next(journey, plan, leg))
+        except BudgetExhausted:
+            if not journey.tally.text and not journey.held:
+                raise
+            leg.finish_reason = FinishReason.BUDGET
+            return None
+
+    def _next(self, journey: Journey, plan: Plan, leg: Leg) -> Way:
         if leg.route is Route.LOCAL:
             try:
-                reservation = self._planner.reserve(plan, Route.CLOUD, journey.deadline, limit)
+                return Route.CLOUD, self._reserve(journey, plan, Route.CLOUD)
             except BudgetExhausted:
                 journey.tally.notes.append("no budget is left to ask the cloud")
-            else:
-                return Route.CLOUD, reservation
-        return Route.LOCAL, self._planner.reserve(plan, Route.LOCAL, journey.deadline, limit)
+        return Route.LOCAL, self._reserve(journey, plan, Route.LOCAL)
+
+    def _reserve(self, journey: Journey, plan: Plan, route: Route, *, questions: int = 0) -> Reservation:
+        """For what is left of the answer; at home, for as much of it as there are joules for."""
+        estimate = plan.estimate(route).behind(journey.written)
+        tokens = max(1, plan.decision.max_tokens - journey.written)
+        if route is Route.LOCAL:
+            left = self._planner.headroom().device_joules
+            joules = min(journey.joules_left, math.inf if left is None else left)
+            tokens = min(tokens, estimate.affordable_tokens(device_joules=joules, usd=math.inf, total_ms=math.inf))
+            if tokens < 1:
+                raise BudgetExhausted("no joules are left for the rest of the answer")
+        elif journey.move:
+            tokens = journey.move.max_tokens
+        return self._planner.reserve(estimate, journey.deadline, tokens, questions=questions)
 
     async def allowed(self, journey: Journey, plan: Plan, route: Route, reservation: Reservation) -> Way:
         """The route; the device in the cloud's place where what the cloud would see may not leave.
@@ -59,9 +82,7 @@ class Passage:
             return route, reservation
         self._ledger.refund(reservation)
         journey.tally.notes.append(f"{kept}: the device goes on")
-        questions = reservation.amount.questions
-        limit = plan.decision.max_tokens
-        return Route.LOCAL, self._planner.reserve(plan, Route.LOCAL, journey.deadline, limit, questions=questions)
+        return Route.LOCAL, self._reserve(journey, plan, Route.LOCAL, questions=reservation.amount.questions)
 
     async def kept(self, journey: Journey, plan: Plan, prompt: Prompt) -> str:
         """Why a prompt may not leave now, in plain words; empty where it may, and then the journey has it cleared.
@@ -75,7 +96,7 @@ class Passage:
             return error.message
         if not await plan.departure.is_agreed(cleared.outbound, patience_s=journey.deadline.remaining_s / 2):
             return "it was not agreed that this leaves (`edgewise ask` asks you, in a terminal)"
-        if await self._planner.is_withdrawn(plan):
+        if await self._planner.is_withdrawn(plan, shown=bool(journey.tally.text)):
             return "a record may not leave any more"
         journey.cleared = cleared
         return ""

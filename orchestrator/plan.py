@@ -80,10 +80,11 @@ class Plan:
         home = self.situation.local.predict(self.decision.max_tokens)
         return replace(deadline, at_s=deadline.at_s - home.total_ms.expected / 1000)
 
-    def first_patience_s(self, deadline: Deadline, patience: Patience) -> float:
+    def first_patience_s(self, deadline: Deadline, patience: Patience, *, shown: bool = False) -> float:
         """How long to wait for the cloud's first token: the device must still be able to answer in time.
 
-        A prompt that takes long to read is given its time; one that only the cloud can read, all there is.
+        A prompt that takes long to read is given its time; one that only the cloud can read, all there is. Behind text
+        that is `shown` no first token of the answer is waited for.
         """
         home, limit_ms = self.situation.local, self.situation.budget.first_token_ms
         if home.room_tokens < MIN_ANSWER_TOKENS:
@@ -93,7 +94,7 @@ class Plan:
             max(patience.first_token_s, self.estimate(Route.CLOUD).first_token_ms.high / 1000),
             deadline.remaining_s - first_s - MIN_ANSWER_TOKENS * home.decode_ms.expected / 1000,
         ]
-        if limit_ms is not None:
+        if limit_ms is not None and not shown:
             waits_s.append(limit_ms / 1000 - first_s)
         return max(0.05, min(waits_s))
 

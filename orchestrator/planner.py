@@ -141,9 +141,15 @@ class Planner:
         departure = self._disclosure.departure(request.conversation)
         return Draft(request, situation, local, cloud, asked, departure)
 
-    async def is_withdrawn(self, plan: Plan) -> bool:
-        """Whether a record in the cloud's prompt was forgotten, or became less public, since it was composed."""
-        prompts = [plan.cloud, *([plan.local] if plan.decision.effort is Effort.VERIFY else [])]
+    async def is_withdrawn(self, plan: Plan, *, shown: bool = False) -> bool:
+        """Whether a record in what the cloud would see was forgotten, or became less public, since it was composed.
+
+        Args:
+            plan: of the request.
+            shown: whether the device's own words go along: its records are in them.
+        """
+        shown = shown or plan.decision.effort is Effort.VERIFY
+        prompts = [plan.cloud, *([plan.local] if shown else [])]
         if plan.consults:
             return await self._became_private(plan.local.recalled)
         recalled = [hit for prompt in prompts if prompt is not None for hit in prompt.recalled]
@@ -160,22 +166,25 @@ class Planner:
         labels = await asyncio.to_thread(self._context.sensitivities, ids) if ids else {}
         return any(labels.get(record_id) is Sensitivity.PRIVATE for record_id in ids)
 
+    def headroom(self) -> Headroom:
+        """What the windows leave now."""
+        return Headroom.of(self._ledger.state())
+
     def reserve(
-        self, plan: Plan, route: Route, deadline: Deadline, max_tokens: int, *, questions: int = 0
+        self, estimate: RouteEstimate, deadline: Deadline, max_tokens: int, *, questions: int = 0
     ) -> Reservation:
         """Reserve for a leg of a running request, on another route than the decision chose.
 
         Args:
-            plan: of the request.
-            route: that the leg takes.
+            estimate: of what the leg reads and writes.
             deadline: of the request.
-            max_tokens: of the answer.
+            max_tokens: that it may write.
             questions: 1 for the first leg, and 0 for a further one: the question counts already.
 
         Raises:
             BudgetExhausted: a window has no room for it.
         """
-        worst = replace(plan.estimate(route).worst_case(max_tokens), questions=questions)
+        worst = replace(estimate.worst_case(max_tokens), questions=questions)
         return self._ledger.reserve(worst, ttl_s=_ttl_s(deadline))
 
     def reserve_more(self, held: Spend, budget: Budget, deadline: Deadline) -> Reservation:

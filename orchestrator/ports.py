@@ -11,7 +11,6 @@ from orchestrator.types import (
     Decision,
     Message,
     ModelEvent,
-    PowerState,
     Recollection,
     Request,
     Sampling,
@@ -23,6 +22,7 @@ from orchestrator.units import Energy
 
 if TYPE_CHECKING:
     from orchestrator.budget.deadline import Deadline
+    from orchestrator.budget.floor import PowerState
     from orchestrator.budget.pacing import Demand, Pace
     from orchestrator.budget.window import Account, Period, Window
     from orchestrator.privacy.consent import ConsentRequest

@@ -42,9 +42,10 @@ class RepetitionGuard:
                 self.repeated = True
                 return shown
             sentence = whole.rstrip()
+            through = max(len(sentence), self._shown)  # white space behind the words was perhaps let through with them
             shown += self._let_through(sentence)
             self._remember(sentence)
-            self._gap += whole[len(sentence) :]
+            self._gap += whole[through:]
             self._sentence, self._shown = rest, 0
         if not self.repeated and not self._may_repeat:
             shown += self._let_through(self._sentence)

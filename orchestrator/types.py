@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final, Literal, overload
 
 from orchestrator.format import Format
+from orchestrator.moves import Move
 from orchestrator.tools import Tool, ToolCall
 from orchestrator.units import NO_ENERGY, Energy, Interval
 
@@ -420,6 +421,8 @@ class Answer:
     """The highest label of what the answer was made from."""
     effort: EffortReceipt | None = None
     """None where it was written once."""
+    move: Move | None = None
+    """Why what was shown went on in the cloud, if it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,13 +441,3 @@ class LinkState(StrEnum):
     UP = "up"
     DOWN = "down"
     """It failed a moment ago and has not been seen since."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerState:
-    """What feeds this device at the moment, as far as it has a battery."""
-
-    charge: float
-    """0 to 1, of what its batteries hold when full."""
-    plugged_in: bool
-    """Whether power comes from outside. False where the batteries are being drained."""

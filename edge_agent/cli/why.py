@@ -240,12 +240,12 @@ def _replay(stored: StoredDecision, as_json: bool) -> None:
             f"request {stored.id} ended before it was decided, or its version of Edgewise kept no refusals",
             remedy=f"`edgewise why {stored.id}` says how",
         )
-    result = replay(end, stored.situation)
+    result = replay(end, stored.situation, stored.answer.move if stored.answer else None)
     if as_json:
         _print_json(_compared(result))
     else:
         _print_replay(result, console())
-    if not result.same_end:
+    if not (result.same_end and result.same_move):
         raise typer.Exit(1)
 
 
@@ -254,6 +254,7 @@ def _compared(result: Replay) -> dict[str, Any]:
     return {
         "decision_id": result.stored.id,
         "same_route": result.same_end,
+        "same_move": result.same_move,
         "stored_route": stored_route,
         "stored_error": stored_error,
         "route": route,
@@ -273,6 +274,8 @@ def _print_replay(result: Replay, out: Console) -> None:
     out.print(f"decided again, {result.stored.id} {_in_words(result)}", markup=False)
     for difference in result.differences:
         out.print(f"  {difference.field}: stored {difference.stored}, now {difference.now}", markup=False)
+    if not result.same_move:
+        out.print("but what moved in mid-stream would not move as it did")
     if result.same_end and not result.differences:
         out.print("nothing else differs either: all that was predicted, excluded and reserved is as it was stored")
 

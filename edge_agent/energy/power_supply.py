@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from orchestrator.types import PowerState
+from orchestrator.budget import PowerState
 
 SYSFS: Final = Path("/sys")
 _MICRO: Final = 1e-6

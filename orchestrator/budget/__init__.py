@@ -1,7 +1,7 @@
 """Budgets: deadlines for one question, windows over time, and the ledger that enforces them before spending."""
 
 from orchestrator.budget.deadline import Deadline
-from orchestrator.budget.floor import BatteryFloor, Below
+from orchestrator.budget.floor import BatteryFloor, Below, PowerState
 from orchestrator.budget.headroom import Headroom, Room
 from orchestrator.budget.in_memory import MemoryLedgerStore
 from orchestrator.budget.ledger import Ledger, Reservation, WindowState
@@ -20,6 +20,7 @@ __all__ = [
     "MemoryLedgerStore",
     "Pace",
     "Period",
+    "PowerState",
     "Reservation",
     "Resource",
     "Room",

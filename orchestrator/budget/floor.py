@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Final
 
 from orchestrator.errors import ConfigError
-from orchestrator.types import PowerState
 
 ESSENTIAL_TOKENS: Final = 64
 """Two or three sentences. An answer that has a form keeps its length: cut short, it would be none."""
@@ -20,6 +19,16 @@ class Below(StrEnum):
     """The route that takes the fewest joules of the battery answers, in few words."""
     NOTHING = "nothing"
     """Questions are refused until the device is plugged in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerState:
+    """What feeds this device at the moment, as far as it has a battery."""
+
+    charge: float
+    """0 to 1, of what its batteries hold when full."""
+    plugged_in: bool
+    """Whether power comes from outside. False where the batteries are being drained."""
 
 
 @dataclass(frozen=True, slots=True)

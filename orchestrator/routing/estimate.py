@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.routing.costs import RouteCosts
 from orchestrator.types import Effort, Prediction, Route, Spend, Terms
@@ -67,6 +67,17 @@ class RouteEstimate:
             cloud_joules=costs.cloud_joules.interval,
             answer_tokens=costs.answer_tokens.interval,
         )
+
+    def behind(self, tokens: int) -> RouteEstimate:
+        """The estimate of going on from an answer of which `tokens` are written: they are read with the prompt.
+
+        The time to the first token stays: an answer's tokens are few next to what is waited for besides.
+        """
+        if not tokens:
+            return self
+        share = (self.prompt_tokens + tokens) / max(1, self.prompt_tokens)
+        joules = _scaled(self.prompt_joules, share)
+        return replace(self, prompt_tokens=self.prompt_tokens + tokens, prompt_joules=joules)
 
     @property
     def is_known(self) -> bool:

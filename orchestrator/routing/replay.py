@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from orchestrator.errors import ConfigError, InvalidRequest
+from orchestrator.moves import Move
+from orchestrator.routing.moving import judge_move
 from orchestrator.routing.policy import judge
 from orchestrator.routing.refusal import Refusal
 from orchestrator.routing.situation import Situation
@@ -30,6 +32,8 @@ class Replay:
 
     stored: Decision | Refusal
     now: Decision | Refusal
+    same_move: bool = True
+    """Whether what moved in mid-stream would move again as it did."""
 
     @property
     def same_end(self) -> bool:
@@ -42,8 +46,8 @@ class Replay:
         return tuple(_differences(self.stored, self.now)) if type(self.stored) is type(self.now) else ()
 
 
-def replay(stored: Decision | Refusal, situation: Mapping[str, Any]) -> Replay:
-    """Decide again on the plain values that were stored with a decision or a refusal.
+def replay(stored: Decision | Refusal, situation: Mapping[str, Any], move: Move | None = None) -> Replay:
+    """Decide again on the plain values that were stored with a decision or a refusal, and with a move in mid-stream.
 
     Raises:
         InvalidRequest: they are not what a decision sees: another version of Edgewise stored them.
@@ -57,7 +61,8 @@ def replay(stored: Decision | Refusal, situation: Mapping[str, Any]) -> Replay:
         ) from None
     # The words of a question are no part of a decision, and are not kept.
     request = Request(id=stored.request_id, messages=())
-    return Replay(stored=stored, now=judge(seen, request, stored.id))
+    same_move = move is None or judge_move(seen, move.standing) == move
+    return Replay(stored=stored, now=judge(seen, request, stored.id), same_move=same_move)
 
 
 def _end(of: Decision | Refusal) -> tuple[str, ...]:

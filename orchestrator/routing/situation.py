@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from orchestrator.budget import BatteryFloor, Headroom
+from orchestrator.budget import BatteryFloor, Headroom, PowerState
 from orchestrator.budget.floor import NO_FLOOR
 from orchestrator.effort.forecast import Trial
 from orchestrator.privacy.rules import ONLY_PUBLIC, EgressRules
@@ -16,7 +16,7 @@ from orchestrator.routing.lesson import Lesson
 from orchestrator.routing.promise import Pledge
 from orchestrator.routing.quality import Evidence
 from orchestrator.routing.value import Prices
-from orchestrator.types import Budget, Effort, LinkState, PowerState, RoutePreference, Sensitivity
+from orchestrator.types import Budget, Effort, LinkState, RoutePreference, Sensitivity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

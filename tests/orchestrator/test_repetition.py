@@ -64,3 +64,8 @@ def test_cuts_make_no_difference(parts: list[str], data: st.DataObject) -> None:
     assert whole == cut
     assert text.startswith(cut[0])
     assert cut[0] == cut[0].rstrip()
+
+
+def test_a_space_that_was_let_through_does_not_come_again_before_a_line_break() -> None:
+    guard = RepetitionGuard()
+    assert guard.push("So it is: ") + guard.push("\n- bees") + guard.flush() == "So it is: \n- bees"

@@ -13,6 +13,7 @@ from orchestrator.effort.strategy import EffortRules
 from orchestrator.engine import Engine
 from orchestrator.errors import CloudUnavailable
 from orchestrator.link import Link
+from orchestrator.moves import MoveRules
 from orchestrator.patience import Patience
 from orchestrator.planner import Planner
 from orchestrator.ports import ContextStore
@@ -81,6 +82,7 @@ class World:
         joules_per_step: float = 0.1,
         patience: Patience | None = None,
         effort: EffortRules | None = None,
+        moves: MoveRules | None = None,
         disclosure: Disclosure | None = None,
     ) -> None:
         self.clock = ManualClock()
@@ -124,6 +126,7 @@ class World:
             clock=self.clock,
             patience=patience,
             effort=effort,
+            moves=moves,
         )
 
     async def run(self, question: str = EASY, **options: Any) -> tuple[list[Piece], Answer]:

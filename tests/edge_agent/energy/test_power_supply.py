@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.energy import SystemBattery
-from orchestrator.types import PowerState
+from orchestrator.budget import PowerState
 
 if TYPE_CHECKING:
     from tests.edge_agent.energy.conftest import Machine

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.budget import BatteryFloor, Below, Headroom, Resource, Room
+from orchestrator.budget import BatteryFloor, Below, Headroom, PowerState, Resource, Room
 from orchestrator.effort.forecast import trials
 from orchestrator.effort.strategy import EffortRules
 from orchestrator.errors import BudgetExhausted, ConfigError, ContextWindowExceeded, EdgewiseError
@@ -31,7 +31,6 @@ from orchestrator.types import (
     Effort,
     LinkState,
     Message,
-    PowerState,
     Request,
     Route,
     RoutePreference,
