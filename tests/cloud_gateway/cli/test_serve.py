@@ -36,20 +36,6 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
-    file = str(tmp_path / "keys.json")
-    made = run("keys", "create", "phone", "--file", file)
-    assert made.returncode == 0
-    key = made.stdout.strip()
-    assert key.startswith("ewk_")
-    listed = run("keys", "list", "--file", file)
-    assert "phone" in listed.stdout
-    assert "valid" in listed.stdout
-    assert key not in listed.stdout
-    assert run("keys", "revoke", "phone", "--file", file).returncode == 0
-    assert "revoked" in run("keys", "list", "--file", file).stdout
-
-
 def test_a_mistake_is_one_line_and_a_status(tmp_path: Path) -> None:
     file = tmp_path / "gateway.yaml"
     file.write_text("upstreem: {}")
@@ -65,7 +51,7 @@ def test_a_mistake_is_one_line_and_a_status(tmp_path: Path) -> None:
 def test_help_names_every_command() -> None:
     done = run("--help", COLUMNS="100")
     assert done.returncode == 0
-    assert all(command in done.stdout for command in ("serve", "keys", "ping"))
+    assert all(command in done.stdout for command in ("serve", "keys", "ping", "usage"))
 
 
 @asynccontextmanager
