@@ -76,9 +76,13 @@ class Answering:
 
         return self._runs.follow((call.caller.name, request_id), chat, run, resume_from)
 
-    def cancel(self, call: Call, request_id: str) -> None:
-        """End the caller's answer with this id, if it is under way."""
-        self._runs.cancel((call.caller.name, request_id))
+    async def cancel(self, call: Call, request_id: str) -> None:
+        """End the caller's answer with this id, if it is under way at any gateway.
+
+        Raises:
+            CloudUnavailable: the state that the gateways share cannot be reached.
+        """
+        await self._runs.cancel((call.caller.name, request_id))
 
     async def idle(self) -> None:
         """Wait until no answer is under way."""

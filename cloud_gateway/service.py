@@ -61,7 +61,7 @@ class GatewayService(gateway_service_pb2_grpc.GatewayServiceServicer):
         self, request: gateway_service_pb2.CancelGenerateRequest, context: Any
     ) -> gateway_service_pb2.CancelGenerateResponse:
         """The end of an answer that is not wanted any more."""
-        self._answering.cancel(CALL.get(), request.request_id)
+        await self._answering.cancel(CALL.get(), request.request_id)
         return gateway_service_pb2.CancelGenerateResponse()
 
     async def ListModels(

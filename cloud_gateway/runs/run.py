@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from cloud_gateway.runs.text import Text
-from orchestrator.errors import CloudInternal, CloudNotFound
+from orchestrator.errors import CloudInternal, CloudNotFound, InvalidRequest
 from orchestrator.types import Completed, ModelEvent, Started, TextDelta
 
 Id = tuple[str, str]
@@ -23,11 +23,13 @@ class Run:
     Readers have only a place in its text, so a slow one costs nothing.
     """
 
-    __slots__ = ("_readers", "ended", "error", "fingerprint", "followers", "model", "receipt", "text")
+    __slots__ = ("_readers", "ended", "error", "fingerprint", "followers", "loaded", "model", "receipt", "text")
 
-    def __init__(self, fingerprint: bytes) -> None:
+    def __init__(self, fingerprint: bytes, *, loaded: bool = True) -> None:
         """`fingerprint` is that of the chat: another chat under the same id is a mistake."""
         self.fingerprint = fingerprint
+        self.loaded = loaded
+        """Whether what was written of it elsewhere is here."""
         self.followers = 0
         self.model: str | None = None
         """Who writes; None until the prompt has been accepted."""
@@ -47,14 +49,20 @@ class Run:
             case TextDelta(text=piece):
                 if not piece:
                     return
-                if self.text.length + len(piece) > _LONGEST:
-                    raise CloudInternal(f"the upstream's answer is longer than {_LONGEST} characters")
+                check_length(self.text.length + len(piece))
                 self.text.append(piece)
             case Started(model=model):
                 self.model = model
             case Completed():
                 self.receipt = event
                 return  # told by `end`
+        self._wake()
+
+    def load(self, text: str) -> None:
+        """What was written of it elsewhere, behind what is here already."""
+        self.loaded = True
+        if text:
+            self.text.append(text)
         self._wake()
 
     def end(self, error: Exception | None) -> None:
@@ -70,8 +78,10 @@ class Run:
             CloudNotFound: the text is not that long.
             Exception: what the run failed with.
         """
-        if cursor > self.text.length:
-            raise CloudNotFound("the answer is not as long as the cursor says", remedy="ask anew, with a new id")
+        while not (self.loaded or self.ended):
+            await self._news()
+        if cursor > self.text.length and self.error is None:
+            raise no_such_answer()
         if cursor == 0:
             while self.model is None and not self.ended:
                 await self._news()
@@ -101,3 +111,28 @@ class Run:
             for news in readers:
                 if not news.done():
                     news.set_result(None)
+
+
+def check_length(length: int) -> None:
+    """Pass an answer of so many code points.
+
+    Raises:
+        CloudInternal: it has no end.
+    """
+    if length > _LONGEST:
+        raise CloudInternal(f"the upstream's answer is longer than {_LONGEST} characters")
+
+
+def no_such_answer() -> CloudNotFound:
+    """What whoever resumes an answer gets that is not there: nothing is asked anew, for that would be billed again."""
+    return CloudNotFound(
+        "there is no such answer any more, or it is not as long as the cursor says",
+        remedy="ask anew: with a new id, and with what has arrived as the prefix",
+    )
+
+
+def used_for_another(key: Id) -> InvalidRequest:
+    """What whoever repeats an id with another chat gets."""
+    return InvalidRequest(
+        f"the request id {key[1]} was used for another chat", remedy="give each question an id of its own"
+    )

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from cloud_gateway.runs.fingerprint import fingerprint
 from cloud_gateway.runs.kept import Kept
-from cloud_gateway.runs.run import Id, Run
+from cloud_gateway.runs.run import Id, Run, no_such_answer, used_for_another
+from cloud_gateway.runs.sharing import Sharing
+from cloud_gateway.runs.turn import Source, Turn
 from cloud_gateway.sections.replay import ReplaySection
 from orchestrator.chat import Chat
-from orchestrator.errors import Cancelled, CloudInternal, CloudNotFound, EdgewiseError, InvalidRequest
+from orchestrator.errors import Cancelled, CloudInternal, EdgewiseError
 from orchestrator.ports import Clock
 from orchestrator.types import ModelEvent
-
-Source = Callable[[], AsyncGenerator[ModelEvent, None]]
-"""Asks for an answer. Called once for each run, in a task of the run's own."""
 
 
 class Runs:
@@ -26,9 +25,11 @@ class Runs:
     is not, so that a caller may try again.
     """
 
-    def __init__(self, section: ReplaySection, clock: Clock) -> None:
+    def __init__(self, section: ReplaySection, clock: Clock, sharing: Sharing | None = None) -> None:
+        """Where the runs are shared with other gateways, `sharing` drives them, and is closed with this."""
         self._linger_s = section.linger_s
         self._clock = clock
+        self._sharing = sharing
         self._kept = Kept(section, clock)
         self._running: dict[Id, Run] = {}
         self._tasks: dict[Run, asyncio.Task[None]] = {}
@@ -67,11 +68,18 @@ class Runs:
             if run.followers == 0:
                 self._leave(key, run)
 
-    def cancel(self, key: Id) -> None:
-        """End the run with this id, if there is one under way: nobody wants it any more."""
+    async def cancel(self, key: Id) -> None:
+        """End the run with this id, if there is one under way at any gateway: nobody wants it any more.
+
+        Raises:
+            CloudUnavailable: it is not here, and the state that the gateways share cannot be reached.
+        """
         run = self._running.get(key)
+        here = run is not None and not (self._sharing and self._sharing.mirrors(run))
         if run is not None:
             self._end(key, run, Cancelled("the caller cancelled the answer"))
+        if self._sharing and not here:
+            await self._sharing.cancel(key)
 
     async def aclose(self) -> None:
         """Cancel what still runs, and wait until it has closed its connections."""
@@ -81,32 +89,35 @@ class Runs:
         await asyncio.gather(*tasks, return_exceptions=True)
         for run in self._running.values():  # what had not begun yet
             run.end(Cancelled("the gateway is stopping"))
+        if self._sharing:
+            await self._sharing.aclose()
 
     def _join(self, key: Id, fingerprint: bytes, source: Source, resume_from: int) -> Run:
         known = self._running.get(key) or self._kept.get(key)
         if known is None:
-            if resume_from > 0:
-                raise CloudNotFound("there is no such answer any more", remedy="ask again, with the text as prefix")
-            return self._start(key, fingerprint, source)
+            if resume_from > 0 and self._sharing is None:
+                raise no_such_answer()
+            return self._start(key, fingerprint, source, resume_from)
         if known.fingerprint != fingerprint:
-            raise InvalidRequest(
-                f"the request id {key[1]} was used for another chat", remedy="give each question an id of its own"
-            )
+            raise used_for_another(key)
         return known
 
-    def _start(self, key: Id, fingerprint: bytes, source: Source) -> Run:
-        run = self._running[key] = Run(fingerprint)
-        self._tasks[run] = task = asyncio.create_task(self._drive(key, run, source))
+    def _start(self, key: Id, fingerprint: bytes, source: Source, cursor: int) -> Run:
+        run = self._running[key] = Run(fingerprint, loaded=self._sharing is None)
+        self._tasks[run] = task = asyncio.create_task(self._drive(key, run, source, cursor))
         task.add_done_callback(lambda _: self._tasks.pop(run, None))
         return run
 
-    async def _drive(self, key: Id, run: Run, source: Source) -> None:
+    async def _drive(self, key: Id, run: Run, source: Source, cursor: int) -> None:
         """Run to the end, apart from every follower."""
         error: Exception = Cancelled("the gateway is stopping")
         try:
-            async with aclosing(source()) as events:
-                async for event in events:
-                    run.add(event)
+            if self._sharing is not None:
+                await self._sharing.drive(key, run, source, cursor)
+            else:
+                async with aclosing(source(Turn())) as events:
+                    async for event in events:
+                        run.add(event)
             self._kept.put(key, run)
             run.end(None)
         except EdgewiseError as fault:
@@ -123,13 +134,15 @@ class Runs:
         """Nobody follows any more: the run goes on for a while, for whoever lost their connection."""
         if self._running.get(key) is not run:
             run.text.fold()
-        elif self._linger_s == 0:
+        elif self._linger_s == 0 or (self._sharing and self._sharing.mirrors(run)):
             self._end(key, run, Cancelled("nobody followed the answer any more"))
         else:
             self._lingering[run] = asyncio.create_task(self._linger(key, run))
 
     async def _linger(self, key: Id, run: Run) -> None:
         await self._clock.sleep(self._linger_s)
+        while self._sharing and self._sharing.followed_elsewhere(run):
+            await self._clock.sleep(self._linger_s)
         del self._lingering[run]
         if self._running.get(key) is run:
             self._end(key, run, Cancelled("nobody followed the answer any more"))

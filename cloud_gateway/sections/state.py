@@ -19,6 +19,8 @@ class StateSection(Section):
     """The variable that holds the URL, where it has a password."""
     key_prefix: Annotated[str, Field(pattern=r"^[\w:.-]{0,64}$")] = "edgewise:"
     """Before the name of every key, so that several systems can use one Redis."""
+    lease_s: Seconds = 3.0
+    """How long a gateway may be silent before another takes over what it was writing."""
     connections: int = Field(default=64, ge=1)
     timeout_s: Seconds = 2.0
     """How long connecting, one command, and waiting for a free connection may take."""
