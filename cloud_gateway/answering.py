@@ -10,7 +10,7 @@ from typing import Final
 from cloud_gateway.admission.admission import Admission
 from cloud_gateway.billing import Billing
 from cloud_gateway.call import Call, Caller
-from cloud_gateway.runs import Runs
+from cloud_gateway.runs import Runs, Turn
 from cloud_gateway.sections.models import ModelSection
 from cloud_gateway.upstreams.server import UpstreamServer
 from orchestrator.chat import Chat, ServedModel
@@ -69,12 +69,12 @@ class Answering:
         upstream_name = model.upstream_name or model.name
         ask = self._upstream.stream if streaming else self._upstream.complete
 
-        def run() -> AsyncGenerator[ModelEvent, None]:
-            asked = ask(chat, upstream_name)
-            answer = self._billing.billed(call.caller, request_id, chat, model, served, asked)
+        def write(turn: Turn) -> AsyncGenerator[ModelEvent, None]:
+            asked = ask(turn.chat(chat), upstream_name)
+            answer = self._billing.billed(call.caller, request_id, chat, model, served, turn, asked)
             return self._admitted(call, chat, answer, streaming=streaming)
 
-        return self._runs.follow((call.caller.name, request_id), chat, run, resume_from)
+        return self._runs.follow((call.caller.name, request_id), chat, write, resume_from)
 
     async def cancel(self, call: Call, request_id: str) -> None:
         """End the caller's answer with this id, if it is under way at any gateway.

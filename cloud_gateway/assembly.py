@@ -22,7 +22,7 @@ from cloud_gateway.billing import Billing
 from cloud_gateway.config import GatewayConfig
 from cloud_gateway.health import Health
 from cloud_gateway.rules import CallRules
-from cloud_gateway.runs.runs import Runs
+from cloud_gateway.runs import Runs, Sharing
 from cloud_gateway.service import GatewayService
 from cloud_gateway.state import SharedState, opened
 from cloud_gateway.upstreams.server import UpstreamServer
@@ -42,7 +42,10 @@ class Assembly:
         self._config = config
         self._environment = environment
         self._clock = clock
-        self._runs = Runs(config.replay, clock)
+        sharing = None
+        if state is not None and config.state is not None:
+            sharing = Sharing(state, config.state, config.replay, clock)
+        self._runs = Runs(config.replay, clock, sharing)
         self._accounts = _accounts(config, state, clock)
         random, lag = Random(), Lag(clock, config.admission.lag_ms)
         self.admission = Admission(config.admission, clock, random)

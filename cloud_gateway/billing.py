@@ -12,6 +12,7 @@ from cloud_gateway.accounts.windows import Amounts
 from cloud_gateway.accounts.worst import worst_case
 from cloud_gateway.call import Caller
 from cloud_gateway.runs.fingerprint import fingerprint
+from cloud_gateway.runs.turn import Turn
 from cloud_gateway.sections.models import ModelSection
 from orchestrator.chat import NANO, Chat, ServedModel
 from orchestrator.types import Completed, ModelEvent, Usage
@@ -33,9 +34,11 @@ class Billing:
         chat: Chat,
         model: ModelSection,
         served: ServedModel,
+        turn: Turn,
         answer: AsyncGenerator[ModelEvent, None],
     ) -> AsyncGenerator[ModelEvent, None]:
-        """The events of `answer`, its receipt priced. This runs once for each run.
+        """The events of `answer`, its receipt priced. This runs once for each turn at a run, and `turn` says which
+        of them is billed, and for what.
 
         Raises:
             CloudRateLimited: a window of the caller's has no room; `answer` is not begun.
@@ -48,16 +51,18 @@ class Billing:
             async with aclosing(answer) as events:
                 async for event in events:
                     if isinstance(event, Completed):
-                        nano_usd = served.price.cost_nano_usd(event.usage)
+                        await turn.confirm()
+                        usage = turn.usage(event.usage)
+                        nano_usd = served.price.cost_nano_usd(usage)
                         # Before the caller has the receipt: a gateway that dies here has told nobody of a bill.
-                        await self._accounts.settle(bill, Amounts(1, _tokens(event.usage), nano_usd))
+                        await self._accounts.settle(bill, Amounts(1, _tokens(usage), nano_usd))
                         settled = True
-                        _log.info("billed", extra={"fields": _line(caller, request_id, model, event.usage, nano_usd)})
-                        yield _with_receipt(event, model, nano_usd)
+                        _log.info("billed", extra={"fields": _line(caller, request_id, model, usage, nano_usd)})
+                        yield _with_receipt(replace(event, usage=usage), model, nano_usd)
                     else:
                         yield event
         finally:
-            if not settled:
+            if not settled and not turn.over:  # the next turn holds the same bill
                 await self._accounts.refund(bill)
 
 

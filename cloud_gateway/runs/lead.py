@@ -23,7 +23,6 @@ class Lead(Turn):
         "followed",
         "name",
         "noted",
-        "over",
         "owner",
         "receipt",
         "run",
@@ -42,8 +41,6 @@ class Lead(Turn):
         """Once the answer is whole, and billed."""
         self.followed = False
         """Whether somebody follows it at another gateway."""
-        self.over = False
-        """Whether the run is another gateway's by now, or was cancelled at one."""
         self.scope = asyncio.timeout(None)
         """Around the writing, which ends where the turn is over."""
         self._mark = mark

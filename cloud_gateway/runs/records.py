@@ -144,7 +144,7 @@ class Records:
         """End a run, whoever writes it: its owner notices when it writes next."""
         await self.fail(name, "", Cancelled("the caller cancelled the answer"))
 
-    async def read(self, places: Sequence[tuple[str, int]]) -> list[News | None | Literal[False]]:
+    async def read(self, places: Sequence[tuple[str, int]]) -> list[News | Literal[False] | None]:
         """What is new in records, each given by its name and how many bytes of its text are known.
 
         Returns:

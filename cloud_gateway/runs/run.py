@@ -78,15 +78,9 @@ class Run:
             CloudNotFound: the text is not that long.
             Exception: what the run failed with.
         """
-        while not (self.loaded or self.ended):
-            await self._news()
-        if cursor > self.text.length and self.error is None:
-            raise no_such_answer()
-        if cursor == 0:
-            while self.model is None and not self.ended:
-                await self._news()
-            if self.model is not None:
-                yield Started(self.model)
+        await self._begun(cursor)
+        if cursor == 0 and self.model is not None:
+            yield Started(self.model)
         while True:
             while piece := self.text.behind(cursor):
                 cursor += len(piece)
@@ -98,6 +92,13 @@ class Run:
             raise self.error
         if self.receipt is not None:
             yield self.receipt
+
+    async def _begun(self, cursor: int) -> None:
+        """Wait until the run is where a reader can begin."""
+        while not self.ended and (not self.loaded or (cursor == 0 and self.model is None)):
+            await self._news()
+        if cursor > self.text.length and self.error is None:
+            raise no_such_answer()
 
     async def _news(self) -> None:
         """Wait until something has happened. One future, and no more: thousands of readers wait."""

@@ -11,15 +11,17 @@ from orchestrator.types import ModelEvent, Usage
 
 
 class Turn:
-    """Most answers have one turn. Another begins where a gateway died in the middle: it goes on from what was written."""
+    """Most answers have one. Where a gateway died in the middle, another takes its turn: from what was written."""
 
-    __slots__ = ("pieces", "written")
+    __slots__ = ("over", "pieces", "written")
 
     def __init__(self, written: str = "", pieces: int = 0) -> None:
         self.written = written
         """The text of earlier turns, which callers may have seen."""
         self.pieces = pieces
         """In how many pieces it came. Servers send about one token a piece."""
+        self.over = False
+        """Whether the run is another gateway's by now, or was cancelled at one."""
 
     def chat(self, chat: Chat) -> Chat:
         """What is left to ask: the answer goes on behind what was written."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from cloud_gateway.runs import Runs
+from cloud_gateway.runs import Runs, Turn
 from cloud_gateway.sections.replay import ReplaySection
 from orchestrator import errors
 from orchestrator.chat import Chat
@@ -36,7 +36,7 @@ class Source:
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     fault: Exception | None = None
 
-    async def __call__(self) -> AsyncGenerator[ModelEvent, None]:
+    async def __call__(self, turn: Turn) -> AsyncGenerator[ModelEvent, None]:
         self.calls += 1
         try:
             yield WHOLE[0]
@@ -201,14 +201,14 @@ async def test_who_cancels_ends_the_run_for_everybody_at_once(runs: Runs, clock:
     source = Source()
     first = runs.follow(KEY, CHAT, source.__call__)
     await anext(first)
-    runs.cancel(("other", KEY[1]))
-    runs.cancel(KEY)
+    await runs.cancel(("other", KEY[1]))
+    await runs.cancel(KEY)
     with pytest.raises(errors.Cancelled, match="cancelled the answer"):
         await anext(first)
     async with asyncio.timeout(HANG_S):
         await source.closed.wait()
     assert clock.monotonic() == 0
-    runs.cancel(KEY)
+    await runs.cancel(KEY)
     source.open.set()
     assert await follow(runs, source) == WHOLE
 
