@@ -62,7 +62,7 @@ class Billing:
                     else:
                         yield event
         finally:
-            if not settled and not turn.over:  # the next turn holds the same bill
+            if not settled and not turn.over:
                 await self._accounts.refund(bill)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -45,7 +46,7 @@ class RedisServer:
         command = [str(program), "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(command, cwd=self._folder.name, stdout=subprocess.DEVNULL)
         until_s = time.monotonic() + _PATIENCE_S
-        while not self._socket.exists():
+        while not self._listens():
             if self._process.poll() is not None or time.monotonic() > until_s:
                 self.kill()
                 raise ProcessFailed("redis-server did not come up", remedy="run it by hand and read what it says")
@@ -57,6 +58,10 @@ class RedisServer:
         if process is not None:
             process.kill()
             process.wait()
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
 
     def __enter__(self) -> Self:
         self.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from cloud_gateway.runs.records import Claim, Note
+from cloud_gateway.runs.records import CANCELLED, Claim, Note
 from cloud_gateway.runs.run import Run, check_length
 from cloud_gateway.runs.turn import Turn
 from orchestrator.types import Completed, TextDelta
@@ -21,6 +21,7 @@ class Lead(Turn):
         "_waiting",
         "_written",
         "followed",
+        "lost",
         "name",
         "noted",
         "owner",
@@ -41,6 +42,8 @@ class Lead(Turn):
         """Once the answer is whole, and billed."""
         self.followed = False
         """Whether somebody follows it at another gateway."""
+        self.lost = False
+        """Whether the run is not ours any more."""
         self.scope = asyncio.timeout(None)
         """Around the writing, which ends where the turn is over."""
         self._mark = mark
@@ -80,7 +83,7 @@ class Lead(Turn):
     def took(self, note: Note, noted: int) -> bool:
         """The record has so much text now, or is not ours any more; whether nothing is left to be written."""
         if not 0 <= noted <= self._length:
-            self.lose()
+            self.lose(cancelled=noted == CANCELLED)
             return True
         self.noted = noted
         if noted == note.cursor + len(note.text):
@@ -95,9 +98,10 @@ class Lead(Turn):
         self._show(len(self._waiting))
         self._confirmed()
 
-    def lose(self) -> None:
-        """The turn is over."""
-        self.over = True
+    def lose(self, *, cancelled: bool = False) -> None:
+        """The turn ends: another gateway has taken the run over, or the caller has cancelled it there."""
+        self.lost = True
+        self.over = not cancelled
         self.scope.reschedule(asyncio.get_running_loop().time())
 
     def _show(self, pieces: int) -> None:

@@ -17,8 +17,9 @@ from orchestrator.types import Completed
 
 _FAILED_KEEP_S: Final = 5.0
 """How long a failure is told to those who followed at another gateway; whoever asks again starts anew."""
-OVER: Final = -1
+TAKEN: Final = -1
 ABSENT: Final = -2
+CANCELLED: Final = -3
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,8 @@ class Records:
         """Add to the records of runs that are ours, and hold them for another while; or `release` them.
 
         Returns:
-            For each the length of its text (or `OVER`, or `ABSENT`), and whether it is followed at another gateway.
+            For each the length of its text (or `TAKEN`, `ABSENT` or `CANCELLED`), and whether it is followed at another
+            gateway.
         """
         args: list[Any] = [0 if release else self._lease_ms, self._keep_ms]
         for note in notes:

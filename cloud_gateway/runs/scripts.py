@@ -38,8 +38,8 @@ return {'own', seen[6], tonumber(seen[7]), redis.call('GET', KEYS[2]) or ''}
 )
 
 # KEYS: record and text of each run. ARGV: lease, keep; owner, cursor, text, its length, pieces in all, model of each.
-# Gives for each: how long the text is now (-1: the turn is over, -2: there is no record), and whether anybody follows
-# it at another gateway.
+# Gives for each: how long the text is now (-1: it is another's, -2: there is no record, -3: it was cancelled), and
+# whether anybody follows it at another gateway.
 WRITE: Final = (
     _NOW
     + """
@@ -49,8 +49,10 @@ for i = 1, #KEYS / 2 do
   local seen = redis.call('HMGET', record, 'owner', 'state', 'cursor', 'wanted')
   local stored, wanted = -2, 0
   if seen[1] then
-    if seen[1] ~= ARGV[at + 1] or seen[2] ~= 'running' then
+    if seen[1] ~= ARGV[at + 1] then
       stored = -1
+    elseif seen[2] ~= 'running' then
+      stored = -3
     else
       stored = tonumber(seen[3])
       local length = tonumber(ARGV[at + 4])

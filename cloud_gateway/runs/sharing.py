@@ -94,7 +94,7 @@ class Sharing:
             await self._close(lead)
             raise
         except Exception as error:
-            if lead.over and isinstance(error, TimeoutError):
+            if lead.lost and isinstance(error, TimeoutError):
                 if lead.noted < lead.run.text.length:  # shown while Redis was away, and gone on with without it
                     raise CloudTruncated("another gateway has gone on with the answer", remedy="ask anew") from None
                 return

@@ -21,7 +21,7 @@ class Turn:
         self.pieces = pieces
         """In how many pieces it came. Servers send about one token a piece."""
         self.over = False
-        """Whether the run is another gateway's by now, or was cancelled at one."""
+        """Whether another gateway goes on with the run: what was reserved for it is in use there."""
 
     def chat(self, chat: Chat) -> Chat:
         """What is left to ask: the answer goes on behind what was written."""
