@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 from orchestrator.chat import Chat
-from orchestrator.privacy.egress import arrived
 from orchestrator.types import ModelEvent, Usage
+from orchestrator.wire.requests import continued
 
 
 class Turn:
@@ -28,8 +28,7 @@ class Turn:
         if not self.written:
             return chat
         left = max(1, chat.sampling.max_tokens - self.pieces)
-        prefix = arrived(chat.prefix + self.written)
-        return replace(chat, prefix=prefix, sampling=replace(chat.sampling, max_tokens=left))
+        return continued(replace(chat, sampling=replace(chat.sampling, max_tokens=left)), self.written)
 
     def usage(self, usage: Usage) -> Usage:
         """What the whole answer used: the prompt once, and the tokens of every turn.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from orchestrator.chat import Chat
@@ -68,6 +69,11 @@ def decode_cursor(request: gateway_service_pb2.StreamGenerateRequest) -> int:
     if request.resume_from < 0:
         raise InvalidRequest("resume_from has to be the cursor of an event, or 0")
     return request.resume_from
+
+
+def continued(chat: Chat, written: str) -> Chat:
+    """What is left to ask of a chat that arrived, where a model has written so much of its answer on this side."""
+    return replace(chat, prefix=arrived(chat.prefix + written))
 
 
 def read(method: str, body: bytes) -> Chat | None:
