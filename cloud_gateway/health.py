@@ -26,7 +26,8 @@ class Health:
         self._reachable = reachable
         self._clock = clock
         self._interval_s = interval_s
-        self._servicer = _Servicer()
+        self.servicer = _Servicer()
+        """Answers the calls of the service."""
         self._last: bool | None = None
 
     def configure(self, reachable: Callable[[], Awaitable[bool]], *, interval_s: float) -> None:
@@ -36,7 +37,7 @@ class Health:
 
     def register(self, server: grpc.aio.Server) -> None:
         """Answer on `server`, without a key."""
-        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self.servicer, server)
 
     async def check(self) -> None:
         """Ask once, and tell."""
@@ -45,7 +46,7 @@ class Health:
             _log.log(logging.INFO if up else logging.WARNING, "upstream", extra={"fields": {"reachable": up}})
             self._last = up
         state = health_pb2.HealthCheckResponse.SERVING if up else health_pb2.HealthCheckResponse.NOT_SERVING
-        await self._servicer.set(SERVICE, state)
+        await self.servicer.set(SERVICE, state)
 
     async def watch(self) -> None:
         """Ask for ever."""
@@ -55,9 +56,9 @@ class Health:
 
     async def stop(self) -> None:
         """Say from now on that nothing is served, so that load balancers look elsewhere, and let no watcher linger."""
-        await self._servicer.enter_graceful_shutdown()
+        await self.servicer.enter_graceful_shutdown()
         await self._clock.sleep(_FAREWELL_S)
-        self._servicer.end_watches()
+        self.servicer.end_watches()
 
 
 class _Servicer(health.aio.HealthServicer):  # type: ignore[misc, name-defined]  # the stubs lack this module

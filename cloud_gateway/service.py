@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -46,7 +46,7 @@ class GatewayService(gateway_service_pb2_grpc.GatewayServiceServicer):
 
     async def StreamGenerate(
         self, request: gateway_service_pb2.StreamGenerateRequest, context: Any
-    ) -> AsyncIterator[gateway_service_pb2.StreamGenerateResponse]:
+    ) -> AsyncGenerator[gateway_service_pb2.StreamGenerateResponse, None]:
         """One answer, as it is written."""
         request_id, chat = requests.decode(request)
         cursor = requests.decode_cursor(request)

@@ -205,10 +205,14 @@ def _chunked(data: bytes) -> bytes:
 
 
 async def _serve(port: int, reply: Reply) -> None:
-    async with SimulatedUpstream(reply) as upstream:
+    upstream = SimulatedUpstream(reply)
+    await upstream.start(port)
+    try:
         sys.stdout.write(f"listening on 127.0.0.1:{upstream.port}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
+    finally:
+        await upstream.stop()
 
 
 def main() -> None:

@@ -115,7 +115,7 @@ def imported_distributions(folder: str) -> Iterator[tuple[str, Set[str]]]:
 
 PACKAGE_EXTRAS = {
     "orchestrator": ("config", "promise"),
-    "cloud_gateway": ("gateway", "redis"),
+    "cloud_gateway": ("gateway", "redis", "ray"),
     "edge_agent": ("models", "serve", "mcp", "encryption", "gpu", "plot", "train", "presidio"),
 }
 
