@@ -33,6 +33,10 @@ _OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.keepalive_timeout_ms", 10_000),
     # Metadata is an API key and little else.
     ("grpc.max_metadata_size", 16 * 1024),
+    # Calls that the process has not even taken: room for a burst, and no more, for they make all later ones wait.
+    # gRPC's core drops others, which costs little: at random between these two, and above the second all.
+    ("grpc.server.max_pending_requests", 512),
+    ("grpc.server.max_pending_requests_hard_limit", 1024),
 )
 _GOODBYE_S: Final = 1.0
 """How long statuses that were sent last have to leave."""

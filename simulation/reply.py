@@ -29,6 +29,8 @@ class Reply:
     """After so many pieces, wait until `SimulatedUpstream.release` is set or the client is gone."""
     break_after: int | None = None
     """After so many pieces, drop the connection. -1: before the response."""
+    first_ms: float = 0.0
+    """How long the answer takes to begin."""
     between_ms: float = 0.0
     echo: bool = False
     """Say what was asked, word for word: as the answer, or with another `status` in the error's message."""

@@ -129,6 +129,8 @@ class SimulatedUpstream:
         reply = self.replies[min(self.chats, len(self.replies)) - 1].to(spoken, body)
         if reply.break_after == -1:
             return False
+        if reply.first_ms:
+            await asyncio.sleep(reply.first_ms / 1000)
         if reply.body is not None or reply.status != 200:
             await _whole(writer, reply.status, reply.body or b"", reply.headers)
             return True
@@ -220,9 +222,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A simulated model server.")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     parser.add_argument("--tokens", type=int, default=32, help="tokens of every answer")
+    parser.add_argument("--first-ms", type=float, default=0.0, help="milliseconds until an answer begins")
     parser.add_argument("--between-ms", type=float, default=0.0, help="milliseconds between two tokens of a stream")
     given = parser.parse_args()
-    reply = Reply(pieces=(" word",) * given.tokens, between_ms=given.between_ms)
+    reply = Reply(pieces=(" word",) * given.tokens, first_ms=given.first_ms, between_ms=given.between_ms)
     try:
         asyncio.run(_serve(given.port, reply))
     except KeyboardInterrupt:

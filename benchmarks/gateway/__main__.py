@@ -1,9 +1,9 @@
 """What the gateway adds and takes: latency over calling its model server directly, processor time, memory.
 
-`python -m benchmarks.gateway [--litellm PYTHON] [--parts speed crowd soak]` prints Markdown tables. All processes are
-on one machine, over loopback: a simulated model server that answers at once, the gateway before it, with `--litellm`
-LiteLLM's proxy before it, too, and this one, which asks the server and LiteLLM with aiohttp and the gateway through the
-SDK, by turns. Processor time and memory are the programs' own, from /proc (Linux).
+`python -m benchmarks.gateway [--litellm PYTHON] [--parts speed crowd soak overload]` prints Markdown tables. All
+processes are on one machine, over loopback: a simulated model server that answers at once, the gateway before it, with
+`--litellm` LiteLLM's proxy before it, too, and this one, which asks the server and LiteLLM with aiohttp and the gateway
+through the SDK, by turns. Processor time and memory are the programs' own, from /proc (Linux).
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from benchmarks.gateway import programs
 from benchmarks.gateway.callers import Caller, HttpCaller, SdkCaller
 from benchmarks.gateway.crowd import allow_many_files, crowd
 from benchmarks.gateway.load import AT_ONCE, PER_SECOND, STREAMS, answers_per_cpu_s, burst, first_texts_ms, paced
+from benchmarks.gateway.overload import Load, overload
 from benchmarks.gateway.programs import Program
 from benchmarks.gateway.soak import soak
 
-_PARTS: Final = ("speed", "crowd", "soak")
+_PARTS: Final = ("speed", "crowd", "soak", "overload")
 _WARM_UP: Final = 200
 
 
@@ -93,7 +94,11 @@ def show_speed(given: argparse.Namespace) -> None:
 def show_crowd(given: argparse.Namespace) -> None:
     """Streams open at once."""
     allow_many_files()
-    with programs.upstream(tokens=600, between_ms=1000) as upstream, programs.gateway(upstream) as gateway:
+    room = {"runs": given.streams, "calls": 2 * given.streams}
+    with (
+        programs.upstream(tokens=600, between_ms=1000) as upstream,
+        programs.gateway(upstream, admission=room) as gateway,
+    ):
         found = asyncio.run(crowd(gateway, streams=given.streams))
     print(f"\n{found.open} of {given.streams} streams open at once, {found.failed} failed,")
     print(f"{found.kb_each:.0f} kB each, {found.chunks_per_s:.0f} chunks a second, {found.cpu_share:.2f} of a core")
@@ -113,6 +118,35 @@ def show_soak(given: argparse.Namespace) -> None:
         asyncio.run(soaked(gateway, given.minutes, given.per_second))
 
 
+def show_overload(given: argparse.Namespace) -> None:
+    """More than a gateway can serve: where its model server is the bound, and where its own processor is."""
+    print("\n| bound, calls | asked / peak | asked/s | answered / peak | answered p50 / p99 | refused p50 |", end="")
+    print(" without RetryInfo / advice | errors |\n|---|---|---|---|---|---|---|---|")
+    for bound, answer_ms, admission in (
+        ("16 answers at once, of 0.2 s", 200.0, {"runs": 16, "queue": 64}),
+        ("the processor", 0.0, {}),
+    ):
+        for kind, streaming in ("whole", False), ("streams", True):
+            between_ms = answer_ms / 64 if streaming else 0.0  # a stream of 32 tokens takes as long as a whole answer
+            first_ms = answer_ms - 32 * between_ms
+            with (
+                programs.upstream(first_ms=first_ms, between_ms=between_ms) as upstream,
+                programs.gateway(upstream, admission=admission) as gateway,
+            ):
+                best, loads = asyncio.run(overload(gateway, streaming, times=given.times, seconds=given.seconds))
+            for each, found in zip(given.times, loads, strict=True):
+                print(f"| {bound}, {kind} | {each:g} | {overloaded(best, found)} |")
+
+
+def overloaded(best: float, load: Load) -> str:
+    """One row of words."""
+    errors = ", ".join(f"{count} {name}" for name, count in load.errors.most_common()) or "none"
+    refused = f"{statistics.median(load.refused_ms):.0f} ms" if load.refused_ms else "–"
+    served = f"**{load.answered_per_s / best:.2f}** | {percentiles(load.answered_ms)}"
+    silent = f"{load.without_retry_info} / {load.without_advice}"
+    return f"{load.asked_per_s:.0f} | {served} | {refused} | {silent} | {errors}"
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="What the gateway adds and takes.")
@@ -124,9 +158,11 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=5000, help="streams open at once (crowd)")
     parser.add_argument("--minutes", type=float, default=5.0, help="of steady load (soak)")
     parser.add_argument("--per-second", type=float, default=100.0, help="requests of steady load (soak)")
+    parser.add_argument("--times", type=float, nargs="+", default=[1, 2, 3, 5], help="of the peak (overload)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each load (overload)")
     given = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n")
-    shows = {"speed": show_speed, "crowd": show_crowd, "soak": show_soak}
+    shows = {"speed": show_speed, "crowd": show_crowd, "soak": show_soak, "overload": show_overload}
     for part in given.parts:
         shows[part](given)
 

@@ -43,9 +43,11 @@ class Program:
 
 
 @contextmanager
-def upstream(*, tokens: int = 32, between_ms: float = 0.0) -> Iterator[Program]:
-    """A model server that answers at once with `tokens` tokens, those of a stream `between_ms` apart."""
-    with _announced("-m", "simulation.upstream", "--tokens", str(tokens), "--between-ms", str(between_ms)) as program:
+def upstream(*, tokens: int = 32, first_ms: float = 0.0, between_ms: float = 0.0) -> Iterator[Program]:
+    """A model server whose answers have `tokens` tokens, begin after `first_ms`, and stream with `between_ms` between
+    two tokens."""
+    figures = {"--tokens": tokens, "--first-ms": first_ms, "--between-ms": between_ms}
+    with _announced("-m", "simulation.upstream", *(str(part) for pair in figures.items() for part in pair)) as program:
         yield program
 
 

@@ -27,6 +27,8 @@ _SOONEST_S: Final = 0.1
 """The shortest wait that is advised."""
 _SPREAD: Final = 0.25
 """Advice differs by up to this share, so that not all come back at once."""
+_DEVIATIONS: Final = 3.0
+"""So many mean deviations are kept free before a deadline."""
 _REMEDY: Final = "wait as long as it says, ask another gateway, or allow more time"
 
 
@@ -40,6 +42,7 @@ class Admission:
         self._queue: FairQueue[_Waiter] = FairQueue()
         self._running = 0
         self._held_s = Mean()
+        self._wrong_s = Mean()
         self._paces: defaultdict[Hashable, _Measured] = defaultdict(_Measured)
         self._closed = False
 
@@ -85,14 +88,16 @@ class Admission:
         pace = self._paces[model]
         expected = pace.tokens(max_tokens)
         slot = Slot(self, payer, pace, charged=prompt_tokens + WRITTEN_TOKEN * expected)
-        seconds, remaining_s = pace.seconds(max_tokens), deadline.remaining_s
+        seconds, remaining_s = pace.seconds(max_tokens), deadline.remaining_s - self._margin_s
         if self._running < self._section.runs and not self._queue:
             if seconds > remaining_s and pace.running:  # one is always let through: else nothing would be learned
                 raise self._late(seconds - remaining_s)
             self._queue.charge(payer, slot.charged)
+            slot.foretold_s = seconds
             self._begin(slot)
             return slot
         wait_s = self._wait_s(payer)
+        slot.foretold_s = wait_s + seconds
         if wait_s + seconds > remaining_s:
             raise self._late(wait_s + seconds - remaining_s)
         if wait_s > self._section.wait_s or not self._room(payer, slot.charged):
@@ -112,6 +117,11 @@ class Admission:
             if isinstance(error, TimeoutError):
                 raise self._late(self._wait_s(slot.payer)) from None
             raise
+
+    @property
+    def _margin_s(self) -> float:
+        """How far forecasts go wrong, amply: as retransmission timers do with mean deviations (Jacobson, 1988)."""
+        return _DEVIATIONS * self._wrong_s.value
 
     def _wait_s(self, payer: str) -> float:
         """When a new request would begin: slots come free one after the other, evenly spread."""
@@ -169,11 +179,14 @@ class Admission:
 class Slot:
     """The right to ask a model for one answer."""
 
-    __slots__ = ("_admission", "_first_s", "begun_s", "charged", "pace", "payer")
+    __slots__ = ("_admission", "_entered_s", "_first_s", "begun_s", "charged", "foretold_s", "pace", "payer")
 
     def __init__(self, admission: Admission, payer: str, pace: _Measured, *, charged: float) -> None:
         self._admission = admission
         self._first_s = 0.0
+        self._entered_s = admission._clock.monotonic()
+        self.foretold_s = 0.0
+        """From entering to the end of the answer."""
         self.payer = payer
         self.pace = pace
         self.charged = charged
@@ -187,6 +200,8 @@ class Slot:
     def finish(self, usage: Usage) -> None:
         """The answer is complete."""
         total_s = self._admission._clock.monotonic() - self.begun_s
+        if self.pace.known:
+            self._admission._wrong_s.add(abs(self._admission._clock.monotonic() - self._entered_s - self.foretold_s))
         self.pace.add(first_s=self._first_s, total_s=total_s, tokens=usage.completion_tokens)
         actual = usage.prompt_tokens + WRITTEN_TOKEN * usage.completion_tokens
         self._admission._queue.correct(self.payer, actual - self.charged)

@@ -30,13 +30,18 @@ class Pace:
         self._token_s = Mean()
         self._tokens = Mean()
 
+    @property
+    def known(self) -> bool:
+        """Whether any answer was measured."""
+        return self._tokens.count > 0
+
     def tokens(self, most: int) -> float:
         """How many tokens an answer of at most `most` is expected to have; `most` itself as long as none was seen."""
-        return min(most, self._tokens.value) if self._tokens.count else float(most)
+        return min(most, self._tokens.value) if self.known else float(most)
 
     def seconds(self, most: int) -> float:
         """How long an answer of at most `most` tokens is expected to take; 0 as long as none was seen."""
-        if not self._tokens.count:
+        if not self.known:
             return 0.0
         return self._first_s.value + self._token_s.value * min(most, self._tokens.value)
 

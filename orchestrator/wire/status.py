@@ -40,6 +40,8 @@ PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
 """What a channel that retries by itself obeys (gRFC A6): so many milliseconds, or not at all where it is negative."""
 _PATIENCE_S: Final = 0.5
 """The longest wait that is left to a channel. It waits in silence, so a longer one is its caller's to decide on."""
+_GIVEN_UP_S: Final = 1.0
+"""What a caller is told to wait where gRPC's core gave the call up before the gateway saw it, and so said nothing."""
 _MAX_CHARS: Final = 1000
 """Of a message or a remedy: a status travels in HTTP/2 headers, which are small."""
 
@@ -64,7 +66,10 @@ _REMEDY_KEY: Final = "remedy"
 _BY_REASON: Final[dict[str, type[CloudError]]] = {kind("").type: kind for kind in CloudError.__subclasses__()}
 _BY_CODE: Final[dict[grpc.StatusCode, tuple[type[CloudError], str]]] = {
     grpc.StatusCode.UNAVAILABLE: (CloudUnavailable, "check that the gateway runs, and that this is its address"),
-    grpc.StatusCode.CANCELLED: (CloudUnavailable, "the gateway gave the call up, as it does when it stops: ask again"),
+    grpc.StatusCode.CANCELLED: (
+        CloudUnavailable,
+        "the gateway gave the call up, as it does when too many come at once",
+    ),
     grpc.StatusCode.ABORTED: (CloudUnavailable, "ask again"),
     grpc.StatusCode.DEADLINE_EXCEEDED: (CloudTimeout, "allow more time, or ask for fewer tokens"),
     grpc.StatusCode.UNAUTHENTICATED: (CloudUnauthenticated, "give a key made with `edgewise-gateway keys create`"),
@@ -103,6 +108,8 @@ def decode(
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and info is None and "larger than max" in (message or ""):
         # gRPC's own words, which it says in no other way: the message was too big, and waiting would not help.
         kind, remedy = CloudRejected, "send fewer or shorter messages"
+    if info is None and code is grpc.StatusCode.CANCELLED:
+        retry_after_s = _GIVEN_UP_S
     if info is not None:
         kind = _BY_REASON.get(info.reason, kind)
         remedy = info.metadata.get(_REMEDY_KEY, remedy)
