@@ -12,7 +12,7 @@ from cloud_gateway.billing import Billing
 from cloud_gateway.call import Call, Caller
 from cloud_gateway.runs import Runs, Turn
 from cloud_gateway.sections.models import ModelSection
-from cloud_gateway.upstreams.server import UpstreamServer
+from cloud_gateway.upstreams.pool import Pool
 from orchestrator.chat import Chat, ServedModel
 from orchestrator.errors import CloudDenied, ModelNotFound
 from orchestrator.types import Completed, ModelEvent, TextDelta
@@ -25,16 +25,11 @@ class Answering:
     """Makes answers out of requests. It knows nothing of gRPC."""
 
     def __init__(
-        self,
-        models: Sequence[ModelSection],
-        upstream: UpstreamServer,
-        runs: Runs,
-        admission: Admission,
-        billing: Billing,
+        self, models: Sequence[ModelSection], pool: Pool, runs: Runs, admission: Admission, billing: Billing
     ) -> None:
-        """Offer `models`, all of them from `upstream`, as many answers at once as `admission` lets in."""
+        """Offer `models`, from the upstreams of `pool`, as many answers at once as `admission` lets in."""
         self._models = {model.name: (model, model.served) for model in models}
-        self._upstream = upstream
+        self._pool = pool
         self._runs = runs
         self._admission = admission
         self._under_way = 0
@@ -66,11 +61,9 @@ class Answering:
             CloudError: whatever went wrong behind the gateway.
         """
         model, served = self._permitted(call.caller, chat)
-        upstream_name = model.upstream_name or model.name
-        ask = self._upstream.stream if streaming else self._upstream.complete
 
         def write(turn: Turn) -> AsyncGenerator[ModelEvent, None]:
-            asked = ask(turn.chat(chat), upstream_name)
+            asked = self._pool.answer(turn.chat(chat), streaming=streaming)
             answer = self._billing.billed(call.caller, request_id, chat, model, served, turn, asked)
             return self._admitted(call, chat, answer, streaming=streaming)
 

@@ -25,7 +25,7 @@ from cloud_gateway.rules import CallRules
 from cloud_gateway.runs import Runs, Sharing
 from cloud_gateway.service import GatewayService
 from cloud_gateway.state import SharedState, opened
-from cloud_gateway.upstreams.server import UpstreamServer
+from cloud_gateway.upstreams.pool import Pool
 from orchestrator.ports import Clock
 
 _TAKEN_S: Final = 5.0
@@ -47,16 +47,15 @@ class Assembly:
             sharing = Sharing(state, config.state, config.replay, clock)
         self._runs = Runs(config.replay, clock, sharing)
         self._accounts = _accounts(config, state, clock)
-        random, lag = Random(), Lag(clock, config.admission.lag_ms)
+        self._random = random = Random()
+        self._lag = lag = Lag(clock, config.admission.lag_ms)
         self.admission = Admission(config.admission, clock, random)
         self.gate = Gate(config.admission, lag, random)
-        self._lag = lag
         self._backend = self._behind(config)
         keys = KeyRing.of(config, environment, clock)
-        answering, upstream = self._backend.answering, self._backend.upstream
         self.rules = CallRules(keys, self.gate, clock, longest_s=config.limits.request_s)
-        self.service = GatewayService(answering, self._accounts)
-        self.health = Health(upstream.reachable, clock, interval_s=config.upstream.health_interval_s)
+        self.service = GatewayService(self._backend.answering, self._accounts)
+        self.health = Health(self._backend.pool.probe, clock, interval_s=config.shortest_health_interval_s)
         self._retiring: set[asyncio.Task[None]] = set()
 
     async def watch(self) -> None:
@@ -72,13 +71,13 @@ class Assembly:
         """
         keys = KeyRing.of(config, self._environment, self._clock)
         old = self._backend
-        if (config.models, config.upstream) != (self._config.models, self._config.upstream):
+        if _backend_of(config) != _backend_of(self._config):
             self._backend = self._behind(config)
             self._retire(old)
         self._config = config
         self.rules.configure(keys, longest_s=config.limits.request_s)
         self.service.configure(self._backend.answering)
-        self.health.configure(self._backend.upstream.reachable, interval_s=config.upstream.health_interval_s)
+        self.health.configure(self._backend.pool.probe, interval_s=config.shortest_health_interval_s)
         self.gate.configure(config.admission)
         self.admission.configure(config.admission)
         self._runs.configure(config.replay)
@@ -91,12 +90,19 @@ class Assembly:
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
-        await self._backend.upstream.aclose()
+        await self._backend.pool.aclose()
 
     def _behind(self, config: GatewayConfig) -> _Backend:
-        upstream = UpstreamServer(config.upstream, environment=self._environment, clock=self._clock)
+        pool = Pool(
+            config.pool,
+            config.servers,
+            config.models,
+            environment=self._environment,
+            clock=self._clock,
+            random=self._random,
+        )
         billing = Billing(self._accounts)
-        return _Backend(Answering(config.models, upstream, self._runs, self.admission, billing), upstream)
+        return _Backend(Answering(config.models, pool, self._runs, self.admission, billing), pool)
 
     def _retire(self, backend: _Backend) -> None:
         """Close what was replaced, once nobody needs it any more."""
@@ -106,7 +112,7 @@ class Assembly:
                 await self._clock.sleep(_TAKEN_S)
                 await backend.answering.idle()
             finally:
-                await backend.upstream.aclose()
+                await backend.pool.aclose()
 
         task = asyncio.create_task(close())
         self._retiring.add(task)
@@ -118,7 +124,12 @@ class _Backend:
     """What a configuration of models and their servers makes."""
 
     answering: Answering
-    upstream: UpstreamServer
+    pool: Pool
+
+
+def _backend_of(config: GatewayConfig) -> tuple[object, ...]:
+    """What a change of makes another backend necessary."""
+    return config.models, config.servers, config.pool
 
 
 def _accounts(config: GatewayConfig, state: SharedState | None, clock: Clock) -> Accounts:

@@ -7,6 +7,7 @@ in it: it names the environment variables that hold them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -19,11 +20,12 @@ from cloud_gateway.sections.keys import KeySection
 from cloud_gateway.sections.kinds import Seconds
 from cloud_gateway.sections.limits import LimitsSection
 from cloud_gateway.sections.models import ModelSection
+from cloud_gateway.sections.pool import PoolSection
 from cloud_gateway.sections.replay import ReplaySection
 from cloud_gateway.sections.state import StateSection
 from cloud_gateway.sections.tls import TlsSection
-from cloud_gateway.sections.upstreams import UpstreamSection
-from orchestrator.settings import Settings
+from cloud_gateway.sections.upstreams import UpstreamName, UpstreamSection
+from orchestrator.settings import Settings, nearest
 
 
 class GatewayConfig(Settings):
@@ -44,7 +46,11 @@ class GatewayConfig(Settings):
     tenants: tuple[TenantSection, ...] = ()
     """Those that have limits."""
     accounts: AccountsSection = AccountsSection()
-    upstream: UpstreamSection
+    upstream: UpstreamSection | None = None
+    """The only one, in short. Its name is `default`."""
+    upstreams: dict[UpstreamName, UpstreamSection] = Field(default_factory=dict)
+    """The model servers, by names of the operator's choice."""
+    pool: PoolSection = PoolSection()
     models: tuple[ModelSection, ...] = Field(min_length=1)
     limits: LimitsSection = LimitsSection()
     admission: AdmissionSection = AdmissionSection()
@@ -59,6 +65,12 @@ class GatewayConfig(Settings):
         names = [model.name for model in self.models]
         if len(set(names)) != len(names):
             raise ValueError("two models have the same name")
+        if (self.upstream is None) == (not self.upstreams):
+            raise ValueError("give upstreams, or upstream where there is only one")
+        for model in self.models:
+            for name in model.upstreams:
+                if name not in self.servers:
+                    raise ValueError(f"the model {model.name} names an upstream {name}; {nearest(name, self.servers)}")
         if not (self.keys or self.keys_file or self.allow_anonymous):
             raise ValueError("nobody could call: give keys or keys_file, or set allow_anonymous")
         if len({tenant.name for tenant in self.tenants}) != len(self.tenants):
@@ -68,3 +80,13 @@ class GatewayConfig(Settings):
                 "accounts.hold_s must be longer than limits.request_s: no answer may outlive its reservation"
             )
         return self
+
+    @property
+    def servers(self) -> Mapping[str, UpstreamSection]:
+        """Every upstream by its name."""
+        return self.upstreams if self.upstream is None else {"default": self.upstream}
+
+    @property
+    def shortest_health_interval_s(self) -> float:
+        """How often one of the upstreams is due to be asked whether it is there."""
+        return min(server.health_interval_s for server in self.servers.values())

@@ -1,9 +1,8 @@
-"""The standard health service, told by what the upstream says."""
+"""The standard health service, told by what the upstreams say."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -15,11 +14,10 @@ from orchestrator.ports import Clock
 SERVICE: Final = "orchestrator.v1.GatewayService"
 _FAREWELL_S: Final = 0.1
 """How long watchers have to hear that nothing is served any more."""
-_log = logging.getLogger(__name__)
 
 
 class Health:
-    """`""` is the process itself; `SERVICE` serves while the upstream can be reached."""
+    """`""` is the process itself; `SERVICE` serves while an upstream can be reached."""
 
     def __init__(self, reachable: Callable[[], Awaitable[bool]], clock: Clock, *, interval_s: float) -> None:
         """Ask `reachable` every `interval_s` seconds, once `watch` runs."""
@@ -28,7 +26,6 @@ class Health:
         self._interval_s = interval_s
         self.servicer = _Servicer()
         """Answers the calls of the service."""
-        self._last: bool | None = None
 
     def configure(self, reachable: Callable[[], Awaitable[bool]], *, interval_s: float) -> None:
         """Ask `reachable` from now on."""
@@ -42,9 +39,6 @@ class Health:
     async def check(self) -> None:
         """Ask once, and tell."""
         up = await self._reachable()
-        if up != self._last:
-            _log.log(logging.INFO if up else logging.WARNING, "upstream", extra={"fields": {"reachable": up}})
-            self._last = up
         state = health_pb2.HealthCheckResponse.SERVING if up else health_pb2.HealthCheckResponse.NOT_SERVING
         await self.servicer.set(SERVICE, state)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import types
 import typing
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -70,7 +71,7 @@ class Settings(BaseSettings):
         for name in os.environ:
             ours = name.startswith(prefix) and not name.startswith(tuple(cls.other_variables))
             if ours and name.split("__")[0] not in known:
-                raise ConfigError(f"the environment variable {name} is unknown", remedy=_nearest(name, known))
+                raise ConfigError(f"the environment variable {name} is unknown", remedy=nearest(name, known))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def _explain(error: ValidationError, origin: str, root: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         *parents, name = fault["loc"]
-        return f"{origin}: the key '{key}' is unknown; {_nearest(str(name), _known_keys(parents, root))}"
+        return f"{origin}: the key '{key}' is unknown; {nearest(str(name), _known_keys(parents, root))}"
     if fault["type"] == "missing":
         return f"{origin}: the key '{key}' is missing"
     words = fault["msg"].removeprefix("Value error, ")
@@ -105,16 +106,28 @@ def _explain(error: ValidationError, origin: str, root: type[BaseModel]) -> str:
 
 
 def _known_keys(parents: Sequence[str | int], root: type[BaseModel]) -> set[str]:
-    """The keys of the section at the end of `parents`; numbers are places in a list."""
-    section = root
+    """The keys of the section at the end of `parents`; numbers are places in a list, and mappings have names of the
+    user's own."""
+    kind: Any = root
     for name in parents:
-        if isinstance(name, str):
-            annotation = section.model_fields[name].annotation
-            kinds = [annotation, *typing.get_args(annotation)]
-            section = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return set(section.model_fields)
+        if section := _section(kind):
+            kind = section.model_fields[str(name)].annotation
+        else:
+            kind = next(inner for inner in reversed(typing.get_args(kind)) if inner not in (None, type(None), ...))
+    return set(section.model_fields) if (section := _section(kind)) else set()
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
+def _section(kind: Any) -> type[BaseModel] | None:
+    """The section that an annotation stands for, itself or as an option; None for lists and mappings of sections."""
+    kinds = [kind] if isinstance(kind, type) else typing.get_args(kind) if _is_union(kind) else []
+    return next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), None)
+
+
+def _is_union(kind: Any) -> bool:
+    return typing.get_origin(kind) in (typing.Union, types.UnionType)
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """The words that lead from an unknown name to the known one that was probably meant."""
     close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.4)
     return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(sorted(known))}"

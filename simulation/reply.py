@@ -32,17 +32,31 @@ class Reply:
     first_ms: float = 0.0
     """How long the answer takes to begin."""
     between_ms: float = 0.0
+    continues: bool = False
+    """Leave out the pieces that came along as the answer's beginning, in the last turn."""
     echo: bool = False
     """Say what was asked, word for word: as the answer, or with another `status` in the error's message."""
 
     def to(self, spoken: Spoken, body: dict[str, Any]) -> Reply:
         """The reply to one chat."""
+        if self.continues:
+            return replace(self, pieces=tuple(_behind(self.pieces, spoken.texts(body)[-1])))
         if not self.echo:
             return self
         words = "\n".join(spoken.texts(body))
         if self.status != 200:
             return replace(self, body=spoken.error(self.status, words))
         return replace(self, pieces=tuple(re.findall(r"\s*\S+|\s+$", words)))
+
+
+def _behind(pieces: Iterable[str], said: str) -> Iterator[str]:
+    """The pieces that were not said yet."""
+    for piece in pieces:
+        if said.startswith(piece):
+            said = said.removeprefix(piece)
+        else:
+            said = ""
+            yield piece
 
 
 class Spoken(Protocol):

@@ -17,6 +17,7 @@ def _whole_nano(usd: Decimal) -> Decimal:
 
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Usd = Annotated[Decimal, Field(ge=0, lt=10**6), AfterValidator(_whole_nano)]
 Joules = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]

@@ -6,8 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cloud_gateway.sections.kinds import EnvironmentName, Seconds
+from cloud_gateway.sections.kinds import EnvironmentName, Seconds, Weight
 from orchestrator.settings import Section
+
+UpstreamName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+"""In small letters, as environment variables give it."""
 
 
 class UpstreamSection(Section):
@@ -25,6 +28,12 @@ class UpstreamSection(Section):
     """Whether its models take a temperature; by default all but Anthropic's do."""
     prompt_cache: bool = False
     """Have Anthropic keep what it read for the next turn."""
+    weight: Weight = 1.0
+    """Its share of the answers, beside the others of its priority."""
+    priority: int = 0
+    """The lowest goes first; the others are for when all of it are down or full."""
+    max_concurrent: int = Field(default=8192, ge=1)
+    """Answers that it writes at once, of all models together."""
     connect_s: Seconds = 5.0
     """How long connecting may take."""
     first_token_s: Seconds = 120.0

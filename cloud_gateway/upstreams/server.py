@@ -37,8 +37,8 @@ _LARGEST_ANSWER: Final = 2**24
 class UpstreamServer:
     """One server. Its events have no price yet: that is the gateway's affair."""
 
-    def __init__(self, section: UpstreamSection, *, environment: Mapping[str, str], clock: Clock) -> None:
-        """Connects to nothing yet. Needs a running loop.
+    def __init__(self, section: UpstreamSection, *, name: str, environment: Mapping[str, str], clock: Clock) -> None:
+        """Connects to nothing yet.
 
         Raises:
             ConfigError: the base URL is none, or the environment lacks the variable with the server's key.
@@ -50,17 +50,25 @@ class UpstreamServer:
             self._url = URL(section.base_url.rstrip("/") + "/")
         except ValueError:
             raise ConfigError(
-                "upstream.base_url is not a URL", remedy="for instance http://127.0.0.1:8642/v1"
+                f"the base_url of the upstream {name} is not a URL", remedy="for instance http://127.0.0.1:8642/v1"
             ) from None
         self._addresses: dict[str, URL] = {}
-        self._session = aiohttp.ClientSession(
-            headers=_headers(section, environment, self._format),
-            connector=aiohttp.TCPConnector(limit=0),  # how many calls there are is decided before they come here
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, connect=section.connect_s),
-            read_bufsize=_READ_BYTES,
-            proxy=_proxy(self._url),
-        )
+        self._headers = _headers(section, name, environment, self._format)
+        self._opened: aiohttp.ClientSession | None = None
+
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        """The connections. They belong to the running loop."""
+        if self._opened is None:
+            self._opened = aiohttp.ClientSession(
+                headers=self._headers,
+                connector=aiohttp.TCPConnector(limit=0),  # how many calls there are is decided before they come here
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._section.connect_s),
+                read_bufsize=_READ_BYTES,
+                proxy=_proxy(self._url),
+            )
+        return self._opened
 
     async def stream(self, chat: Chat, model: str) -> AsyncGenerator[ModelEvent, None]:
         """An answer as it is written. Closing the generator closes the connection, by which the server knows.
@@ -130,7 +138,8 @@ class UpstreamServer:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._session.close()
+        if self._opened is not None:
+            await self._opened.close()
 
     @asynccontextmanager
     async def _post(
@@ -205,14 +214,14 @@ async def _end(reader: Reader) -> None:
         pass  # the answer is complete
 
 
-def _headers(section: UpstreamSection, environment: Mapping[str, str], spoken: Format) -> dict[str, str]:
+def _headers(section: UpstreamSection, name: str, environment: Mapping[str, str], spoken: Format) -> dict[str, str]:
     key = None
     if section.api_key_env is not None:
         key = environment.get(section.api_key_env, "").strip()
         if not key or not key.isascii():
             raise ConfigError(
-                f"the environment variable {section.api_key_env}, for the upstream's key, is not set",
-                remedy="set it, or leave upstream.api_key_env out",
+                f"the environment variable {section.api_key_env}, for the key of the upstream {name}, is not set",
+                remedy="set it, or leave its api_key_env out",
             )
     # Compressing single tokens costs both sides more than it saves.
     return {"content-type": "application/json", "accept-encoding": "identity"} | spoken.headers(key)

@@ -27,6 +27,8 @@ MINIMAL: dict[str, Any] = {
     "models": [MODEL],
     "allow_anonymous": True,
 }
+SERVER: dict[str, Any] = {"base_url": "http://127.0.0.1:8642/v1"}
+SEVERAL: dict[str, Any] = {"upstream": None}
 
 
 def write(folder: Path, values: dict[str, Any]) -> Path:
@@ -65,6 +67,18 @@ def test_few_keys_are_needed_and_prices_stay_exact(tmp_path: Path) -> None:
         ({"upstream": {"base_url": "ftp://x"}}, "'upstream.base_url'"),
         ({"allow_anonymous": False}, "nobody could call"),
         ({"drain_s": 0}, "'drain_s'"),
+        (
+            SEVERAL | {"upstreams": {"a": {"base_ur": "x"}}},
+            "'upstreams.a.base_ur' is unknown; did you mean 'base_url'?",
+        ),
+        (SEVERAL | {"upstreams": {"A b": SERVER}}, "'upstreams.A b.[key]'"),
+        (SEVERAL | {"upstreams": {}}, "give upstreams"),
+        ({"upstreams": {"a": SERVER}}, "give upstreams, or upstream"),
+        ({"models": [MODEL | {"upstreams": {"defalt": {}}}]}, "an upstream defalt; did you mean 'default'?"),
+        (
+            {"models": [MODEL | {"upstreams": {"default": {"wait": 2}}}]},
+            "'models.0.upstreams.default.wait' is unknown; did you mean 'weight'?",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
@@ -92,15 +106,32 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("EDGEWISE_GATEWAY_KEYS", '[{"name": "a", "key_env": "A"}]')
     values = MINIMAL | {"upstream": {"base_url": "http://old/v1", "between_tokens_s": 7}}
     config = GatewayConfig.read(write(tmp_path, values))
-    assert config.upstream.base_url == "http://model:8642/v1"
-    assert config.upstream.between_tokens_s == 7
+    assert config.servers["default"].base_url == "http://model:8642/v1"
+    assert config.servers["default"].between_tokens_s == 7
     assert config.listen == "0.0.0.0:9"
     assert config.keys[0].name == "a"
+
+
+def test_several_upstreams_have_names_in_the_file_and_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEWISE_GATEWAY_UPSTREAMS__MAIN__BASE_URL", "http://model:8642/v1")
+    monkeypatch.setenv("EDGEWISE_GATEWAY_UPSTREAMS__MAIN__MAX_CONCURRENT", "9")
+    monkeypatch.setenv("EDGEWISE_GATEWAY_UPSTREAMS__SPARE__BASE_URL", "http://spare/v1")
+    model = MODEL | {"upstreams": {"spare": {"weight": 2}}}
+    values = MINIMAL | SEVERAL | {"upstreams": {"main": {"base_url": "http://old/v1", "weight": 3}}, "models": [model]}
+    config = GatewayConfig.read(write(tmp_path, values))
+    main = config.servers["main"]
+    assert (main.base_url, main.weight, main.max_concurrent) == ("http://model:8642/v1", 3, 9)
+    assert config.servers["spare"].base_url == "http://spare/v1"
+    assert config.models[0].serving("spare").weight == 2
+    assert config.models[0].serving("main").weight is None
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
+        ("EDGEWISE_GATEWAY_UPSTREAMS__MAIN__BASE_ULR", "http://x", "did you mean 'base_url'"),
         ("EDGEWISE_GATEWAY_LISTN", "x:1", "EDGEWISE_GATEWAY_LISTEN"),
         ("EDGEWISE_GATEWAY_KEYS", "not json", "JSON"),
         ("EDGEWISE_GATEWAY_LIMITS__REQUEST", "5", "request_s"),
@@ -127,12 +158,12 @@ def test_a_callers_key_that_is_missing_is_named_and_never_shown(tmp_path: Path, 
 def test_the_upstreams_key_that_is_missing_is_named(tmp_path: Path, environment: dict[str, str]) -> None:
     upstream = {"base_url": "http://x/v1", "api_key_env": "A"}
     config = GatewayConfig.read(write(tmp_path, MINIMAL | {"upstream": upstream}))
-    with pytest.raises(ConfigError, match="variable A, for the upstream's key"):
-        UpstreamServer(config.upstream, environment=environment, clock=SystemClock())
+    with pytest.raises(ConfigError, match="variable A, for the key of the upstream default"):
+        UpstreamServer(config.servers["default"], name="default", environment=environment, clock=SystemClock())
     assert "A" in repr(config)
 
 
 def test_a_base_url_that_is_none_is_refused(tmp_path: Path) -> None:
     config = GatewayConfig.read(write(tmp_path, MINIMAL | {"upstream": {"base_url": "http://host:port/v1"}}))
     with pytest.raises(ConfigError, match="base_url"):
-        UpstreamServer(config.upstream, environment={}, clock=SystemClock())
+        UpstreamServer(config.servers["default"], name="default", environment={}, clock=SystemClock())

@@ -22,11 +22,12 @@ def every_key(section: type[BaseModel] = GatewayConfig, prefix: str = "") -> Ite
     for name, field in section.model_fields.items():
         kinds = [field.annotation, *typing.get_args(field.annotation)]
         inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-        many = typing.get_origin(field.annotation) is tuple
-        if inner is None or name == "keys":
+        outer = typing.get_origin(field.annotation)
+        place = "[]" if outer is tuple else ".*" if outer is dict else ""
+        if inner is None or name in ("keys", "upstream"):  # the latter has the keys of each of `upstreams`
             yield prefix + name
         else:
-            yield from every_key(inner, f"{prefix}{name}{'[]' if many else ''}.")
+            yield from every_key(inner, f"{prefix}{name}{place}.")
 
 
 def test_the_table_has_every_key_of_the_configuration_and_no_other() -> None:

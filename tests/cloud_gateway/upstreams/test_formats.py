@@ -39,7 +39,7 @@ async def opened(upstream: SimulatedUpstream, spoken: str, **keys: Any) -> Async
     section = UpstreamSection.model_validate(
         {"base_url": upstream.url(spoken), "format": spoken, "api_key_env": "KEY", **keys}
     )
-    async with aclosing(UpstreamServer(section, environment={"KEY": "k"}, clock=SystemClock())) as server:
+    async with aclosing(UpstreamServer(section, name="main", environment={"KEY": "k"}, clock=SystemClock())) as server:
         yield server
 
 

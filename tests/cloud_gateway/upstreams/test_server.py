@@ -30,7 +30,7 @@ def chat(text: str = "What do bees make?") -> Chat:
 @asynccontextmanager
 async def opened(upstream: SimulatedUpstream, **keys: Any) -> AsyncIterator[UpstreamServer]:
     section = UpstreamSection(base_url=upstream.base_url, **keys)
-    async with aclosing(UpstreamServer(section, environment={}, clock=SystemClock())) as server:
+    async with aclosing(UpstreamServer(section, name="main", environment={}, clock=SystemClock())) as server:
         yield server
 
 
@@ -114,11 +114,11 @@ async def test_a_proxy_is_for_the_world_outside(upstream: SimulatedUpstream, mon
     monkeypatch.setenv("http_proxy", upstream.base_url)
     monkeypatch.setenv("no_proxy", "other.example")
     section = UpstreamSection(base_url="http://model.example/v1")
-    async with aclosing(UpstreamServer(section, environment={}, clock=SystemClock())) as server:
+    async with aclosing(UpstreamServer(section, name="main", environment={}, clock=SystemClock())) as server:
         await server.reachable()
     assert upstream.connections == 1
     for address in "http://localhost:9/v1", "http://other.example:9/v1":
         section = UpstreamSection(base_url=address)
-        async with aclosing(UpstreamServer(section, environment={}, clock=SystemClock())) as server:
+        async with aclosing(UpstreamServer(section, name="main", environment={}, clock=SystemClock())) as server:
             await server.reachable()
     assert upstream.connections == 1
