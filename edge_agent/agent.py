@@ -133,7 +133,7 @@ class AsyncAgent:
         Raises:
             InvalidRequest: an option, the route or the effort is unknown.
         """
-        destination = self.config.cloud.target or ""
+        destination = self.config.cloud.destination
         terms = await asyncio.to_thread(self.parts.journal.last_terms)
         request = self.request(question, **wishes)
         shown = await preview(self.parts.planner, request, destination=destination, terms=terms)

@@ -188,7 +188,7 @@ def _probe(config: Config) -> Probe | None:
 
 def _cloud(config: Config, witness: Witness) -> GatewayModel | None:
     """The configured gateway's model. Without one not even gRPC is imported: it takes a tenth of a second."""
-    if config.local_only or config.cloud.target is None:
+    if config.local_only or not config.cloud.targets:
         return None
     from edge_agent.cloud import GatewayModel
 

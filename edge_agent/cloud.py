@@ -26,10 +26,10 @@ class GatewayModel:
     @classmethod
     def of(cls, section: CloudSection, witness: Witness) -> GatewayModel | None:
         """The configured one, whose `witness` is told of every call; None without a target. Connects to nothing yet."""
-        if section.target is None:
+        if not section.targets:
             return None
         gateway = AsyncGateway(
-            section.target,
+            section.targets,
             api_key=section.api_key,
             tls=TlsOptions(ca_file=section.ca_file) if section.tls else None,
             allow_clear_text=section.allow_clear_text,

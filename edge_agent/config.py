@@ -77,8 +77,8 @@ class PrefixesSection(Section):
 class CloudSection(Section):
     """The gateway. Without a target there is no cloud, and no socket is ever opened."""
 
-    target: str | None = None
-    """`host:port` of the gateway."""
+    target: str | tuple[str, ...] | None = None
+    """`host:port` of the gateway; or a list of gateways that answer alike."""
     model: str = "default"
     """The model name to ask the gateway for; `default` takes the first that it lists."""
     api_key: str | None = Field(default=None, repr=False)
@@ -92,6 +92,18 @@ class CloudSection(Section):
     """How long to wait for the cloud's first token before the device takes over."""
     between_tokens_s: Positive = 5.0
     """And between tokens."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The gateways; none where there is no cloud."""
+        if self.target is None:
+            return ()
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def destination(self) -> str:
+        """Where text goes, as the user is asked: all of them, for any may get it."""
+        return ", ".join(self.targets)
 
 
 class BudgetSection(Section):

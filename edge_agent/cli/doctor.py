@@ -221,7 +221,7 @@ def _link(config: Config) -> list[tuple[str, str]]:
 
 async def _contact(config: Config) -> str:
     """How far the cloud is. What is asked for that goes into the egress log, as whatever leaves."""
-    if config.cloud.target is None:
+    if not config.cloud.targets:
         return "none configured: set cloud.target in the configuration, or EDGEWISE_CLOUD__TARGET"
     from edge_agent.egress.opening import must_be_encrypted, open_egress
     from edge_agent.egress.witness import LoggingWitness
@@ -250,5 +250,5 @@ async def _distance(config: Config, witness: Witness) -> str:
     finally:
         await cloud.aclose()
     if terms is None:
-        return f"{config.cloud.target}: {link.fault}"
-    return f"{cloud.name} at {config.cloud.target}, {took_ms:.0f} ms away, window {terms.context_tokens} tokens"
+        return f"{config.cloud.destination}: {link.fault}"
+    return f"{cloud.name} at {config.cloud.destination}, {took_ms:.0f} ms away, window {terms.context_tokens} tokens"

@@ -26,10 +26,9 @@ def open_disclosure(config: Config, store: SqliteContextStore, consent: Consent)
         store: what it knows is found, unless it is switched off.
         consent: asks the user where the rules say so.
     """
-    destination = config.cloud.target or ""
     return Disclosure(
-        rules=config.privacy.rules(destination),
-        destination=destination,
+        rules=config.privacy.rules(*config.cloud.targets),
+        destination=config.cloud.destination,
         detector=open_detector(store if config.context.enabled else None),
         consent=consent,
         redaction=redactions(surrogate=config.privacy.stand_ins == "surrogate"),

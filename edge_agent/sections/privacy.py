@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from orchestrator.privacy.rules import Action, EgressRules
+from orchestrator.privacy.rules import Action, EgressRules, strictest
 from orchestrator.settings import Section
 
 
@@ -55,10 +55,10 @@ class PrivacySection(Section):
     stand_ins: Literal["typed", "surrogate"] = "typed"
     """What goes in the place of what is redacted: `PERSON_2`, or another name of the same gender and shape."""
 
-    def rules(self, destination: str) -> EgressRules:
-        """Those of a destination, `host:port`."""
-        own = self.destinations.get(destination.casefold(), DestinationSection())
+    def rules(self, *destinations: str) -> EgressRules:
+        """Those of a destination, `host:port`. Of several, any of which may get a text: the strictest of each label."""
+        own = [self.destinations.get(one.casefold(), DestinationSection()) for one in destinations]
         return EgressRules(
-            personal=self.personal if own.personal is None else own.personal,
-            public=self.public if own.public is None else own.public,
+            personal=strictest([self.personal if one.personal is None else one.personal for one in own], self.personal),
+            public=strictest([self.public if one.public is None else one.public for one in own], self.public),
         )

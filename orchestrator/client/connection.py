@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from types import TracebackType
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import grpc.aio
@@ -75,7 +76,7 @@ class Connection:
         self._api_key = api_key
         self._tls = tls
         self._spread = spread
-        self._witness = witness
+        self.witness = witness
         self._replicas: Replicas | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
@@ -154,59 +155,38 @@ class Connection:
         assert fault is not None
         raise fault
 
-    @asynccontextmanager
-    async def calling(
-        self, replica: Replica, method: str, request: Protobuf, about: object = None
-    ) -> AsyncIterator[None]:
-        """A call, of which the witness is told before and after; what goes wrong in it is one of our errors."""
-        told = await self._leaving(replica, method, request, about)
-        outcome, error_type = Outcome.CANCELLED, ""
-        try:
-            with self._failures(replica), replica.asking():
-                yield
-            outcome = Outcome.ANSWERED
-            replica.answered()
-        except CloudError as error:
-            outcome, error_type = Outcome.FAILED, error.type
-            if isinstance(error, CloudUnavailable):
-                replica.failed(error.retry_after_s)
-            raise
-        finally:
-            if told is not None and self._witness is not None:
-                self._witness.ended(told, outcome, error_type)
+    def calling(self, replica: Replica, method: str, request: Protobuf, about: object = None) -> Calling:
+        """The context of one call: the witness is told before and after, and what goes wrong is one of our errors."""
+        return Calling(self, replica, method, request, about)
 
-    async def _leaving(self, replica: Replica, method: str, request: Protobuf, about: object) -> int | None:
-        if self._witness is None:
+    def sending(self, replica: Replica, method: str, request: Protobuf, about: object) -> Sending | None:
+        """What the witness is told of a call; None where there is no witness."""
+        if self.witness is None:
             return None
         keyed = self._api_key is not None and (self._tls is not None or method != HEALTH_CHECK)
-        return await self._witness.leaving(
-            Sending(
-                target=replica.target,
-                method=method,
-                body=request.SerializeToString(),
-                metadata=(("authorization", "(the key)"),) if keyed else (),
-                attempts=MAX_ATTEMPTS if method.startswith(f"/{SERVICE}/") else 1,
-                about=about,
-            )
+        return Sending(
+            target=replica.target,
+            method=method,
+            body=request.SerializeToString(),
+            metadata=(("authorization", "(the key)"),) if keyed else (),
+            attempts=MAX_ATTEMPTS if method.startswith(f"/{SERVICE}/") else 1,
+            about=about,
         )
 
-    @contextmanager
-    def _failures(self, replica: Replica) -> Iterator[None]:
-        """What went wrong in a call, as one of our errors."""
-        try:
-            yield
-        except grpc.aio.AioRpcError as error:
+    def translated(self, error: BaseException | None, replica: Replica) -> BaseException | None:
+        """What went wrong in a call, as one of our errors where it is one of gRPC's."""
+        if isinstance(error, grpc.aio.AioRpcError):
             if self._closed:
-                raise self._closed_meanwhile() from None
+                return self._closed_meanwhile()
             # The stubs know only the pairs of blocking gRPC, which have names.
             metadata = cast(Iterable[tuple[str, str | bytes]], error.trailing_metadata() or ())
-            raise status.decode(error.code(), error.details(), metadata, target=replica.target) from None
-        except asyncio.CancelledError:
+            return status.decode(error.code(), error.details(), metadata, target=replica.target)
+        if isinstance(error, asyncio.CancelledError) and self._closed:
             # gRPC speaks so also when `aclose` took the call down. Only a task that was cancelled itself may end so.
             task = asyncio.current_task()
-            if self._closed and (task is None or not task.cancelling()):
-                raise self._closed_meanwhile() from None
-            raise
+            if task is None or not task.cancelling():
+                return self._closed_meanwhile()
+        return error
 
     async def pause(self, seconds: float) -> None:
         """Wait, before a call that is tried again.
@@ -262,6 +242,46 @@ class Connection:
             await asyncio.wait(self._goodbyes, timeout=_GOODBYE_S)
         if replicas is not None:
             await replicas.aclose()
+
+
+class Calling:
+    """One call, under the eyes of the witness.
+
+    This is a class because generators that are open at a loop's end are closed in any order, also those inside of
+    `asynccontextmanager`.
+    """
+
+    def __init__(self, connection: Connection, replica: Replica, method: str, request: Protobuf, about: object) -> None:
+        self._connection = connection
+        self._replica = replica
+        self._sending = connection.sending(replica, method, request, about)
+        self._told: int | None = None
+
+    async def __aenter__(self) -> None:
+        if self._sending is not None and self._connection.witness is not None:
+            self._told = await self._connection.witness.leaving(self._sending)
+        self._replica.begin()
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._replica.end()
+        error = self._connection.translated(exc, self._replica)
+        if isinstance(error, CloudUnavailable):
+            self._replica.failed(error.retry_after_s)
+        elif error is None:
+            self._replica.answered()
+        self._tell(error)
+        if error is not None and error is not exc:
+            raise error from None
+
+    def _tell(self, error: BaseException | None) -> None:
+        if self._told is None or self._connection.witness is None:
+            return
+        outcome = Outcome.ANSWERED if error is None else Outcome.CANCELLED
+        if isinstance(error, CloudError):
+            outcome = Outcome.FAILED
+        self._connection.witness.ended(self._told, outcome, error.type if isinstance(error, CloudError) else "")
 
 
 def stub(replica: Replica) -> GatewayServiceAsyncStub:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import count
 from typing import Final
 
@@ -43,15 +42,14 @@ class Replica:
         """Whether a call would need no new connection."""
         return self.channel.get_state() is grpc.ChannelConnectivity.READY
 
-    @contextmanager
-    def asking(self) -> Iterator[None]:
+    def begin(self) -> None:
         """A call is under way."""
         self.latest = next(self._numbers)
         self.calls += 1
-        try:
-            yield
-        finally:
-            self.calls -= 1
+
+    def end(self) -> None:
+        """A call is over."""
+        self.calls -= 1
 
     def failed(self, retry_after_s: float | None) -> None:
         """It was not available. It rests, longer each time; at least as long as it says itself."""

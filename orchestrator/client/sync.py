@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -120,7 +121,8 @@ class Gateway:
         """Cancel what still runs, hang up, and end the thread. A second call does nothing."""
         if not self._closed:
             self._closed = True
-            self._thread.run(self._gateway.aclose)
+            with suppress(InvalidRequest):  # in a child of the process that connected: there is nothing to hang up
+                self._thread.run(self._gateway.aclose)
             self._thread.close()
 
     def __enter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -22,6 +23,11 @@ class Action(StrEnum):
     """It goes as it is."""
 
 
+def strictest(actions: Iterable[Action], default: Action = Action.KEEP) -> Action:
+    """The one that lets out least; `default` where there is none."""
+    return min(actions, key=list(Action).index, default=default)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EgressRules:
     """The rules of one destination. They have no word for what is private: there is nothing to choose."""
@@ -36,7 +42,7 @@ class EgressRules:
             case Sensitivity.PUBLIC:
                 return self.public
             case Sensitivity.PERSONAL:
-                return min(self.personal, self.public, key=list(Action).index)
+                return strictest((self.personal, self.public))
             case Sensitivity.PRIVATE:
                 return Action.KEEP
 

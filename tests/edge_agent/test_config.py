@@ -50,6 +50,14 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert (config.cloud.target, config.cloud.model) == ("b:2", "m")
 
 
+def test_several_gateways_are_one_cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "cloud: {target: ['a:1', 'b:2']}")
+    cloud = Config.load().cloud
+    assert (cloud.targets, cloud.destination) == (("a:1", "b:2"), "a:1, b:2")
+    monkeypatch.setenv("EDGEWISE_CLOUD__TARGET", '["c:3", "d:4"]')
+    assert Config.load().cloud.targets == ("c:3", "d:4")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -22,6 +22,8 @@ def test_a_destination_has_its_own_rules_and_the_general_ones_for_the_rest(tmp_p
     privacy = load(tmp_path, text).privacy
     assert privacy.rules("elsewhere.example:443") == EgressRules(public=Action.ASK)
     assert privacy.rules("home.example:8443") == EgressRules(personal=Action.ALLOW, public=Action.ASK)
+    both = privacy.rules("home.example:8443", "elsewhere.example:443")
+    assert both == EgressRules(public=Action.ASK), "of several the strictest"
 
 
 @pytest.mark.parametrize("word", ["redact", "ask", "allow", "[keep]"])
