@@ -6,6 +6,7 @@
 `AsyncGateway` has the same methods, awaited. Nothing is connected before the first call.
 """
 
+from orchestrator.accounts import WindowUsage
 from orchestrator.chat import Generation, Price, ServedModel
 from orchestrator.client.channel import TlsOptions
 from orchestrator.client.gateway import AsyncGateway
@@ -21,5 +22,6 @@ __all__ = [
     "Sending",
     "ServedModel",
     "TlsOptions",
+    "WindowUsage",
     "Witness",
 ]
