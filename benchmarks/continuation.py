@@ -4,7 +4,7 @@
 
 Each model is asked to go on with answers that the first of the models began, cut behind a word, through `edgewise
 serve` without `continue_final_message`; with it (`continued`) is what could be had at best. The wording that the
-gateway uses is `repeat`. What comes is trimmed by `Joint`, as the gateway does. Told is, in percent of the answers:
+gateway uses is called so. What comes is trimmed by `Joint`, as the gateway does. Told is, in percent of the answers:
 
 - joined: it goes on behind the last word: nothing said again, no word to the user about it, no new sentence in the
   middle of one;
@@ -54,7 +54,7 @@ _CUTS_CHARS: Final = (60, 95, 160, 45)
 _DRAFT_TOKENS: Final = 80
 _REST_TOKENS: Final = 80
 _COMMENT: Final = re.compile(
-    r"(certainly|sure|of course|i apologi[sz]e|i'm sorry|here(?:'s| is| are)|your (?:answer|message)|okay|great)\b",
+    r"(certainly|sure|of course|i apologi[sz]e|i'm sorry|here(?:'s| is) (?:the|a) (?:re|co)|your (?:answer|message)|okay|great)\b",
     re.IGNORECASE,
 )
 _RUN_WORDS: Final = 5
@@ -86,7 +86,13 @@ WORDINGS: Final[dict[str, Callable[[str, str], Turns]]] = {
     "left off": _reply(lambda _: "Continue exactly where you left off."),
     "from on": _reply(lambda prefix: f"Write the rest of that answer, from “{' '.join(prefix.split()[-4:])}” on."),
     "one message": _within,
-    "repeat": _reply(continuing.request),
+    "repeat": _reply(
+        lambda prefix: (
+            "Your answer was cut off. Go on with it to its end. Begin by repeating this, word for word, and write the "
+            f"rest behind it:\n{continuing.ending(prefix)}"
+        )
+    ),
+    "gateway": _reply(continuing.request),
 }
 
 
@@ -142,7 +148,7 @@ def serving(model: str) -> Iterator[Ask]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
         assert child.stdout is not None
         url = child.stdout.readline().split()[-1]
-        with httpx.Client(base_url=url, timeout=300) as client:
+        with httpx.Client(base_url=f"{url}/v1/", timeout=300) as client:
 
             def ask(turns: Turns, tokens: int, **more: Any) -> str:
                 body = {"model": model, "messages": turns, "max_tokens": tokens, "temperature": 0.0, **more}

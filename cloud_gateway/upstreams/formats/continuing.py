@@ -36,19 +36,19 @@ def turns(chat: Chat, continuation: Continuation) -> list[tuple[str, str]]:
 def request(prefix: str) -> str:
     """The words that ask for the rest of an answer.
 
-    Told to go on, models begin anew, or comment. Told to repeat the end word for word, they do, and go on from it; what
-    they repeat is left out. `python -m benchmarks.continuation` compares the wordings.
+    Told to go on, small models begin anew, or comment. Shown where, they go on from there, and often say it again; that
+    is left out at the joint. `python -m benchmarks.continuation` compares the wordings.
     """
-    return (
-        "Your answer was cut off. Go on with it to its end. Begin by repeating this, word for word, and write the rest "
-        f"behind it:\n{ending(prefix)}"
-    )
+    return f"Write the rest of that answer, from “{ending(prefix)}” on."
 
 
 def ending(prefix: str) -> str:
     """The last line or sentence of an answer, and as much before it as it takes to be found again."""
-    text = prefix.strip()[-_MOST_CHARS:]
-    words = list(_WORD.finditer(text))
-    latest = words[-_FEWEST_WORDS].start() if len(words) > _FEWEST_WORDS else 0
-    begins = [match.end() for match in _SENTENCE.finditer(text) if match.end() <= latest]
-    return text[begins[-1] if begins else (words[0].start() if words else 0) :]
+    text = prefix.strip()
+    near = text[-_MOST_CHARS:]
+    words = [match.start() for match in _WORD.finditer(near)]
+    if len(near) < len(text) and len(words) > 1:
+        words = words[1:]  # the first may be the end of one
+    latest = words[-_FEWEST_WORDS] if len(words) > _FEWEST_WORDS else 0
+    begins = [match.end() for match in _SENTENCE.finditer(near) if match.end() <= latest]
+    return near[max(begins, default=words[0] if words else 0) :]
