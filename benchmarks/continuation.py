@@ -54,7 +54,8 @@ _CUTS_CHARS: Final = (60, 95, 160, 45)
 _DRAFT_TOKENS: Final = 80
 _REST_TOKENS: Final = 80
 _COMMENT: Final = re.compile(
-    r"(certainly|sure|of course|i apologi[sz]e|i'm sorry|here(?:'s| is) (?:the|a) (?:re|co)|your (?:answer|message)|okay|great)\b",
+    r"(certainly|sure|of course|okay|great|i apologi[sz]e|i'm sorry|here(?:'s| is) (?:the|a) (?:re|co)|"
+    r"your (?:answer|message))\b",
     re.IGNORECASE,
 )
 _RUN_WORDS: Final = 5
