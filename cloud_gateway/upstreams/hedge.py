@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
-from orchestrator.errors import CloudError
 from orchestrator.types import Completed, ModelEvent, TextDelta
 
 Events = AsyncGenerator[ModelEvent, None]
@@ -47,12 +46,9 @@ async def _winner(openings: dict[_Opening, Events]) -> tuple[Events, list[ModelE
     waiting = set(openings)
     while True:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for opening in done:
-            error = opening.exception()
-            if error is None:
-                return openings[opening], opening.result()
-            if not waiting or not isinstance(error, CloudError):
-                raise error
+        for opening in sorted(done, key=lambda one: one.exception() is not None):
+            if opening.exception() is None or not waiting:
+                return openings[opening], opening.result()  # which raises, where all have failed
 
 
 async def _opening(events: Events) -> list[ModelEvent]:
