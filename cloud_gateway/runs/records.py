@@ -92,6 +92,10 @@ class Records:
         self._end = state.script(scripts.END)
         self._read = state.script(scripts.READ)
 
+    def configure(self, *, keep_s: float) -> None:
+        """Keep what is written from now on for so long."""
+        self._keep_ms = round(keep_s * 1000)
+
     @staticmethod
     def name(key: Id) -> str:
         """The name of a run's record."""

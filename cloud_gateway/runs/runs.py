@@ -39,6 +39,8 @@ class Runs:
         """Linger for so long, and keep so many, from now on."""
         self._linger_s = section.linger_s
         self._kept.configure(section)
+        if self._sharing:
+            self._sharing.configure(section)
 
     async def follow(
         self, key: Id, chat: Chat, source: Source, resume_from: int = 0

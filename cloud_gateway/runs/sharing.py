@@ -29,6 +29,10 @@ class Sharing:
         self._mirrors = Mirrors(self._records, clock)
         self._mirrored: set[Run] = set()
 
+    def configure(self, replay: ReplaySection) -> None:
+        """Keep answers for so long from now on."""
+        self._records.configure(keep_s=replay.keep_s)
+
     async def drive(self, key: Id, run: Run, source: Source, cursor: int) -> None:
         """Bring a run to its end, whoever writes it.
 

@@ -157,8 +157,8 @@ class StreamGenerateRequest(_message.Message):
     """As in GenerateRequest."""
     resume_from: _builtins.int
     """Goes on with an answer whose connection was lost: the cursor of the last event that arrived. What came up to it is
-    not sent again, and nothing is generated or billed again. Zero, the default, is the beginning of the answer. An
-    answer that is not kept any more is NOT_FOUND.
+    not sent again, `started` neither, and nothing is generated or billed again. Zero, the default, is the beginning of
+    the answer. An answer that is not kept any more, or is not as long as this, is NOT_FOUND.
     """
     @_builtins.property
     def chat(self) -> _chat_pb2.Chat:
