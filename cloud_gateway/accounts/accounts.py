@@ -14,7 +14,7 @@ from typing import Final
 from cloud_gateway.accounts.books import Bill, Books
 from cloud_gateway.accounts.refusal import refusal
 from cloud_gateway.accounts.unsettled import Unsettled
-from cloud_gateway.accounts.windows import Amounts, Limit, Page, Window, windows_of
+from cloud_gateway.accounts.windows import Amounts, Limit, Page, windows_of
 from cloud_gateway.call import Caller
 from cloud_gateway.sections.accounts import AccountsSection, WhenUnavailable
 from orchestrator.accounts import Owner, Quantity, WindowUsage
@@ -48,14 +48,14 @@ class Accounts:
         self._tenants = tenants
         self._clock = clock
         self._section = section
-        self._windows: dict[Caller, tuple[Window, ...]] = {}
+        self._open: dict[str, _Open] = {}
         self._unsettled = Unsettled(books, clock)
 
     def configure(self, tenants: Mapping[str, tuple[Limit, ...]], section: AccountsSection) -> None:
         """Take other limits over. What was used stays."""
         self._tenants = tenants
         self._section = section
-        self._windows.clear()
+        self._open.clear()
 
     async def reserve(self, caller: Caller, request_id: str, worst: Amounts) -> Bill:
         """Hold `worst` in every window of the caller, or in none.
@@ -65,7 +65,7 @@ class Accounts:
             CloudUnavailable: the books cannot be reached, and nobody is answered without them.
         """
         now_s = self._clock.now().timestamp()
-        pages = tuple([window.at(now_s) for window in self.windows(caller)])
+        pages = self._pages(caller, now_s)
         bill = Bill(f"{caller.name}:{request_id}", caller.payer, pages, worst, now_s, now_s + self._section.hold_s)
         try:
             full = await self._books.reserve(bill)
@@ -102,25 +102,37 @@ class Accounts:
             CloudUnavailable: the books cannot be reached.
         """
         now_s = self._clock.now().timestamp()
-        pages = [window.at(now_s) for window in self.windows(caller)]
+        pages = self._pages(caller, now_s)
         sums = await self._books.read(caller.payer, pages, now_s)
         return [_usage(page, *spent_and_reserved) for page, spent_and_reserved in zip(pages, sums, strict=True)]
 
-    def windows(self, caller: Caller) -> tuple[Window, ...]:
-        """What limits and counts the caller."""
-        known = self._windows.get(caller)
-        if known is None:
-            known = windows_of(Owner.KEY, caller.name, caller.limits)
+    def _pages(self, caller: Caller, now_s: float) -> tuple[Page, ...]:
+        """Of everything that limits and counts the caller. They stay the same until one of them ends."""
+        known = self._open.get(caller.name)
+        if known is None or known.caller is not caller or not known.begins_s <= now_s < known.ends_s:
+            if len(self._open) >= _MOST_CALLERS:
+                self._open.clear()
+            windows = windows_of(Owner.KEY, caller.name, caller.limits)
             if caller.tenant:
-                known += windows_of(Owner.TENANT, caller.tenant, self._tenants.get(caller.tenant, ()))
-            if len(self._windows) >= _MOST_CALLERS:
-                self._windows.clear()
-            self._windows[caller] = known
-        return known
+                windows += windows_of(Owner.TENANT, caller.tenant, self._tenants.get(caller.tenant, ()))
+            known = self._open[caller.name] = _Open(caller, tuple(window.at(now_s) for window in windows))
+        return known.pages
 
     async def aclose(self) -> None:
         """Try once more to settle what is open, and tell the log of what is not."""
         await self._unsettled.aclose()
+
+
+class _Open:
+    """A caller's pages, and how long they are those of the present."""
+
+    __slots__ = ("begins_s", "caller", "ends_s", "pages")
+
+    def __init__(self, caller: Caller, pages: tuple[Page, ...]) -> None:
+        self.caller = caller
+        self.pages = pages
+        self.begins_s = max(page.begins_s for page in pages)
+        self.ends_s = min(page.ends_s for page in pages)
 
 
 def _usage(page: Page, spent: Amounts, reserved: Amounts) -> WindowUsage:

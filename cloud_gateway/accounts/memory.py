@@ -8,17 +8,19 @@ from typing import Final
 
 from cloud_gateway.accounts.books import Bill, Full
 from cloud_gateway.accounts.windows import RESOURCES, Amounts, Page
-from orchestrator.accounts import Owner, Stretch
 
 _NOTHING: Final = Amounts()
-_Place = tuple[Owner, str, Stretch, int]
 
 
-@dataclass(slots=True)
 class _Sums:
-    ends_s: int
-    spent: Amounts = _NOTHING
-    reserved: Amounts = _NOTHING
+    """A page. Lists, because adding in place is what a request waits for."""
+
+    __slots__ = ("ends_s", "reserved", "spent")
+
+    def __init__(self, ends_s: int) -> None:
+        self.ends_s = ends_s
+        self.spent = [0, 0, 0]
+        self.reserved = [0, 0, 0]
 
 
 @dataclass(slots=True)
@@ -35,7 +37,7 @@ class MemoryBooks:
         """Remember what was billed for `keep_s` seconds, and at most `keep_ids` of it."""
         self._keep_s = keep_s
         self._keep_ids = keep_ids
-        self._sums: dict[_Place, _Sums] = {}
+        self._sums: dict[str, _Sums] = {}
         self._held: dict[str, _Held] = {}  # in the order in which they expire
         self._billed: dict[str, float] = {}  # until when, in the order of their billing
         self._clean_at = 1024
@@ -55,19 +57,19 @@ class MemoryBooks:
             self._held[bill.id] = known
             return ()
         sums = [self._open(page, bill.now_s) for page in bill.pages]
-        full = tuple(
+        full = [
             Full(page, RESOURCES[index], own.spent[index], own.reserved[index])
             for page, own in zip(bill.pages, sums, strict=True)
             for index, most in enumerate(page.window.most)
             if most is not None
             and (wanted := bill.worst[index]) > 0
             and own.spent[index] + own.reserved[index] + wanted > most
-        )
+        ]
         if not full:
             for own in sums:
-                own.reserved = _plus(own.reserved, bill.worst)
+                _add(own.reserved, bill.worst)
             self._held[bill.id] = _Held(bill.worst, sums, bill.until_s)
-        return full
+        return tuple(full)
 
     async def settle(self, bill: Bill, actual: Amounts) -> None:
         """Replace what is held by what was used, once; see `Books`."""
@@ -75,8 +77,7 @@ class MemoryBooks:
         if bill.id in self._billed:
             return
         for page in bill.pages:
-            own = self._open(page, bill.now_s)
-            own.spent = _plus(own.spent, actual)
+            _add(self._open(page, bill.now_s).spent, actual)
         self._billed[bill.id] = bill.now_s + self._keep_s
         if len(self._billed) > self._keep_ids:
             del self._billed[next(iter(self._billed))]
@@ -88,24 +89,24 @@ class MemoryBooks:
     async def read(self, payer: str, pages: Sequence[Page], now_s: float) -> list[tuple[Amounts, Amounts]]:
         """Spent and reserved, page by page; see `Books`."""
         self._expire(now_s)
-        known = (self._sums.get(_place(page)) for page in pages)
-        return [(own.spent, own.reserved) if own else (_NOTHING, _NOTHING) for own in known]
+        known = (self._sums.get(page.place) for page in pages)
+        return [(Amounts(*own.spent), Amounts(*own.reserved)) if own else (_NOTHING, _NOTHING) for own in known]
 
     def _open(self, page: Page, now_s: float) -> _Sums:
-        place = _place(page)
-        own = self._sums.get(place)
+        own = self._sums.get(page.place)
         if own is None:
             if len(self._sums) >= self._clean_at:
                 self._sums = {old: sums for old, sums in self._sums.items() if sums.ends_s > now_s}
                 self._clean_at = 2 * len(self._sums) + 1024
-            own = self._sums[place] = _Sums(page.ends_s)
+            own = self._sums[page.place] = _Sums(page.ends_s)
         return own
 
     def _release(self, bill_id: str) -> None:
         held = self._held.pop(bill_id, None)
         if held is not None:
+            requests, tokens, nano_usd = held.worst
             for own in held.sums:
-                own.reserved = _minus(own.reserved, held.worst)
+                _add(own.reserved, (-requests, -tokens, -nano_usd))
 
     def _expire(self, now_s: float) -> None:
         """Free what nobody holds any more, and forget what was billed long ago."""
@@ -115,14 +116,7 @@ class MemoryBooks:
             del self._billed[oldest]
 
 
-def _place(page: Page) -> _Place:
-    owner, name, stretch, _ = page.window
-    return owner, name, stretch, page.begins_s
-
-
-def _plus(one: Amounts, other: Amounts) -> Amounts:
-    return Amounts(one[0] + other[0], one[1] + other[1], one[2] + other[2])
-
-
-def _minus(one: Amounts, other: Amounts) -> Amounts:
-    return Amounts(one[0] - other[0], one[1] - other[1], one[2] - other[2])
+def _add(sums: list[int], amounts: tuple[int, int, int]) -> None:
+    sums[0] += amounts[0]
+    sums[1] += amounts[1]
+    sums[2] += amounts[2]

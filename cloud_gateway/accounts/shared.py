@@ -75,8 +75,7 @@ class RedisBooks:
         return self._key(payer, "held"), self._key(payer, "expiring")
 
     def _page(self, payer: str, page: Page) -> str:
-        owner, name, stretch, _ = page.window
-        return self._key(payer, owner, name, stretch, str(page.begins_s))
+        return self._key(payer, page.place)
 
     def _key(self, payer: str, *parts: str) -> str:
         """With the payer as its hash tag."""

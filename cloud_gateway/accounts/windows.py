@@ -72,9 +72,11 @@ class Window(NamedTuple):
         second = int(now_s)
         length_s = _LENGTH_S.get(self.stretch)
         if length_s is None:
-            return Page(self, *_month(second // _DAY_S))
-        begins_s = second - second % length_s
-        return Page(self, begins_s, begins_s + length_s)
+            begins_s, ends_s = _month(second // _DAY_S)
+        else:
+            begins_s = second - second % length_s
+            ends_s = begins_s + length_s
+        return Page(self, begins_s, ends_s, f"{self.owner}:{self.name}:{self.stretch}:{begins_s}")
 
 
 class Page(NamedTuple):
@@ -83,6 +85,8 @@ class Page(NamedTuple):
     window: Window
     begins_s: int
     ends_s: int
+    place: str
+    """Its name in the books."""
 
 
 def windows_of(owner: Owner, name: str, limits: Iterable[Limit]) -> tuple[Window, ...]:
