@@ -106,10 +106,10 @@ async def test_tries_are_bounded_and_new_text_begins_to_count_anew() -> None:
 async def test_the_deadline_bounds_the_tries() -> None:
     async with asking(FakeReply(breaks=(1,) * 50)) as (client, fake):
         with pytest.raises(errors.CloudUnavailable):
-            [event async for event in client.stream("Hi", timeout_ms=500)]
+            [event async for event in client.stream("Hi", timeout_ms=6_000)]
     assert 1 < len(fake.requests) < RESUMES
     assert fake.requests[-1].timeout_s is not None
-    assert fake.requests[-1].timeout_s < 0.5
+    assert fake.requests[-1].timeout_s < 3
 
 
 async def test_what_the_gateway_says_of_waiting_is_kept() -> None:
