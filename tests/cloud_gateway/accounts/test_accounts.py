@@ -126,6 +126,15 @@ async def test_a_caller_whose_limits_change_keeps_what_they_used(accounts: Accou
         await accounts.reserve(more, "4", Amounts(1, 1, 1))
 
 
+async def test_limits_of_tenants_change_while_it_runs(accounts: Accounts) -> None:
+    await accounts.settle(await accounts.reserve(TABLET, "1", ONE), Amounts(1, 30, 300))
+    accounts.configure({"acme": (Limit(Resource.TOKENS, Stretch.DAY, 60),)}, SECTION)
+    with pytest.raises(CloudRateLimited, match="60 tokens a day and has 30 tokens left"):
+        await accounts.reserve(TABLET, "2", ONE)
+    accounts.configure({}, SECTION)
+    await accounts.reserve(TABLET, "2", ONE)
+
+
 async def test_while_redis_is_away_nobody_is_answered_and_no_bill_is_lost(
     mortal_redis: RedisServer, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
