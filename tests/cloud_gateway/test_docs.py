@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from cloud_gateway.config import GatewayConfig
@@ -35,6 +36,14 @@ def test_the_table_has_every_key_of_the_configuration_and_no_other() -> None:
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     told = {key for row in rows for key in re.findall(r"`([^`]+)`", row)}
     assert told - {"models"} == set(every_key())
+
+
+def test_the_examples_of_upstreams_are_valid() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "upstreams.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    assert len(examples) > 1
+    for example in examples:
+        assert GatewayConfig(**yaml.safe_load(example), allow_anonymous=True).servers
 
 
 @pytest.mark.anyio
