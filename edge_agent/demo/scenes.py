@@ -35,6 +35,12 @@ def scenes() -> tuple[Scene, ...]:
             question="What do bees make?",
         ),
         Scene(
+            title="moving",
+            watch="The device begins; where its joules end, the cloud goes on in the same text.",
+            question="Tell me about the moon.",
+            budget=Budget(device_joules=14),
+        ),
+        Scene(
             title="personal",
             watch="The answer is in the user's own contacts, which stay here.",
             question="What is Marek Nowak's phone number?",

@@ -52,6 +52,15 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """A model server."""
+
+    base_url: str
+    model: str
+    in_words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cloud:
     """The cloud side, running."""
 
@@ -71,35 +80,49 @@ def cloud_side(folder: Path, progress: Progress, *, model: str = CLOUD_MODEL) ->
     Raises:
         ProcessFailed: a process did not start; the message quotes the end of its log.
     """
-    with contextlib.ExitStack() as running:
-        base_url, upstream = os.environ.get("CLOUD_BASE_URL"), "the server of CLOUD_BASE_URL"
-        environment = {"CLOUD_API_KEY": os.environ.get("CLOUD_API_KEY", "none")}
-        if base_url:
-            model = os.environ.get("CLOUD_MODEL", model)
-        else:
-            progress.note(f"starting the cloud model {model}")
-            arguments = ["serve", "--model", model, "--route", "local", "--port", "0"]
-            home = {"EDGEWISE_HOME": str(folder / "cloud-model"), "EDGEWISE_MODELS": str(models_dir())}
-            server = _start("edgewise", arguments, folder, "cloud-model", home)
-            running.callback(server.stop)
-            base_url, upstream = f"http://{server.address}/v1", f"{model} on this machine"
-        progress.note("starting the gateway")
-        key = secrets.token_urlsafe(32)
-        config = folder / "gateway.yaml"
-        config.write_text(yaml.safe_dump(_gateway_config(base_url, model)), encoding="utf-8")
-        arguments = ["serve", "--config", str(config), "--port", "0"]
-        gateway = _start("edgewise-gateway", arguments, folder, "gateway", {**environment, "DEMO_KEY": key})
-        running.callback(gateway.stop)
-        yield Cloud(gateway, key, upstream)
+    with cloud_model(folder, progress, model) as server, gateway_before(server, folder, progress) as cloud:
+        yield cloud
 
 
-def _gateway_config(base_url: str, model: str) -> Mapping[str, object]:
+@contextlib.contextmanager
+def cloud_model(folder: Path, progress: Progress, model: str = CLOUD_MODEL) -> Iterator[Upstream]:
+    """The model that stands behind the gateway, a process of its own; see `cloud_side`."""
+    if base_url := os.environ.get("CLOUD_BASE_URL"):
+        yield Upstream(base_url, os.environ.get("CLOUD_MODEL", model), "the server of CLOUD_BASE_URL")
+        return
+    progress.note(f"starting the cloud model {model}")
+    arguments = ["serve", "--model", model, "--route", "local", "--port", "0"]
+    home = {"EDGEWISE_HOME": str(folder / "cloud-model"), "EDGEWISE_MODELS": str(models_dir())}
+    server = _start("edgewise", arguments, folder, "cloud-model", home)
+    try:
+        yield Upstream(f"http://{server.address}/v1", model, f"{model} on this machine")
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def gateway_before(upstream: Upstream, folder: Path, progress: Progress) -> Iterator[Cloud]:
+    """A gateway in front of a model, a process of its own; see `cloud_side`."""
+    progress.note("starting the gateway")
+    key = secrets.token_urlsafe(32)
+    config = folder / "gateway.yaml"
+    config.write_text(yaml.safe_dump(_gateway_config(upstream)), encoding="utf-8")
+    arguments = ["serve", "--config", str(config), "--port", "0"]
+    environment = {"CLOUD_API_KEY": os.environ.get("CLOUD_API_KEY", "none"), "DEMO_KEY": key}
+    gateway = _start("edgewise-gateway", arguments, folder, "gateway", environment)
+    try:
+        yield Cloud(gateway, key, upstream.in_words)
+    finally:
+        gateway.stop()
+
+
+def _gateway_config(upstream: Upstream) -> Mapping[str, object]:
     """One upstream, one price, one key that is taken from the environment."""
     return {
-        "upstream": {"base_url": base_url, "api_key_env": "CLOUD_API_KEY"},
+        "upstream": {"base_url": upstream.base_url, "api_key_env": "CLOUD_API_KEY"},
         "models": [
             {
-                "name": model,
+                "name": upstream.model,
                 "context_tokens": 8192,
                 "usd_per_million_prompt_tokens": 0.15,
                 "usd_per_million_completion_tokens": 0.60,

@@ -22,8 +22,11 @@ from edge_agent.config import CloudSection, Config
 from edge_agent.demo.play import household
 from edge_agent.demo.stage import Cloud, cloud_side
 from edge_agent.home import models_dir
+from edge_agent.journal import StoredDecision
+from edge_agent.sections.handoff import HandoffSection
 from edge_agent.slm.progress import Quiet
-from orchestrator.types import Answer, Route, RoutePreference
+from orchestrator.routing.replay import replay
+from orchestrator.types import Answer, Piece, Route, RoutePreference, Sampling
 
 pytestmark = pytest.mark.model
 
@@ -162,6 +165,40 @@ def test_ctrl_c_stops_at_once_and_cleanly(home: dict[str, str]) -> None:
     assert energy["spent"] > 0
 
 
+def test_an_answer_of_the_device_goes_on_in_the_cloud_in_mid_sentence(cloud: Cloud, tmp_path: Path) -> None:
+    """Whatever its tokens say, by a floor that no model reaches: what is looked at is the joint and the bill."""
+    config = Config(
+        state=tmp_path,
+        cloud=CloudSection(target=cloud.gateway.address, api_key=cloud.api_key),
+        handoff=HandoffSection(least_logprob=0, window_tokens=8),
+    )
+
+    async def ask() -> tuple[list[Piece], Answer, list[float], StoredDecision]:
+        async with (
+            await AsyncAgent.open(config) as agent,
+            agent.stream("Tell me about the moon.", sampling=Sampling(max_tokens=48)) as stream,
+        ):
+            pieces = [piece async for piece in stream]
+            assert stream.answer is not None
+            reserved = [window.reserved for window in await agent.windows()]
+            return pieces, stream.answer, reserved, agent.parts.journal.decision(stream.answer.decision_id)
+
+    pieces, answer, reserved, stored = asyncio.run(ask())
+    at = next(at for at, piece in enumerate(pieces) if piece.route is Route.CLOUD)
+    before, behind = ("".join(piece.text for piece in part) for part in (pieces[:at], pieces[at:]))
+    assert (answer.text, answer.route) == (before + behind, Route.HANDOFF)
+    assert before[-1].isspace()
+    assert not behind[0].isspace()
+    assert before.split()[-1] != behind.split()[0]
+    assert answer.usd > 0
+    assert answer.device_energy.joules > 0
+    assert reserved == [0, 0]
+    assert stored.decision is not None
+    assert stored.answer is not None
+    assert stored.answer.move == answer.move is not None
+    assert replay(stored.decision, stored.situation, stored.answer.move).same_move
+
+
 def test_a_gateway_killed_in_mid_answer_costs_no_answer(smollm2: Path, tmp_path: Path) -> None:
     question = "Explain in detail how a bicycle stays upright and why it leans into a curve."
 
@@ -191,3 +228,4 @@ def test_a_gateway_killed_in_mid_answer_costs_no_answer(smollm2: Path, tmp_path:
     assert len(answer.text) > len(shown)
     assert answer.egress.sent
     assert "in mid-answer" in answer.reason
+    assert "  " not in answer.text
