@@ -9,7 +9,7 @@ from edge_agent.cli.terminal import console
 
 
 def demo() -> None:
-    """Watch the whole system at once: a cloud model, the gateway, the agent, and eleven questions.
+    """Watch the whole system at once: a cloud model, the gateway, the agent, and twelve questions.
 
     Pulls the two models the first time (about 600 MB). With CLOUD_BASE_URL and CLOUD_API_KEY set, the gateway asks that
     OpenAI-compatible server instead of a second model on this machine. Every process ends with the demo.

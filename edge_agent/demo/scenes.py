@@ -36,9 +36,9 @@ def scenes() -> tuple[Scene, ...]:
         ),
         Scene(
             title="moving",
-            watch="The device begins; where its joules end, the cloud goes on in the same text.",
-            question="Tell me about the moon.",
-            budget=Budget(device_joules=14),
+            watch="The device begins; where the tokens that its joules allow end, the cloud goes on in the same text.",
+            question="What do I need to bake bread?",
+            budget=Budget(device_joules=18),
         ),
         Scene(
             title="personal",
