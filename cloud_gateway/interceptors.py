@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -65,7 +66,7 @@ class CallInterceptor(_ServerInterceptor):
                     aclosing(inner(request, context)) as messages,
                 ):
                     async for message in messages:
-                        await context.write(message)
+                        await _write(context, message)
             except EdgewiseError as error:
                 await _refuse(context, error)
 
@@ -74,6 +75,18 @@ class CallInterceptor(_ServerInterceptor):
 
 def _metadata(context: _Context) -> Metadata:
     return cast(Metadata, context.invocation_metadata() or ())
+
+
+async def _write(context: _Context, message: Any) -> None:
+    """Send a message once there is room for it: a caller who reads slowly is waited for here.
+
+    Raises:
+        asyncio.CancelledError: the caller went away meanwhile.
+    """
+    try:
+        await context.write(message)
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError("the caller went away") from None
 
 
 async def _refuse(context: _Context, error: EdgewiseError) -> None:
