@@ -49,9 +49,11 @@ class Relay:
         return event
 
     def _whole(self, event: Completed) -> Completed:
-        """The receipt of the whole answer. The prompt is counted once, without what had been said."""
+        """The receipt of the whole answer. The prompt is counted once, without what had been said, and no estimate
+        goes beyond what was allowed: no more than that is reserved."""
         if not self._before:
             return event
         usage = event.usage
         prompt = max(0, usage.prompt_tokens - self._before)
-        return replace(event, usage=Usage(prompt, self._before + usage.completion_tokens, estimated=True))
+        written = min(self._before + usage.completion_tokens, self._chat.sampling.max_tokens)
+        return replace(event, usage=Usage(prompt, written, estimated=True))

@@ -39,8 +39,10 @@ def test_the_next_one_goes_on_behind_all_that_was_shown() -> None:
     assert completed == Completed(Usage(5, 5, estimated=True), FinishReason.STOP)
 
 
-def test_an_answer_that_used_all_its_tokens_may_still_end() -> None:
+def test_an_answer_that_used_all_its_tokens_may_still_end_and_is_not_billed_more() -> None:
     relay = Relay(CHAT)
     for _ in range(12):
         relay.show(TextDelta(" x"))
     assert relay.rest().sampling.max_tokens == 1
+    completed = relay.show(Completed(Usage(20, 1), FinishReason.LENGTH))
+    assert completed == Completed(Usage(8, 10, estimated=True), FinishReason.LENGTH)
