@@ -292,3 +292,8 @@ def test_a_channel_waits_a_little_by_itself_and_leaves_more_to_its_caller(
 ) -> None:
     _, _, trailers = status.encode(errors.CloudUnavailable("x", retry_after_s=retry_after_s))
     assert dict(trailers).get("grpc-retry-pushback-ms") == pushback
+
+
+def test_a_call_that_grpc_itself_dropped_may_be_tried_again_after_a_wait() -> None:
+    error = status.decode(grpc.StatusCode.CANCELLED, "", (), target="t")
+    assert (type(error), error.retry_after_s) == (errors.CloudUnavailable, 1.0)
