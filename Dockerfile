@@ -44,7 +44,7 @@ COPY --from=wheel /dist /dist
 RUN /opt/tools/bin/pip --python /opt/edgewise install --quiet --no-deps /dist/*.whl
 
 FROM tools AS gateway-install
-RUN python scripts/requirements.py gateway >gateway.txt \
+RUN python scripts/requirements.py gateway redis >gateway.txt \
     && /opt/tools/bin/pip --python /opt/edgewise install --quiet --require-hashes --constraint constraints.txt \
         --requirement gateway.txt
 COPY --from=wheel /dist /dist

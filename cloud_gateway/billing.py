@@ -53,9 +53,10 @@ class Billing:
                     if isinstance(event, Completed):
                         await turn.confirm()
                         usage = turn.usage(event.usage)
-                        nano_usd = served.price.cost_nano_usd(usage)
-                        # Before the caller has the receipt: a gateway that dies here has told nobody of a bill.
-                        await self._accounts.settle(bill, Amounts(1, _tokens(usage), nano_usd))
+                        actual = Amounts(1, _tokens(usage), served.price.cost_nano_usd(usage))
+                        # Before the caller has the receipt: a gateway that dies here has told nobody of a bill, and
+                        # whoever goes on with the answer tells of that one.
+                        nano_usd = (await self._accounts.settle(bill, actual)).nano_usd
                         settled = True
                         _log.info("billed", extra={"fields": _line(caller, request_id, model, usage, nano_usd)})
                         yield _with_receipt(replace(event, usage=usage), model, nano_usd)

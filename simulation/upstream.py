@@ -61,9 +61,9 @@ class SimulatedUpstream:
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
-    async def start(self, port: int = 0) -> None:
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
         """Listen."""
-        self._server = await asyncio.start_server(self._connection, "127.0.0.1", port)
+        self._server = await asyncio.start_server(self._connection, host, port)
 
     async def stop(self) -> None:
         """Close the port and every connection."""
@@ -206,11 +206,11 @@ def _chunked(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
-async def _serve(port: int, reply: Reply) -> None:
+async def _serve(host: str, port: int, reply: Reply) -> None:
     upstream = SimulatedUpstream(reply)
-    await upstream.start(port)
+    await upstream.start(port, host)
     try:
-        sys.stdout.write(f"listening on 127.0.0.1:{upstream.port}\n")
+        sys.stdout.write(f"listening on {host}:{upstream.port}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
     finally:
@@ -220,6 +220,7 @@ async def _serve(port: int, reply: Reply) -> None:
 def main() -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(description="A simulated model server.")
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen; by default on this machine alone")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     parser.add_argument("--tokens", type=int, default=32, help="tokens of every answer")
     parser.add_argument("--first-ms", type=float, default=0.0, help="milliseconds until an answer begins")
@@ -227,7 +228,7 @@ def main() -> None:
     given = parser.parse_args()
     reply = Reply(pieces=(" word",) * given.tokens, first_ms=given.first_ms, between_ms=given.between_ms)
     try:
-        asyncio.run(_serve(given.port, reply))
+        asyncio.run(_serve(given.host, given.port, reply))
     except KeyboardInterrupt:
         sys.exit(0)
 

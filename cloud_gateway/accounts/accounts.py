@@ -78,15 +78,16 @@ class Accounts:
             raise refusal(bill, full, now_s)
         return bill
 
-    async def settle(self, bill: Bill, actual: Amounts) -> None:
-        """Replace the reservation by what was billed. The first settlement of an id counts.
+    async def settle(self, bill: Bill, actual: Amounts) -> Amounts:
+        """Replace the reservation by what was billed. The first settlement of an id counts, and is returned.
 
         Where the books cannot be reached it is done as soon as they are back: an answer is not held up for its bill.
         """
         try:
-            await self._books.settle(bill, actual)
+            return await self._books.settle(bill, actual)
         except CloudUnavailable:
             self._unsettled.add(bill, actual)
+            return actual
 
     async def refund(self, bill: Bill) -> None:
         """Give the reservation back: nothing was billed. Where the books cannot be reached, it expires."""

@@ -49,8 +49,10 @@ class Books(Protocol):
         """
         ...
 
-    async def settle(self, bill: Bill, actual: Amounts) -> None:
+    async def settle(self, bill: Bill, actual: Amounts) -> Amounts:
         """Replace what is held by what was used, even where that is more. The first settlement of an id counts.
+
+        Returns what that one was: a gateway may have died between its settlement and telling of it.
 
         A bill whose reservation has expired is settled all the same: the truth was used.
         """

@@ -39,7 +39,7 @@ class MemoryBooks:
         self._keep_ids = keep_ids
         self._sums: dict[str, _Sums] = {}
         self._held: dict[str, _Held] = {}  # in the order in which they expire
-        self._billed: dict[str, float] = {}  # until when, in the order of their billing
+        self._billed: dict[str, tuple[float, Amounts]] = {}  # until when, and what, in the order of their billing
         self._clean_at = 1024
 
     def __len__(self) -> int:
@@ -71,16 +71,17 @@ class MemoryBooks:
             self._held[bill.id] = _Held(bill.worst, sums, bill.until_s)
         return tuple(full)
 
-    async def settle(self, bill: Bill, actual: Amounts) -> None:
+    async def settle(self, bill: Bill, actual: Amounts) -> Amounts:
         """Replace what is held by what was used, once; see `Books`."""
         self._release(bill.id)
-        if bill.id in self._billed:
-            return
+        if (billed := self._billed.get(bill.id)) is not None:
+            return billed[1]
         for page in bill.pages:
             _add(self._open(page, bill.now_s).spent, actual)
-        self._billed[bill.id] = bill.now_s + self._keep_s
+        self._billed[bill.id] = bill.now_s + self._keep_s, actual
         if len(self._billed) > self._keep_ids:
             del self._billed[next(iter(self._billed))]
+        return actual
 
     async def refund(self, bill: Bill) -> None:
         """Let go of what is held; see `Books`."""
@@ -112,7 +113,7 @@ class MemoryBooks:
         """Free what nobody holds any more, and forget what was billed long ago."""
         while self._held and self._held[oldest := next(iter(self._held))].until_s <= now_s:
             self._release(oldest)
-        while self._billed and self._billed[oldest := next(iter(self._billed))] <= now_s:
+        while self._billed and self._billed[oldest := next(iter(self._billed))][0] <= now_s:
             del self._billed[oldest]
 
 

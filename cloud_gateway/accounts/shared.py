@@ -49,11 +49,14 @@ class RedisBooks:
             for page, resource, spent, reserved in zip(*[iter(full)] * 4, strict=True)
         )
 
-    async def settle(self, bill: Bill, actual: Amounts) -> None:
+    async def settle(self, bill: Bill, actual: Amounts) -> Amounts:
         """Replace what is held by what was used, once; see `Books`."""
         kept = [_seconds(page, bill) for page in bill.pages]
         with faults():
-            await self._settle(keys=self._keys(bill), args=[bill.id, self._keep_s, *actual, *kept])
+            billed: bytes | None = await self._settle(
+                keys=self._keys(bill), args=[bill.id, self._keep_s, *actual, *kept]
+            )
+        return actual if billed is None else Amounts(*map(int, billed.split()))
 
     async def refund(self, bill: Bill) -> None:
         """Let go of what is held; see `Books`."""

@@ -110,6 +110,9 @@ def decode(
         kind, remedy = CloudRejected, "send fewer or shorter messages"
     if info is None and code is grpc.StatusCode.CANCELLED:
         retry_after_s = _GIVEN_UP_S
+    if code is grpc.StatusCode.INTERNAL and info is None and "RST_STREAM" in (message or ""):
+        # gRPC's own words again: a proxy on the way lost the gateway in mid-answer, and could say so in no other way.
+        kind, remedy = _BY_CODE[grpc.StatusCode.UNAVAILABLE]
     if info is not None:
         kind = _BY_REASON.get(info.reason, kind)
         remedy = info.metadata.get(_REMEDY_KEY, remedy)

@@ -275,6 +275,12 @@ def test_a_message_over_the_limit_is_rejected_and_not_rate_limited() -> None:
     assert type(error) is errors.CloudRejected
 
 
+def test_a_stream_that_a_proxy_cut_is_a_lost_connection_and_no_fault_of_the_gateway() -> None:
+    words = "Stream removed (RST_STREAM (Received RST_STREAM with error code 2))"
+    decoded = status.decode(grpc.StatusCode.INTERNAL, words, (), target="here")
+    assert type(decoded) is errors.CloudUnavailable
+
+
 @given(st.binary(max_size=100))
 def test_damaged_details_leave_the_code_to_tell(data: bytes) -> None:
     error = status.decode(grpc.StatusCode.UNAVAILABLE, None, [(status.DETAILS_KEY, data)], target="t")

@@ -104,8 +104,8 @@ async def test_what_a_dead_gateway_held_comes_back_and_a_late_bill_counts(new_bo
     later_s = NOW_S + HOLD_S
     assert (await books.read("acme", [day], later_s - 1))[0] == (Amounts(), lost.worst)
     assert (await books.read("acme", [day], later_s))[0] == (Amounts(), Amounts())
-    await books.settle(lost, Amounts(1, 7, 7))
-    await books.settle(lost, Amounts(1, 7, 7))
+    assert await books.settle(lost, Amounts(1, 7, 7)) == Amounts(1, 7, 7)
+    assert await books.settle(lost, Amounts(1, 9, 9)) == Amounts(1, 7, 7)
     assert (await books.read("acme", [day], later_s))[0] == (Amounts(1, 7, 7), Amounts())
 
 
