@@ -14,6 +14,7 @@ import grpc.aio
 
 from orchestrator.budget.deadline import Deadline
 from orchestrator.client.channel import MAX_ATTEMPTS, SERVICE, TlsOptions, open_channel
+from orchestrator.client.forks import FORK_GUARD
 from orchestrator.client.replicas import Replica, Replicas
 from orchestrator.client.witness import Outcome, Sending, Witness
 from orchestrator.errors import Cancelled, CloudError, CloudTimeout, CloudUnavailable, EdgewiseError, InvalidRequest
@@ -116,7 +117,9 @@ class Connection:
         return self._replicas
 
     def _dial(self, target: str) -> grpc.aio.Channel:
-        return open_channel(target, api_key=self._api_key, tls=self._tls, spread=self._spread)
+        channel = open_channel(target, api_key=self._api_key, tls=self._tls, spread=self._spread)
+        FORK_GUARD.opened(channel)
+        return channel
 
     async def ask(
         self,
