@@ -12,6 +12,7 @@ from cloud_gateway.billing import Billing
 from cloud_gateway.call import Call, Caller
 from cloud_gateway.runs import Runs, Turn
 from cloud_gateway.sections.models import ModelSection
+from cloud_gateway.telemetry.metrics import Metrics
 from cloud_gateway.upstreams.pool import Pool
 from orchestrator.chat import Chat, ServedModel
 from orchestrator.errors import CloudDenied, ModelNotFound
@@ -25,7 +26,13 @@ class Answering:
     """Makes answers out of requests. It knows nothing of gRPC."""
 
     def __init__(
-        self, models: Sequence[ModelSection], pool: Pool, runs: Runs, admission: Admission, billing: Billing
+        self,
+        models: Sequence[ModelSection],
+        pool: Pool,
+        runs: Runs,
+        admission: Admission,
+        billing: Billing,
+        metrics: Metrics,
     ) -> None:
         """Offer `models`, from the upstreams of `pool`, as many answers at once as `admission` lets in."""
         self._models = {model.name: (model, model.served) for model in models}
@@ -35,6 +42,7 @@ class Answering:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._billing = billing
+        self._metrics = metrics
 
     def models(self, caller: Caller) -> list[ServedModel]:
         """What `caller` can ask for, in the order of the configuration."""
@@ -113,6 +121,8 @@ class Answering:
                 max_tokens=chat.sampling.max_tokens,
                 deadline=call.deadline,
             )
+            metrics = self._metrics
+            metrics.admitted(slot.waited_s)
             silent = streaming  # a whole answer has no first token to be timed
             with slot:
                 async with aclosing(answer) as events:
@@ -120,8 +130,15 @@ class Answering:
                         if silent and isinstance(event, TextDelta):
                             silent = False
                             slot.first()
+                            metrics.first_token(chat.model, slot.waited_s + slot.first_s)
                         elif isinstance(event, Completed):
                             slot.finish(event.usage)
+                            metrics.answered(
+                                chat.model,
+                                streamed_s=slot.total_s - slot.first_s if streaming else None,
+                                total_s=slot.total_s,
+                                tokens=event.usage.completion_tokens,
+                            )
                         yield event
         finally:
             self._under_way -= 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -25,6 +25,9 @@ from cloud_gateway.rules import CallRules
 from cloud_gateway.runs import Runs, Sharing
 from cloud_gateway.service import GatewayService
 from cloud_gateway.state import SharedState, opened
+from cloud_gateway.telemetry.metrics import Metrics
+from cloud_gateway.telemetry.standing import Standing
+from cloud_gateway.upstreams.member import Member
 from cloud_gateway.upstreams.pool import Pool
 from orchestrator.ports import Clock
 
@@ -36,27 +39,39 @@ class Assembly:
     """What answers calls. It can take a new configuration over between two calls."""
 
     def __init__(
-        self, config: GatewayConfig, state: SharedState | None, environment: Mapping[str, str], clock: Clock
+        self,
+        config: GatewayConfig,
+        state: SharedState | None,
+        environment: Mapping[str, str],
+        metrics: Metrics,
+        clock: Clock,
     ) -> None:
         """`state` is what it shares with other gateways, if any."""
+        self.metrics = metrics
         self._config = config
         self._environment = environment
         self._clock = clock
         sharing = None
         if state is not None and config.state is not None:
             sharing = Sharing(state, config.state, config.replay, clock)
-        self._runs = Runs(config.replay, clock, sharing)
-        self._accounts = _accounts(config, state, clock)
+        self.runs = Runs(config.replay, clock, sharing)
+        self.accounts = _accounts(config, state, clock)
         self._random = random = Random()
-        self._lag = lag = Lag(clock, config.admission.lag_ms)
+        self._lag = lag = Lag(clock, config.admission.lag_ms, metrics.lagged)
         self.admission = Admission(config.admission, clock, random)
         self.gate = Gate(config.admission, lag, random)
         self._backend = self._behind(config)
         keys = KeyRing.of(config, environment, clock)
-        self.rules = CallRules(keys, self.gate, clock, longest_s=config.limits.request_s)
-        self.service = GatewayService(self._backend.answering, self._accounts)
+        self.rules = CallRules(keys, self.gate, metrics, clock, longest_s=config.limits.request_s)
+        self.service = GatewayService(self._backend.answering, self.accounts)
         self.health = Health(self._backend.pool.probe, clock, interval_s=config.shortest_health_interval_s)
         self._retiring: set[asyncio.Task[None]] = set()
+        metrics.registry.register(Standing(self))
+
+    @property
+    def members(self) -> Sequence[Member]:
+        """The upstreams."""
+        return self._backend.pool.members
 
     async def watch(self) -> None:
         """Look after the model servers and the process itself, for ever."""
@@ -80,13 +95,14 @@ class Assembly:
         self.health.configure(self._backend.pool.probe, interval_s=config.shortest_health_interval_s)
         self.gate.configure(config.admission)
         self.admission.configure(config.admission)
-        self._runs.configure(config.replay)
-        self._accounts.configure(_limits(config), config.accounts)
+        self.metrics.configure(config.metrics)
+        self.runs.configure(config.replay)
+        self.accounts.configure(_limits(config), config.accounts)
 
     async def aclose(self) -> None:
         """End every answer, and close every connection."""
-        await self._runs.aclose()
-        await self._accounts.aclose()
+        await self.runs.aclose()
+        await self.accounts.aclose()
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
@@ -101,8 +117,8 @@ class Assembly:
             clock=self._clock,
             random=self._random,
         )
-        billing = Billing(self._accounts)
-        return _Backend(Answering(config.models, pool, self._runs, self.admission, billing), pool)
+        billing = Billing(self.accounts, self.metrics)
+        return _Backend(Answering(config.models, pool, self.runs, self.admission, billing, self.metrics), pool)
 
     def _retire(self, backend: _Backend) -> None:
         """Close what was replaced, once nobody needs it any more."""
@@ -154,8 +170,9 @@ async def assembled(config: GatewayConfig, *, environment: Mapping[str, str], cl
         ConfigError: a key is missing.
         CloudUnavailable: the state that it shares with other gateways cannot be reached.
     """
-    async with opened(config.state, environment) as state:
-        assembly = Assembly(config, state, environment, clock)
+    metrics = Metrics(config.metrics, clock)
+    async with opened(config.state, environment, metrics.redis_command) as state:
+        assembly = Assembly(config, state, environment, metrics, clock)
         try:
             yield assembly
         finally:

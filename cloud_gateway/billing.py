@@ -14,6 +14,7 @@ from cloud_gateway.call import Caller
 from cloud_gateway.runs.fingerprint import fingerprint
 from cloud_gateway.runs.turn import Turn
 from cloud_gateway.sections.models import ModelSection
+from cloud_gateway.telemetry.metrics import Metrics
 from orchestrator.chat import NANO, Chat, ServedModel
 from orchestrator.types import Completed, ModelEvent, Usage
 from orchestrator.units import Energy, EnergySource
@@ -24,8 +25,9 @@ _log = logging.getLogger(__name__)
 class Billing:
     """Puts answers on the accounts of their callers."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, metrics: Metrics) -> None:
         self._accounts = accounts
+        self._metrics = metrics
 
     async def billed(
         self,
@@ -58,6 +60,7 @@ class Billing:
                         # whoever goes on with the answer tells of that one.
                         nano_usd = (await self._accounts.settle(bill, actual)).nano_usd
                         settled = True
+                        self._metrics.billed(model.name, caller.payer, usage, nano_usd)
                         _log.info("billed", extra={"fields": _line(caller, request_id, model, usage, nano_usd)})
                         yield _with_receipt(replace(event, usage=usage), model, nano_usd)
                     else:

@@ -19,6 +19,7 @@ from cloud_gateway.sections.admission import AdmissionSection
 from cloud_gateway.sections.keys import KeySection
 from cloud_gateway.sections.kinds import Seconds
 from cloud_gateway.sections.limits import LimitsSection
+from cloud_gateway.sections.metrics import MetricsSection
 from cloud_gateway.sections.models import ModelSection
 from cloud_gateway.sections.pool import PoolSection
 from cloud_gateway.sections.replay import ReplaySection
@@ -57,6 +58,7 @@ class GatewayConfig(Settings):
     replay: ReplaySection = ReplaySection()
     state: StateSection | None = None
     """What several gateways share."""
+    metrics: MetricsSection = MetricsSection()
     drain_s: Seconds = 30.0
     """How long calls under way may go on after SIGTERM."""
 

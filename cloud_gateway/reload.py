@@ -75,18 +75,23 @@ class Reloader:
             _log.error("config_not_reloaded", extra={"fields": {"error": str(error)}})
             return
         kept = {name: getattr(self.config, name) for name in _FIXED}
-        limits = new.limits.model_copy(update={"message_bytes": self.config.limits.message_bytes})
-        self.config = new.model_copy(update={**kept, "limits": limits})
+        for section, name in _FIXED_WITHIN:
+            old = getattr(getattr(self.config, section), name)
+            kept[section] = getattr(new, section).model_copy(update={name: old})
+        self.config = new.model_copy(update=kept)
         _log.info("config_reloaded", extra={"fields": {"needs_a_restart": fixed}})
 
 
 _FIXED: Final = ("listen", "tls", "state")
 """What a listening process cannot change."""
+_FIXED_WITHIN: Final = (("limits", "message_bytes"), ("metrics", "listen"))
+"""The same, in sections that it can change otherwise."""
 
 
 def _fixed(old: GatewayConfig, new: GatewayConfig) -> list[str]:
     """The keys that differ and only count after a restart."""
     found = [name for name in _FIXED if getattr(old, name) != getattr(new, name)]
-    if old.limits.message_bytes != new.limits.message_bytes:
-        found.append("limits.message_bytes")
+    for section, name in _FIXED_WITHIN:
+        if getattr(getattr(old, section), name) != getattr(getattr(new, section), name):
+            found.append(f"{section}.{name}")
     return found

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from cloud_gateway.admission.gate import Gate
 from cloud_gateway.auth import KeyRing
 from cloud_gateway.call import CALL, Call
+from cloud_gateway.telemetry.metrics import Metrics
 from orchestrator.budget.deadline import Deadline
 from orchestrator.errors import CloudInternal, CloudTimeout, EdgewiseError
 from orchestrator.ports import Clock
@@ -29,10 +30,11 @@ _log = logging.getLogger(__name__)
 class CallRules:
     """Wraps calls. It knows nothing of gRPC."""
 
-    def __init__(self, keys: KeyRing, gate: Gate, clock: Clock, *, longest_s: float) -> None:
+    def __init__(self, keys: KeyRing, gate: Gate, metrics: Metrics, clock: Clock, *, longest_s: float) -> None:
         """`longest_s` bounds a call whose own deadline is later or missing."""
         self._keys = keys
         self._gate = gate
+        self._metrics = metrics
         self._clock = clock
         self._longest_s = longest_s
 
@@ -78,23 +80,28 @@ class CallRules:
         except EdgewiseError as fault:
             error = fault
         except asyncio.CancelledError:
-            self._note("cancelled", fields, begun_s)
+            self._note(method, "cancelled", fields, begun_s)
             raise
         except Exception as fault:
             error = CloudInternal("the gateway failed", remedy="its log has the place, with this request id")
             error.__cause__ = fault
         if error is None:
-            self._note("ok", fields, begun_s)
-            return
-        if error is not refused:  # those the gate counts: a line for each would cost more than refusing does
-            self._note(error.type, fields, begun_s, error.__cause__)
-        raise error
+            self._note(method, "ok", fields, begun_s)
+        elif error is refused:  # a line for each would cost more than refusing does
+            self._metrics.called(method, error.type, self._clock.monotonic() - begun_s)
+        else:
+            self._note(method, error.type, fields, begun_s, error.__cause__)
+        if error is not None:
+            raise error
 
     def _note(
-        self, outcome: str, fields: dict[str, object], begun_s: float, fault: BaseException | None = None
+        self, method: str, outcome: str, fields: dict[str, object], begun_s: float, fault: BaseException | None = None
     ) -> None:
-        milliseconds = round((self._clock.monotonic() - begun_s) * 1000, 3)
-        fields |= {"outcome": outcome, "ms": milliseconds}
+        took_s = self._clock.monotonic() - begun_s
+        self._metrics.called(method, outcome, took_s)
+        if fault is None and not _log.isEnabledFor(logging.INFO):
+            return
+        fields |= {"outcome": outcome, "ms": round(took_s * 1000, 3)}
         if fault is not None:
             _log.error("call", extra={"fields": fields}, exc_info=fault)
         else:

@@ -18,6 +18,7 @@ from cloud_gateway.config import GatewayConfig
 from cloud_gateway.interceptors import CallInterceptor
 from cloud_gateway.reload import ConfigFile, Reloader
 from cloud_gateway.sections.tls import TlsSection
+from cloud_gateway.telemetry.exposition import exposed
 from orchestrator.clock import SystemClock
 from orchestrator.errors import ConfigError
 from orchestrator.ports import Clock
@@ -45,9 +46,11 @@ _GOODBYE_S: Final = 1.0
 class GatewayServer:
     """A gateway that listens."""
 
-    def __init__(self, server: grpc.aio.Server, assembly: Assembly, address: str) -> None:
+    def __init__(self, server: grpc.aio.Server, assembly: Assembly, address: str, metrics_address: str | None) -> None:
         self.address = address
         """`host:port`, with the port that was chosen where 0 was asked for."""
+        self.metrics_address = metrics_address
+        """Where Prometheus looks, where it may."""
         self.assembly = assembly
         """What answers the calls."""
         self._server = server
@@ -80,7 +83,10 @@ async def running(
         CloudUnavailable: the state that it shares with other gateways cannot be reached.
     """
     clock = clock or SystemClock()
-    async with assembled(config, environment=environment, clock=clock) as assembly:
+    async with (
+        assembled(config, environment=environment, clock=clock) as assembly,
+        exposed(assembly.metrics.registry, config.metrics.listen) as metrics_address,
+    ):
         server = grpc.aio.server(
             interceptors=[CallInterceptor(assembly.rules)],
             options=[
@@ -91,7 +97,7 @@ async def running(
         )
         gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(assembly.service, server)
         assembly.health.register(server)
-        gateway = GatewayServer(server, assembly, _listen(server, config))
+        gateway = GatewayServer(server, assembly, _listen(server, config), metrics_address)
         await assembly.health.check()
         await server.start()
         watching = asyncio.create_task(assembly.watch())

@@ -6,8 +6,8 @@ so a gateway on its own does without it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from cloud_gateway.sections.state import StateSection
@@ -50,8 +50,13 @@ class SharedState:
 
 
 @asynccontextmanager
-async def opened(section: StateSection | None, environment: Mapping[str, str]) -> AsyncIterator[SharedState | None]:
-    """The shared state that `section` names, from here to the end of the block; None without a section.
+async def opened(
+    section: StateSection | None,
+    environment: Mapping[str, str],
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> AsyncIterator[SharedState | None]:
+    """The shared state that `section` names, from here to the end of the block; None without a section. `around` is put
+    around every command, for whoever times them.
 
     Raises:
         ConfigError: the package is not installed, the variable with the URL is missing, or Redis refuses the client.
@@ -60,7 +65,7 @@ async def opened(section: StateSection | None, environment: Mapping[str, str]) -
     if section is None:
         yield None
         return
-    redis = _client(section, _url(section, environment))
+    redis = _client(section, _url(section, environment), around)
     try:
         with faults(), _first_contact():
             await redis.ping()
@@ -88,11 +93,13 @@ def faults() -> Iterator[None]:
         ) from None
 
 
-def _client(section: StateSection, url: str) -> Redis:
+def _client(section: StateSection, url: str, around: Callable[[], AbstractContextManager[None]]) -> Redis:
     try:
-        from redis.asyncio import BlockingConnectionPool, Redis
+        from redis.asyncio import BlockingConnectionPool
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
+
+        from cloud_gateway.telemetry.redis import TimedRedis
     except ImportError:
         raise ConfigError("the section state needs the package redis", remedy="pip install 'edgewise[redis]'") from None
     try:
@@ -109,7 +116,7 @@ def _client(section: StateSection, url: str) -> Redis:
         raise ConfigError(
             "the URL of state is none that Redis has", remedy="for instance redis://127.0.0.1:6379/0"
         ) from None
-    return Redis.from_pool(pool)
+    return TimedRedis(pool, around)
 
 
 def _url(section: StateSection, environment: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ billed as it was.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -50,6 +51,13 @@ class Accounts:
         self._section = section
         self._open: dict[str, _Open] = {}
         self._unsettled = Unsettled(books, clock)
+        self.refused: Counter[tuple[str, str, str]] = Counter()
+        """How many requests found no room: by owner, stretch and resource of the first window that had none."""
+
+    @property
+    def unsettled(self) -> int:
+        """Bills that wait for the books to be back."""
+        return len(self._unsettled)
 
     def configure(self, tenants: Mapping[str, tuple[Limit, ...]], section: AccountsSection) -> None:
         """Take other limits over. What was used stays."""
@@ -75,6 +83,8 @@ class Accounts:
             _log.warning("unreserved", extra={"fields": {"caller": caller.name, "request_id": request_id}})
             return bill
         if full:
+            window = full[0].page.window
+            self.refused[window.owner, window.stretch, full[0].resource] += 1
             raise refusal(bill, full, now_s)
         return bill
 

@@ -7,7 +7,7 @@ the answer itself, are expected to take longer than its deadline allows. It is t
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable
 from random import Random
 from types import TracebackType
@@ -45,6 +45,8 @@ class Admission:
         self._wrong_s = Mean()
         self._paces: defaultdict[Hashable, _Measured] = defaultdict(_Measured)
         self._closed = False
+        self.refused: Counter[str] = Counter()
+        """How many requests got no slot, by why."""
 
     @property
     def running(self) -> int:
@@ -55,6 +57,16 @@ class Admission:
     def waiting(self) -> int:
         """Answers that wait for one."""
         return len(self._queue)
+
+    @property
+    def limit(self) -> int:
+        """How many may have one at once."""
+        return self._section.runs
+
+    @property
+    def queue_limit(self) -> int:
+        """How many may wait."""
+        return self._section.queue
 
     def configure(self, section: AdmissionSection) -> None:
         """Take other bounds over. Who runs or waits already stays."""
@@ -163,15 +175,16 @@ class Admission:
                 waiter.turn.set_result(None)
 
     def _late(self, seconds: float) -> CloudUnavailable:
-        return self._refusal("the gateway is too busy to answer by the deadline", seconds)
+        return self._refusal("late", "the gateway is too busy to answer by the deadline", seconds)
 
     def _full(self, seconds: float) -> CloudUnavailable:
-        return self._refusal("too many requests wait for the gateway already", seconds)
+        return self._refusal("full", "too many requests wait for the gateway already", seconds)
 
     def _leaving(self) -> CloudUnavailable:
-        return self._refusal("the gateway is stopping", 0.0)
+        return self._refusal("stopping", "the gateway is stopping", 0.0)
 
-    def _refusal(self, words: str, seconds: float) -> CloudUnavailable:
+    def _refusal(self, reason: str, words: str, seconds: float) -> CloudUnavailable:
+        self.refused[reason] += 1
         wait_s = max(_SOONEST_S, seconds) * (1 + _SPREAD * self._random.random())
         return CloudUnavailable(words, remedy=_REMEDY, retry_after_s=round(wait_s, 3))
 
@@ -179,11 +192,14 @@ class Admission:
 class Slot:
     """The right to ask a model for one answer."""
 
-    __slots__ = ("_admission", "_entered_s", "_first_s", "begun_s", "charged", "foretold_s", "pace", "payer")
+    __slots__ = ("_admission", "_entered_s", "begun_s", "charged", "first_s", "foretold_s", "pace", "payer", "total_s")
 
     def __init__(self, admission: Admission, payer: str, pace: _Measured, *, charged: float) -> None:
         self._admission = admission
-        self._first_s = 0.0
+        self.first_s = 0.0
+        """From having the slot to the first token, where there is one."""
+        self.total_s = 0.0
+        """From having the slot to the end of the answer."""
         self._entered_s = admission._clock.monotonic()
         self.foretold_s = 0.0
         """From entering to the end of the answer."""
@@ -193,16 +209,21 @@ class Slot:
         """Tokens that count for fairness, as long as the true number is not known."""
         self.begun_s = 0.0
 
+    @property
+    def waited_s(self) -> float:
+        """From asking for the slot to having it."""
+        return self.begun_s - self._entered_s
+
     def first(self) -> None:
         """The first token is there. A whole answer has none: its time is counted to its tokens alone."""
-        self._first_s = self._admission._clock.monotonic() - self.begun_s
+        self.first_s = self._admission._clock.monotonic() - self.begun_s
 
     def finish(self, usage: Usage) -> None:
         """The answer is complete."""
-        total_s = self._admission._clock.monotonic() - self.begun_s
+        self.total_s = total_s = self._admission._clock.monotonic() - self.begun_s
         if self.pace.known:
             self._admission._wrong_s.add(abs(self._admission._clock.monotonic() - self._entered_s - self.foretold_s))
-        self.pace.add(first_s=self._first_s, total_s=total_s, tokens=usage.completion_tokens)
+        self.pace.add(first_s=self.first_s, total_s=total_s, tokens=usage.completion_tokens)
         actual = usage.prompt_tokens + WRITTEN_TOKEN * usage.completion_tokens
         self._admission._queue.correct(self.payer, actual - self.charged)
 

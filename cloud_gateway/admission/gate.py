@@ -34,8 +34,8 @@ class Gate:
         self._empty.set()
         self.parting: CloudUnavailable | None = None
         """What is told to those whom `end` cuts off: their own deadline had not come."""
-        self.shed = 0
-        """How many calls were refused."""
+        self.shed: Counter[str] = Counter()
+        """How many calls were refused, by why."""
 
     @property
     def calls(self) -> int:
@@ -62,7 +62,7 @@ class Gate:
 
     def end(self) -> None:
         """Let the time of every open call be over now."""
-        self.parting = self._refused("the gateway stopped in the middle of the answer")
+        self.parting = self._refused("cut_off", "the gateway stopped in the middle of the answer")
         now = asyncio.get_running_loop().time()
         for bound in self._bounds:
             if not bound.expired():
@@ -71,15 +71,15 @@ class Gate:
     def refusal(self, payer: str, request_bytes: int) -> CloudUnavailable | None:
         """Why a call may not come in now, with the seconds after which it may; None where it may."""
         if self._closed:
-            return self._refused("the gateway is stopping")
+            return self._refused("stopping", "the gateway is stopping")
         if self._open >= self._section.calls:
-            return self._refused("the gateway has too many calls open")
+            return self._refused("calls", "the gateway has too many calls open")
         if self._bytes + request_bytes > self._section.request_bytes:
-            return self._refused("the gateway holds too many bytes of requests")
+            return self._refused("bytes", "the gateway holds too many bytes of requests")
         # Every tenant with calls open has an equal share: who asks little is not shed for who floods.
         mine = self._calls[payer]
         if self._lag.standing and mine and mine * len(self._calls) >= self._open:
-            return self._refused("the gateway's processor is overloaded")
+            return self._refused("lag", "the gateway's processor is overloaded")
         return None
 
     @contextmanager
@@ -102,7 +102,7 @@ class Gate:
             if not self._open:
                 self._empty.set()
 
-    def _refused(self, words: str) -> CloudUnavailable:
-        self.shed += 1
+    def _refused(self, reason: str, words: str) -> CloudUnavailable:
+        self.shed[reason] += 1
         wait_s = round(_RETRY_S * (1 + self._random.random()), 3)  # so that not all come back at once
         return CloudUnavailable(words, remedy=_ELSEWHERE, retry_after_s=wait_s)

@@ -25,6 +25,11 @@ class Kept:
     def __len__(self) -> int:
         return len(self._answers)
 
+    @property
+    def size_bytes(self) -> int:
+        """Of all together."""
+        return self._bytes
+
     def configure(self, section: ReplaySection) -> None:
         """Keep what finishes from now on within other bounds."""
         self._section = section

@@ -34,6 +34,30 @@ class Runs:
         self._running: dict[Id, Run] = {}
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._lingering: dict[Run, asyncio.Task[None]] = {}
+        self.repeated = 0
+        """How many requests had an id that was known here, and followed its run."""
+        self.resumed = 0
+        """How many took an answer up again behind a cursor."""
+
+    @property
+    def running(self) -> int:
+        """Runs under way."""
+        return len(self._running)
+
+    @property
+    def kept(self) -> int:
+        """Answers that are finished, and kept."""
+        return len(self._kept)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of their memory."""
+        return self._kept.size_bytes
+
+    @property
+    def taken(self) -> int:
+        """Runs that another gateway had begun, and this one went on with."""
+        return self._sharing.taken if self._sharing else 0
 
     def configure(self, section: ReplaySection) -> None:
         """Linger for so long, and keep so many, from now on."""
@@ -59,6 +83,7 @@ class Runs:
             EdgewiseError: what the run failed with.
         """
         run = self._join(key, fingerprint(chat), source, resume_from)
+        self.resumed += resume_from > 0
         run.followers += 1
         self._stay(run)
         try:
@@ -102,6 +127,7 @@ class Runs:
             return self._start(key, fingerprint, source, resume_from)
         if known.fingerprint != fingerprint:
             raise used_for_another(key)
+        self.repeated += 1
         return known
 
     def _start(self, key: Id, fingerprint: bytes, source: Source, cursor: int) -> Run:

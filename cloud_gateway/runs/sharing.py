@@ -28,6 +28,8 @@ class Sharing:
         self._journal = Journal(self._records, clock, lease_s=section.lease_s)
         self._mirrors = Mirrors(self._records, clock)
         self._mirrored: set[Run] = set()
+        self.taken = 0
+        """How many runs this gateway went on with that another one had begun."""
 
     def configure(self, replay: ReplaySection) -> None:
         """Keep answers for so long from now on."""
@@ -58,6 +60,7 @@ class Sharing:
                 case "absent":
                     raise no_such_answer()
                 case "own":
+                    self.taken += bool(birth or claim.text)
                     birth = claim.birth
                     run.load(claim.text[run.text.length :])
                     await self._write(Lead(run, name, owner, claim, self._journal.mark), source)

@@ -15,13 +15,16 @@ Events = AsyncGenerator[ModelEvent, None]
 _Opening = asyncio.Task[list[ModelEvent]]
 
 
-async def hedged(first: Events, after_s: float, second: Callable[[], Events | None]) -> Events:
+async def hedged(
+    first: Events, after_s: float, second: Callable[[], Events | None], won: Callable[[], None] = lambda: None
+) -> Events:
     """The events of `first`, or of `second` where that shows text sooner; the other one is closed.
 
     Args:
         first: an answer that nobody has read yet.
         after_s: how long it may show nothing, before `second` is asked for another.
         second: another answer, or None where there is none to be had.
+        won: called where it is heard in place of the first.
 
     Raises:
         CloudError: what the last of them failed with.
@@ -32,6 +35,8 @@ async def hedged(first: Events, after_s: float, second: Callable[[], Events | No
         if not any(opening.done() for opening in openings) and (other := second()) is not None:
             openings[asyncio.create_task(_opening(other))] = other
         events, shown = await _winner(openings)
+        if events is not first:
+            won()
         await _close(openings, but=events)
         for event in shown:
             yield event

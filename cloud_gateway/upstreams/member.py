@@ -22,6 +22,8 @@ class Counts:
     """Asked because another one had failed."""
     hedged: int = 0
     """Asked because another one was slow."""
+    won: int = 0
+    """Those of them that showed something first."""
 
 
 class Member:

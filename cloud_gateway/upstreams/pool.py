@@ -152,7 +152,10 @@ class Pool:
             other.member.counts.hedged += 1
             return self._one(other, chat, streaming=True)
 
-        return hedged(events, usual_s, second)
+        def won() -> None:
+            relay.asked[-1].counts.won += 1
+
+        return hedged(events, usual_s, second, won)
 
     async def _one(self, offer: Offer, chat: Chat, *, streaming: bool) -> AsyncGenerator[ModelEvent, None]:
         """The events of one upstream, counted and timed."""

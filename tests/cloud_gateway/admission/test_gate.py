@@ -40,7 +40,7 @@ async def test_calls_and_their_bytes_are_bounded() -> None:
     assert [door.opens("ann", 400) for _ in range(3)] == [True, True, False]
     assert door.opens("ann", 200)
     assert not door.opens("ann", 1)
-    assert (door.gate.calls, door.gate.request_bytes, door.gate.shed) == (3, 1000, 2)
+    assert (door.gate.calls, door.gate.request_bytes, door.gate.shed.total()) == (3, 1000, 2)
     door.calls.close()
     assert (door.gate.calls, door.gate.request_bytes) == (0, 0)
     assert door.opens("ann", 1000)

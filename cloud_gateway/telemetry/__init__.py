@@ -1,0 +1,7 @@
+"""What can be seen of a gateway from outside. docs/observability.md has every name.
+
+metrics     what happens, counted and timed as it happens
+standing    how things stand, read when somebody looks
+exposition  the address where Prometheus looks
+redis       the Redis client, timed
+"""
