@@ -170,4 +170,5 @@ def _serves(code: grpc.StatusCode) -> CloudError:
         "no replica of the gateway could answer, or the one that did went away",
         remedy="ask again with the same request id: nothing is billed twice",
         retry_after_s=_RETRY_AFTER_S,
+        resumable=True,
     )

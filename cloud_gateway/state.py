@@ -90,6 +90,7 @@ def faults() -> Iterator[None]:
             f"the state that the gateways share cannot be used ({type(error).__name__})",
             remedy="ask again in a moment; the operator: look at Redis",
             retry_after_s=RETRY_AFTER_S,
+            resumable=True,
         ) from None
 
 

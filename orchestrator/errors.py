@@ -167,11 +167,16 @@ class CloudError(EdgewiseError):
 
     Attributes:
         retry_after_s: how many seconds to wait before another try, where waiting helps.
+        resumable: whether the connection or the gateway was lost, and not the answer: it can be taken up under its
+            request id, there or at another gateway. Where it is false, the model would be asked anew.
     """
 
-    def __init__(self, message: str, *, remedy: str = "", retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, remedy: str = "", retry_after_s: float | None = None, resumable: bool = False
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.retry_after_s = retry_after_s
+        self.resumable = resumable
 
 
 class CloudUnavailable(CloudError):

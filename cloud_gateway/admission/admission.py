@@ -186,7 +186,7 @@ class Admission:
     def _refusal(self, reason: str, words: str, seconds: float) -> CloudUnavailable:
         self.refused[reason] += 1
         wait_s = max(_SOONEST_S, seconds) * (1 + _SPREAD * self._random.random())
-        return CloudUnavailable(words, remedy=_REMEDY, retry_after_s=round(wait_s, 3))
+        return CloudUnavailable(words, remedy=_REMEDY, retry_after_s=round(wait_s, 3), resumable=True)
 
 
 class Slot:

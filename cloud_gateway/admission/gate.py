@@ -105,4 +105,4 @@ class Gate:
     def _refused(self, reason: str, words: str) -> CloudUnavailable:
         self.shed[reason] += 1
         wait_s = round(_RETRY_S * (1 + self._random.random()), 3)  # so that not all come back at once
-        return CloudUnavailable(words, remedy=_ELSEWHERE, retry_after_s=wait_s)
+        return CloudUnavailable(words, remedy=_ELSEWHERE, retry_after_s=wait_s, resumable=True)

@@ -89,12 +89,12 @@ class AnswerStream:
         """Return when the answer is to be taken up again.
 
         Raises:
-            CloudError: it cannot be.
+            CloudError: it cannot be, or the gateway has said that it failed: asking again would ask the model anew.
         """
         if self._loss is not None and isinstance(error, CloudNotFound | CloudRejected | CloudInternal):
             # Nobody has it any more. What the caller has to know is that it was cut off.
             raise self._loss
-        if not isinstance(error, CloudUnavailable | CloudTruncated):
+        if not error.resumable:
             raise error
         self._loss = self._loss or error
         wait_s = min(FIRST_WAIT_S * 2**self._resumes, LONGEST_WAIT_S) * self._rng.uniform(0.5, 1.0)
@@ -127,6 +127,7 @@ class AnswerStream:
                 raise CloudTruncated(
                     f"gateway {replica.target}: the stream ended without its receipt",
                     remedy="what came is only a part of the answer: ask again with the same request id",
+                    resumable=True,
                 )
 
     def _placed(self, message: gateway_service_pb2.StreamGenerateResponse) -> ModelEvent | None:

@@ -1,8 +1,9 @@
 """Errors to gRPC statuses and back.
 
-A status carries `google.rpc.ErrorInfo` (domain "edgewise", reason the error's type, metadata "remedy") and, where
-waiting helps, `google.rpc.RetryInfo`, with `grpc-retry-pushback-ms` for the channel's own retries. The type survives
-the way; where a proxy or gRPC itself made the status, its code decides.
+A status carries `google.rpc.ErrorInfo` (domain "edgewise", reason the error's type, metadata "remedy", and "resumable"
+where another gateway may go on with the answer) and, where waiting helps, `google.rpc.RetryInfo`, with
+`grpc-retry-pushback-ms` for the channel's own retries. The type survives the way; where a proxy or gRPC itself made the
+status, its code decides: what is unavailable then is a connection or a gateway, so an answer can be resumed.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ _CODES: Final[tuple[tuple[type[EdgewiseError], grpc.StatusCode], ...]] = (
 """Everything else, CloudTruncated and CloudInternal among it, is INTERNAL: UNAVAILABLE is what clients retry."""
 
 _REMEDY_KEY: Final = "remedy"
+_RESUMABLE_KEY: Final = "resumable"
 _BY_REASON: Final[dict[str, type[CloudError]]] = {kind("").type: kind for kind in CloudError.__subclasses__()}
 _BY_CODE: Final[dict[grpc.StatusCode, tuple[type[CloudError], str]]] = {
     grpc.StatusCode.UNAVAILABLE: (CloudUnavailable, "check that the gateway runs, and that this is its address"),
@@ -91,6 +93,8 @@ def encode(error: EdgewiseError) -> tuple[grpc.StatusCode, str, Trailers]:
     info = error_details_pb2.ErrorInfo(reason=error.type, domain=DOMAIN)
     if error.remedy:
         info.metadata[_REMEDY_KEY] = error.remedy[:_MAX_CHARS]
+    if isinstance(error, CloudError) and error.resumable:
+        info.metadata[_RESUMABLE_KEY] = "true"
     status.details.add().Pack(info)
     if isinstance(error, CloudError) and error.retry_after_s is not None:
         retry = error_details_pb2.RetryInfo()
@@ -113,11 +117,13 @@ def decode(
     if code is grpc.StatusCode.INTERNAL and info is None and "RST_STREAM" in (message or ""):
         # gRPC's own words again: a proxy on the way lost the gateway in mid-answer, and could say so in no other way.
         kind, remedy = _BY_CODE[grpc.StatusCode.UNAVAILABLE]
+    resumable = kind is CloudUnavailable
     if info is not None:
         kind = _BY_REASON.get(info.reason, kind)
         remedy = info.metadata.get(_REMEDY_KEY, remedy)
+        resumable = info.metadata.get(_RESUMABLE_KEY) == "true"
     words = f"gateway {target}: {(message or code.name.lower().replace('_', ' ')).rstrip('.')}"
-    return kind(words, remedy=remedy, retry_after_s=retry_after_s)
+    return kind(words, remedy=remedy, retry_after_s=retry_after_s, resumable=resumable)
 
 
 def _pushback(error: EdgewiseError) -> Trailers:

@@ -218,16 +218,18 @@ def every_cloud_error() -> list[type[errors.CloudError]]:
 
 
 @pytest.mark.parametrize("kind", every_cloud_error())
-@pytest.mark.parametrize("retry_after_s", [None, 0.0, 1.5, 86_400.25])
+@pytest.mark.parametrize(("retry_after_s", "resumable"), [(None, True), (0.0, False), (1.5, True), (86_400.25, False)])
 def test_a_cloud_error_keeps_its_type_its_remedy_and_its_wait(
-    kind: type[errors.CloudError], retry_after_s: float | None
+    kind: type[errors.CloudError], retry_after_s: float | None, resumable: bool
 ) -> None:
-    code, message, trailers = status.encode(kind("it broke", remedy="mend it", retry_after_s=retry_after_s))
+    broken = kind("it broke", remedy="mend it", retry_after_s=retry_after_s, resumable=resumable)
+    code, message, trailers = status.encode(broken)
     error = status.decode(code, message, trailers, target="host:1")
     assert type(error) is kind
     assert error.message == "gateway host:1: it broke"
     assert error.remedy == "mend it"
     assert error.retry_after_s == retry_after_s
+    assert error.resumable is resumable
 
 
 @pytest.mark.parametrize(
@@ -267,6 +269,7 @@ def test_a_status_that_grpc_itself_made_becomes_a_typed_error(code: grpc.StatusC
     error = status.decode(code, "Socket closed", [], target="host:1")
     assert isinstance(error, errors.CloudError)
     assert error.message == "gateway host:1: Socket closed"
+    assert error.resumable is isinstance(error, errors.CloudUnavailable)
 
 
 def test_a_message_over_the_limit_is_rejected_and_not_rate_limited() -> None:

@@ -24,6 +24,8 @@ from tests.orchestrator.client.wire import Wire
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
 HANG_S = 60
+HI = b'{"choices":[{"delta":{"content":"Hi"}}]}'
+OVERLOADED = b'{"error":{"message":"busy","code":503}}'
 
 
 @asynccontextmanager
@@ -114,7 +116,7 @@ async def test_the_deadline_bounds_the_tries() -> None:
 
 
 async def test_what_the_gateway_says_of_waiting_is_kept() -> None:
-    busy = errors.CloudUnavailable("busy", retry_after_s=30)
+    busy = errors.CloudUnavailable("busy", retry_after_s=30, resumable=True)
     async with asking(FakeReply(pieces=("a", "b"), fault=busy, fault_after=1)) as (client, fake):
         with pytest.raises(errors.CloudUnavailable, match="busy") as refused:
             [event async for event in client.stream("Hi", timeout_ms=20_000)]
@@ -128,6 +130,21 @@ async def test_an_answer_that_failed_is_not_asked_for_again(fault: errors.CloudE
         with pytest.raises(type(fault)):
             [event async for event in client.stream("Hi")]
     assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize("broken", [Reply(events=(OVERLOADED,)), Reply(events=(HI, OVERLOADED)), Reply(break_after=1)])
+async def test_a_model_server_that_fails_in_mid_stream_is_not_asked_again(
+    gateway_config: Callable[..., GatewayConfig], upstream: SimulatedUpstream, api_key: str, broken: Reply
+) -> None:
+    upstream.replies = [broken]
+    async with (
+        running(gateway_config(replay={}), environment={"TEST_KEY": api_key}) as gateway,
+        AsyncGateway(gateway.address, api_key=api_key, model="small") as client,
+    ):
+        with pytest.raises((errors.CloudUnavailable, errors.CloudTruncated), match="upstream") as failed:
+            [event async for event in client.stream("Hi")]
+    assert not failed.value.resumable
+    assert upstream.chats == 1
 
 
 async def test_a_stream_cut_off_by_a_proxy_goes_on() -> None:
