@@ -33,6 +33,7 @@ class GatewayModel:
             api_key=section.api_key,
             tls=TlsOptions(ca_file=section.ca_file) if section.tls else None,
             allow_clear_text=section.allow_clear_text,
+            resume_s=section.resume_s,
             witness=witness,
         )
         return cls(gateway, section.model)

@@ -92,6 +92,8 @@ class CloudSection(Section):
     """How long to wait for the cloud's first token before the device takes over."""
     between_tokens_s: Positive = 5.0
     """And between tokens."""
+    resume_s: Positive = 1.0
+    """How long to look for a stream whose connection was lost before the device takes over."""
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ class AsyncGateway:
         tls: TlsOptions | None = None,
         allow_clear_text: bool = False,
         timeout_ms: float | None = 120_000,
+        resume_s: float | None = None,
         spread: bool = False,
         witness: Witness | None = None,
         clock: Clock | None = None,
@@ -63,6 +64,8 @@ class AsyncGateway:
             tls: TLS options; None for clear text.
             allow_clear_text: allow the key to cross a network in clear text.
             timeout_ms: milliseconds for an answer where a call brings no deadline; None waits for ever.
+            resume_s: for how many seconds a stream whose connection was lost may bring nothing new before it is given
+                up; None for as long as its tries take. For callers who know what else to do.
             spread: where a target's name has several addresses, keep a connection to each, ask them in turn, and leave
                 out those whose health service says so. For servers with many calls; otherwise one address is drawn by
                 lot, and the others wait in case it fails.
@@ -83,6 +86,7 @@ class AsyncGateway:
         )
         self._model = model
         self._timeout_ms = timeout_ms
+        self._resume_s = resume_s
         self._rng = rng or random.Random()
 
     @property
@@ -143,9 +147,9 @@ class AsyncGateway:
     ) -> AsyncGenerator[ModelEvent, None]:
         """One answer, as it is written: `Started`, any number of `TextDelta`, and `Completed` at last.
 
-        A connection that is lost in mid-stream is taken up where it broke, within the deadline and a bounded number of
-        tries; nothing is repeated, left out, or billed again. Closing the generator ends the answer, down to the model.
-        Arguments are those of `generate`.
+        A connection that is lost in mid-stream is taken up where it broke, within the deadline, `resume_s` and a
+        bounded number of tries; nothing is repeated, left out, or billed again. Closing the generator ends the answer,
+        down to the model. Arguments are those of `generate`.
 
         Raises:
             CloudTruncated: the stream ended without its receipt.
@@ -155,7 +159,9 @@ class AsyncGateway:
         """
         request = requests.encode_stream(_new_id(request_id), self._chat(messages, model, sampling, prefix))
         limit = self._limit(deadline, timeout_ms)
-        stream = AnswerStream(self._connection, request, limit=limit, about=about, rng=self._rng)
+        stream = AnswerStream(
+            self._connection, request, limit=limit, about=about, rng=self._rng, resume_s=self._resume_s
+        )
         async with aclosing(stream.events()) as events:
             async for event in events:
                 yield event

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
-from typing import Final
+from typing import Final, TypeVar
 
 import grpc.aio
 
+from orchestrator.budget.deadline import Deadline
 from orchestrator.client.channel import SERVICE
 from orchestrator.client.connection import Connection, Limit, stub
 from orchestrator.client.replicas import Replica
@@ -19,6 +21,7 @@ from orchestrator.errors import (
     CloudInternal,
     CloudNotFound,
     CloudRejected,
+    CloudTimeout,
     CloudTruncated,
     CloudUnavailable,
 )
@@ -26,6 +29,7 @@ from orchestrator.types import Completed, ModelEvent, Started, TextDelta
 from orchestrator.v1 import gateway_service_pb2
 from orchestrator.wire import answers
 
+T = TypeVar("T")
 RESUMES: Final = 8
 """How often in a row a broken stream is taken up without anything new."""
 FIRST_WAIT_S: Final = 0.1
@@ -47,13 +51,17 @@ class AnswerStream:
         limit: Limit,
         about: object,
         rng: random.Random,
+        resume_s: float | None,
     ) -> None:
-        """`rng` draws the waits."""
+        """`rng` draws the waits; `resume_s` is that of `AsyncGateway`."""
         self._connection = connection
         self._request = request
         self._limit = limit
         self._about = about
         self._rng = rng
+        self._resume_ms = None if resume_s is None else resume_s * 1000
+        self._resume_by = self._patience()
+        """Until when something new has to come, while something is lost."""
         self._begun = False
         self._shown = 0
         """Code points of text given on."""
@@ -91,16 +99,19 @@ class AnswerStream:
         Raises:
             CloudError: it cannot be, or the gateway has said that it failed: asking again would ask the model anew.
         """
-        if self._loss is not None and isinstance(error, CloudNotFound | CloudRejected | CloudInternal):
-            # Nobody has it any more. What the caller has to know is that it was cut off.
+        gone = isinstance(error, CloudNotFound | CloudRejected | CloudInternal)
+        if self._loss is not None and (gone or self._resume_by.expired):
+            # Nobody has it any more, or not in time. What the caller has to know is that it was cut off.
             raise self._loss
         if not error.resumable:
             raise error
-        self._loss = self._loss or error
+        if self._loss is None:
+            self._loss, self._resume_by = error, self._patience()
         wait_s = min(FIRST_WAIT_S * 2**self._resumes, LONGEST_WAIT_S) * self._rng.uniform(0.5, 1.0)
         wait_s = max(wait_s, error.retry_after_s or 0.0)
         without_cursor = self._shown > 0 and self._place == 0
-        if without_cursor or self._resumes == RESUMES or wait_s >= self._limit.remaining_s:
+        left_s = min(self._resume_by.remaining_s, self._limit.remaining_s)
+        if without_cursor or self._resumes == RESUMES or wait_s >= left_s:
             raise self._loss
         self._resumes += 1
         await self._connection.pause(wait_s)
@@ -115,13 +126,15 @@ class AnswerStream:
                 call = stub(replica).StreamGenerate(request, timeout=timeout_s, metadata=connection.metadata)
                 try:
                     incoming = aiter(call)
-                    async for message in incoming:
+                    message = await self._first(incoming)
+                    while message is not None:
                         event = self._placed(message)
                         if event is not None:
                             yield event
                         if isinstance(event, Completed):
                             await _farewell(incoming)
                             return
+                        message = await anext(incoming, None)
                 finally:
                     call.cancel()
                 raise CloudTruncated(
@@ -129,6 +142,23 @@ class AnswerStream:
                     remedy="what came is only a part of the answer: ask again with the same request id",
                     resumable=True,
                 )
+
+    async def _first(self, incoming: AsyncIterator[T]) -> T | None:
+        """The first message of a call; behind a loss it may take no longer than `resume_s` allows.
+
+        Raises:
+            CloudTimeout: it did, and the gateway is told that nobody waits any more.
+        """
+        if self._loss is None or math.isinf(self._resume_by.remaining_s):
+            return await anext(incoming, None)
+        try:
+            async with asyncio.timeout(self._resume_by.remaining_s):
+                return await anext(incoming, None)
+        except TimeoutError:
+            raise CloudTimeout(f"gateway {self._connection.target}: the lost answer did not go on in time") from None
+
+    def _patience(self) -> Deadline:
+        return Deadline.after(self._connection.clock, self._resume_ms)
 
     def _placed(self, message: gateway_service_pb2.StreamGenerateResponse) -> ModelEvent | None:
         """The event in `message`, if it is new.

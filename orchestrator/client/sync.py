@@ -31,6 +31,7 @@ class Gateway:
         tls: TlsOptions | None = None,
         allow_clear_text: bool = False,
         timeout_ms: float | None = 120_000,
+        resume_s: float | None = None,
         spread: bool = False,
         witness: Witness | None = None,
     ) -> None:
@@ -42,6 +43,7 @@ class Gateway:
             tls=tls,
             allow_clear_text=allow_clear_text,
             timeout_ms=timeout_ms,
+            resume_s=resume_s,
             spread=spread,
             witness=witness,
         )

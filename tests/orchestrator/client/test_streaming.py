@@ -29,11 +29,11 @@ OVERLOADED = b'{"error":{"message":"busy","code":503}}'
 
 
 @asynccontextmanager
-async def asking(*replies: FakeReply) -> AsyncIterator[tuple[AsyncGateway, FakeGateway]]:
+async def asking(*replies: FakeReply, resume_s: float | None = None) -> AsyncIterator[tuple[AsyncGateway, FakeGateway]]:
     """A client that need not wait: its clock moves by itself."""
     async with (
         FakeGateway(*replies) as fake,
-        AsyncGateway(fake.target, model="m", clock=ManualClock(), rng=random.Random(0)) as client,
+        AsyncGateway(fake.target, model="m", clock=ManualClock(), rng=random.Random(0), resume_s=resume_s) as client,
     ):
         yield client, fake
 
@@ -113,6 +113,27 @@ async def test_the_deadline_bounds_the_tries() -> None:
     assert 3 < spent_s < 6, "all eight waits would take more"
     assert fake.requests[-1].timeout_s is not None
     assert fake.requests[-1].timeout_s < 3
+
+
+async def test_resume_s_bounds_the_tries_since_the_last_new_text() -> None:
+    async with asking(FakeReply(breaks=(1, 1, 1, *[2] * 50)), resume_s=0.8) as (client, fake):
+        with pytest.raises(errors.CloudUnavailable):
+            [event async for event in client.stream("Hi")]
+        spent_s = client._connection.clock.monotonic()
+    places = [request.resume_from for request in fake.requests]
+    assert [places.count(place) for place in sorted(set(places))] == [1, 3, 3]
+    assert spent_s < 1.6, "each loss has its own 0.8 s"
+
+
+async def test_a_resumed_stream_that_says_nothing_is_given_up_and_the_gateway_is_told() -> None:
+    async with (
+        FakeGateway(FakeReply(breaks=(2,), hold_after=2)) as fake,
+        AsyncGateway(fake.target, model="m", resume_s=0.2) as client,
+    ):
+        with pytest.raises(errors.CloudUnavailable):
+            [event async for event in client.stream("Hi", request_id="r1")]
+        await client.aclose()
+        assert fake.cancelled == ["r1"]
 
 
 async def test_what_the_gateway_says_of_waiting_is_kept() -> None:
