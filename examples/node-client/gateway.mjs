@@ -46,7 +46,10 @@ const channelOptions = {
 }
 const resumes = 8
 
-/** What went wrong, with the gateway's reason, its remedy, and how many seconds to wait where it says so. */
+/**
+ * What went wrong, with the gateway's reason, its remedy, how many seconds to wait where it says so, and whether the
+ * answer can be taken up under its id.
+ */
 export class GatewayError extends Error {
   constructor(error) {
     super(error.details || error.message)
@@ -54,6 +57,8 @@ export class GatewayError extends Error {
     this.reason = ''
     this.remedy = ''
     this.retryAfterS = null
+    // What gRPC itself or a proxy says, without our details, is said of a connection.
+    this.resumable = ['UNAVAILABLE', 'CANCELLED', 'TRUNCATED'].includes(this.code)
     const packed = error.metadata?.get('grpc-status-details-bin')[0]
     if (!packed) return
     for (const detail of read('Status', packed).details) {
@@ -61,6 +66,7 @@ export class GatewayError extends Error {
         const info = read('ErrorInfo', detail.value)
         this.reason = info.reason
         this.remedy = info.metadata.remedy ?? ''
+        this.resumable = info.metadata.resumable === 'true'
       } else if (detail.type_url.endsWith('/google.rpc.RetryInfo')) {
         const { seconds, nanos } = read('RetryInfo', detail.value).retry_delay
         this.retryAfterS = seconds + nanos / 1e9
@@ -120,8 +126,7 @@ export class Gateway {
           const waitMs = Math.max(
             Math.min(100 * 2 ** tries, 5_000) * (0.5 + Math.random() / 2), 1000 * (failure.retryAfterS ?? 0),
           )
-          const lost = begun && ['UNAVAILABLE', 'CANCELLED', 'TRUNCATED'].includes(failure.code)
-          if (!lost || tries === resumes || Date.now() + waitMs >= deadline) throw loss
+          if (!begun || !failure.resumable || tries === resumes || Date.now() + waitMs >= deadline) throw loss
           over = false
           tries += 1
           await sleep(waitMs)

@@ -18,6 +18,7 @@ from cloud_gateway.health import SERVICE
 from cloud_gateway.server import GatewayServer, running
 from orchestrator import errors
 from orchestrator.client import AsyncGateway, TlsOptions
+from orchestrator.testing import ManualClock
 from orchestrator.types import Started
 from simulation.upstream import Reply, SimulatedUpstream
 
@@ -74,7 +75,7 @@ async def test_a_stream_that_outlasts_the_drain_ends_in_one_typed_error(
 ) -> None:
     upstream.replies = [Reply(hold_after=2)]
     async with (
-        AsyncGateway(gateway.address, api_key=api_key, model="small") as client,
+        AsyncGateway(gateway.address, api_key=api_key, model="small", clock=ManualClock()) as client,
         asyncio.timeout(HANG_S),
     ):
         stream = client.stream("Wait.")

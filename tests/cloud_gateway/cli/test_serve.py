@@ -18,6 +18,7 @@ import yaml
 from cloud_gateway.config import GatewayConfig
 from orchestrator import errors
 from orchestrator.client import AsyncGateway
+from orchestrator.testing import ManualClock
 from orchestrator.types import Completed, Started, TextDelta
 from simulation.upstream import Reply, SimulatedUpstream
 
@@ -126,7 +127,7 @@ async def test_a_second_signal_ends_it_at_once(config: Path, upstream: Simulated
     upstream.replies = [Reply(hold_after=2)]
     async with (
         serving(config, api_key) as (process, address),
-        AsyncGateway(address, api_key=api_key, model="small") as client,
+        AsyncGateway(address, api_key=api_key, model="small", clock=ManualClock()) as client,
         AsyncGateway(address) as watcher,
         asyncio.timeout(HANG_S),
     ):
@@ -149,7 +150,7 @@ async def test_a_gateway_that_is_killed_leaves_what_came(
     upstream.replies = [Reply(hold_after=2)]
     async with (
         serving(config, api_key) as (process, address),
-        AsyncGateway(address, api_key=api_key, model="small") as client,
+        AsyncGateway(address, api_key=api_key, model="small", clock=ManualClock()) as client,
         asyncio.timeout(HANG_S),
     ):
         stream = client.stream("Wait.")
