@@ -15,7 +15,8 @@ ask for. Moved and squeezed into [0, 1] they would pay for the variance of a coi
 p-value is that of the three outcomes themselves. At the edge of the promise the loss is 1 with chance (d + a)/2 and
 −1 with (d − a)/2, where a is the limit and d the unknown chance that the models differ on a kept question. The sum's
 distribution is computed exactly, for the largest d that the data allow, and the chance that they allow too little is
-added (Berger and Boos, JASA 89, 1994).
+added (Berger and Boos, JASA 89, 1994). Where they allow models that differ on more than every second question, the
+largest d is not the worst: with few zeros, sums of the wrong parity are rare. There Hoeffding's inequality bounds all.
 
 **Confidence.** Learn-then-Test speaks of the mean over all questions that could be asked. A user meets a batch, whose
 own chance lies on top: a threshold at the very edge in the mean is over it in every second batch. So the tests run at
@@ -84,9 +85,11 @@ def _error(confidence: float) -> float:
 def quality_p_value(lost: int, differing: int, n: int, limit: float, error: float) -> float:
     """A p-value of "the mean loss is above `limit`", valid for every n.
 
-    The chance of a sum as small as `lost` grows with d wherever the sum's distribution still rises, its derivative
-    being n (P(S = lost + 1) − P(S = lost)) for a sum S of n − 1 losses. So left of the mode its largest value is at the
-    largest d; right of it nothing is ever rejected.
+    The derivative of P(sum ≤ `lost`) by d is n/2 (P(S = lost + 1) − P(S = lost)) for a sum S of n − 1 losses. Up to
+    d = (1 + limit²) / 2 the generating function of a loss has real roots, so that S is a constant and a sum of 2(n − 1)
+    independent indicators: it has one mode, less than 1 beside its mean (Darroch, Ann. Math. Statist. 35, 1964). So
+    left of the mean the chance is largest at the largest d; right of it nothing is ever rejected. Beyond that d it is
+    at most exp(−(n limit − lost)² / 2n) (Hoeffding, JASA 58, 1963), whatever d.
 
     Args:
         lost: the sum of the losses.
@@ -95,11 +98,15 @@ def quality_p_value(lost: int, differing: int, n: int, limit: float, error: floa
         limit: above 0, below 1.
         error: the chance of a broken promise that is allowed, of which a hundredth is spent on d.
     """
-    if lost >= n * limit - 1:
+    if lost + 1 > (n - 1) * limit:
         return 1.0
     spent = error * _NUISANCE
-    differ = max(limit, _upper_bound(differing, n, spent))
-    return min(1.0, _sum_at_most(lost, n, (differ + limit) / 2, (differ - limit) / 2) + spent)
+    largest, rising = _upper_bound(differing, n, spent), (1 + limit**2) / 2
+    differ = min(max(limit, largest), rising)
+    chance = _sum_at_most(lost, n, (differ + limit) / 2, (differ - limit) / 2)
+    if largest > rising:
+        chance = max(chance, math.exp(-((n * limit - lost) ** 2) / (2 * n)))
+    return min(1.0, chance + spent)
 
 
 def at_most(successes: int, n: int, chance: float) -> float:
