@@ -16,6 +16,7 @@ from pydantic_settings import SettingsConfigDict
 
 from cloud_gateway.sections.accounts import AccountsSection, TenantSection
 from cloud_gateway.sections.admission import AdmissionSection
+from cloud_gateway.sections.connections import ConnectionsSection
 from cloud_gateway.sections.keys import KeySection
 from cloud_gateway.sections.kinds import Seconds
 from cloud_gateway.sections.limits import LimitsSection
@@ -54,6 +55,7 @@ class GatewayConfig(Settings):
     pool: PoolSection = PoolSection()
     models: tuple[ModelSection, ...] = Field(min_length=1)
     limits: LimitsSection = LimitsSection()
+    connections: ConnectionsSection = ConnectionsSection()
     admission: AdmissionSection = AdmissionSection()
     replay: ReplaySection = ReplaySection()
     state: StateSection | None = None
@@ -75,6 +77,8 @@ class GatewayConfig(Settings):
                     raise ValueError(f"the model {model.name} names an upstream {name}; {nearest(name, self.servers)}")
         if not (self.keys or self.keys_file or self.allow_anonymous):
             raise ValueError("nobody could call: give keys or keys_file, or set allow_anonymous")
+        if any(key.certificate for key in self.keys) and not (self.tls and self.tls.client_ca_file):
+            raise ValueError("keys[].certificate needs tls.client_ca_file: certificates that nobody checks say nothing")
         if len({tenant.name for tenant in self.tenants}) != len(self.tenants):
             raise ValueError("two tenants have the same name")
         if self.accounts.hold_s <= self.limits.request_s:

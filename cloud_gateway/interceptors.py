@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from cloud_gateway.rules import CallRules, Metadata
-from orchestrator.errors import EdgewiseError
+from orchestrator.errors import CloudTimeout, EdgewiseError, InvalidRequest
 from orchestrator.wire import status
 
 _OPEN: Final = "/grpc.health.v1.Health/"
@@ -24,10 +25,16 @@ else:
 
 
 class CallInterceptor(_ServerInterceptor):
-    """Wraps the methods of the service; a method that is added later is behind it by itself."""
+    """Wraps the methods of the service; a method that is added later is behind it by itself.
 
-    def __init__(self, rules: CallRules) -> None:
+    gRPC would wait for a request as long as its sender likes. Here the handlers read it themselves, so that it has to
+    arrive in time.
+    """
+
+    def __init__(self, rules: CallRules, *, arrival_s: float) -> None:
+        """`arrival_s` is how long a request may take to arrive."""
         self._rules = rules
+        self._arrival_s = arrival_s
 
     async def intercept_service(
         self,
@@ -36,45 +43,85 @@ class CallInterceptor(_ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Any, Any]:
         """The method's handler, wrapped."""
         handler = await continuation(handler_call_details)
-        if handler is None or handler_call_details.method.startswith(_OPEN):
+        if handler is None:
             return handler
-        method = handler_call_details.method.rpartition("/")[2]
+        method = None if handler_call_details.method.startswith(_OPEN) else _name(handler_call_details)
         coders = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,
         }
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._stream(method, handler.unary_stream), **coders)
-        return grpc.unary_unary_rpc_method_handler(self._unary(method, handler.unary_unary), **coders)
+            return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.unary_stream), **coders)
+        return grpc.stream_unary_rpc_method_handler(self._unary(method, handler.unary_unary), **coders)
 
-    def _unary(self, method: str, inner: Any) -> Any:
-        async def guarded(request: Any, context: _Context) -> Any:
+    def _unary(self, method: str | None, inner: Any) -> Any:
+        async def guarded(_: Any, context: _Context) -> Any:
             try:
-                async with self._rules.around(method, request, _metadata(context), context.time_remaining()):
+                request = await self._request(context)
+                async with self._around(method, request, context):
                     return await inner(request, context)
             except EdgewiseError as error:
                 await _refuse(context, error)
 
         return guarded
 
-    def _stream(self, method: str, inner: Any) -> Any:
+    def _stream(self, method: str | None, inner: Any) -> Any:
         # It writes rather than yields: a cancelled call is then cancelled in every frame, down to the upstream.
-        async def guarded(request: Any, context: _Context) -> None:
+        async def guarded(_: Any, context: _Context) -> None:
             try:
-                async with (
-                    self._rules.around(method, request, _metadata(context), context.time_remaining()),
-                    aclosing(inner(request, context)) as messages,
-                ):
-                    async for message in messages:
-                        await _write(context, message)
+                request = await self._request(context)
+                async with self._around(method, request, context):
+                    answer = inner(request, context)
+                    if method is None:  # the health service writes by itself
+                        await answer
+                        return
+                    async with aclosing(answer) as messages:
+                        async for message in messages:
+                            await _write(context, message)
             except EdgewiseError as error:
                 await _refuse(context, error)
 
         return guarded
 
+    def _around(self, method: str | None, request: Any, context: _Context) -> AbstractAsyncContextManager[None]:
+        if method is None:
+            return nullcontext()
+        return self._rules.around(
+            method, request, _metadata(context), context.time_remaining(), lambda: _certified_names(context)
+        )
+
+    async def _request(self, context: _Context) -> Any:
+        """The one message of a call.
+
+        Raises:
+            InvalidRequest: it is not what the method takes, or there is none.
+            CloudTimeout: it did not arrive in time.
+        """
+        try:
+            async with asyncio.timeout(self._arrival_s):
+                request = await context.read()
+        except TimeoutError:
+            raise CloudTimeout("the request did not arrive in time", remedy="send it at once") from None
+        except DecodeError:
+            # The cause is kept out: it may quote the request.
+            raise InvalidRequest("the request is not the message that the method takes") from None
+        if request is grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
+            raise InvalidRequest("the call has no request")
+        return request
+
+
+def _name(details: grpc.HandlerCallDetails) -> str:
+    return details.method.rpartition("/")[2]
+
 
 def _metadata(context: _Context) -> Metadata:
     return cast(Metadata, context.invocation_metadata() or ())
+
+
+def _certified_names(context: _Context) -> list[str]:
+    """The names (SAN) in the certificate that the connection began with, which its authority has signed."""
+    names = context.auth_context().get("x509_subject_alternative_name", ())
+    return [name.decode(errors="replace") for name in names]
 
 
 async def _write(context: _Context, message: Any) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -45,7 +45,12 @@ class CallRules:
 
     @asynccontextmanager
     async def around(
-        self, method: str, request: Message, metadata: Metadata, remaining_s: float | None
+        self,
+        method: str,
+        request: Message,
+        metadata: Metadata,
+        remaining_s: float | None,
+        names: Callable[[], Iterable[str]] = tuple,
     ) -> AsyncIterator[None]:
         """The call, from its key to its line in the log. `CALL` is set inside.
 
@@ -54,6 +59,7 @@ class CallRules:
             request: its message, of which the log sees the id alone, and the gate the size.
             metadata: what the caller sent along.
             remaining_s: until the caller's deadline; None where there is none.
+            names: gives those in the certificate of the caller's connection. Asked where one may stand for a key.
 
         Raises:
             EdgewiseError: the one error that the caller gets, whatever went wrong.
@@ -64,7 +70,7 @@ class CallRules:
         error: EdgewiseError | None = None
         refused: EdgewiseError | None = None
         try:
-            caller = self._keys.caller(metadata)
+            caller = self._keys.caller(metadata, names() if self._keys.reads_certificates else ())
             limit_s = self._longest_s if remaining_s is None else min(remaining_s, self._longest_s)
             CALL.set(Call(caller=caller, deadline=Deadline.after(self._clock, limit_s * 1000)))
             fields["caller"] = caller.name

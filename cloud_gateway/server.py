@@ -7,38 +7,23 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Final
 
 import grpc
 import grpc.aio
 
+from cloud_gateway import transport
 from cloud_gateway.assembly import Assembly, assembled
+from cloud_gateway.certificates import Certificates
 from cloud_gateway.config import GatewayConfig
 from cloud_gateway.interceptors import CallInterceptor
 from cloud_gateway.reload import ConfigFile, Reloader
-from cloud_gateway.sections.tls import TlsSection
 from cloud_gateway.telemetry.exposition import exposed
 from orchestrator.clock import SystemClock
 from orchestrator.errors import ConfigError
 from orchestrator.ports import Clock
 from orchestrator.v1 import gateway_service_pb2_grpc
 
-_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
-    # Two gateways on one port would share the calls by chance; the second one gets an error instead.
-    ("grpc.so_reuseport", 0),
-    # Clients may look every 10 s whether the link still lives, while they wait for an answer.
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 0),
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    # Metadata is an API key and little else.
-    ("grpc.max_metadata_size", 16 * 1024),
-    # Calls that the process has not even taken: room for a burst, and no more, for they make all later ones wait.
-    # gRPC's core drops others, which costs little: at random between these two, and above the second all.
-    ("grpc.server.max_pending_requests", 512),
-    ("grpc.server.max_pending_requests_hard_limit", 1024),
-)
 _GOODBYE_S: Final = 1.0
 """How long statuses that were sent last have to leave."""
 
@@ -88,12 +73,8 @@ async def running(
         exposed(assembly.metrics.registry, config.metrics.listen) as metrics_address,
     ):
         server = grpc.aio.server(
-            interceptors=[CallInterceptor(assembly.rules)],
-            options=[
-                *_OPTIONS,
-                ("grpc.max_receive_message_length", config.limits.message_bytes),
-                ("grpc.max_send_message_length", config.limits.message_bytes),
-            ],
+            interceptors=[CallInterceptor(assembly.rules, arrival_s=config.connections.request_s)],
+            options=transport.options(config),
         )
         gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(assembly.service, server)
         assembly.health.register(server)
@@ -138,28 +119,16 @@ async def serve(file: ConfigFile, announce: Callable[[str], None]) -> None:
 
 def _listen(server: grpc.aio.Server, config: GatewayConfig) -> str:
     host = config.listen.rpartition(":")[0]
+    credentials = Certificates(config.tls).credentials if config.tls else None
     try:
-        if config.tls is None:
+        if credentials is None:
             port = server.add_insecure_port(config.listen)
         else:
-            port = server.add_secure_port(config.listen, _credentials(config.tls))
+            port = server.add_secure_port(config.listen, credentials)
     except RuntimeError:
         port = 0
     if port == 0:
-        remedy = "is the port taken, or the address another machine's?"
         raise ConfigError(
-            f"cannot listen on {config.listen}",
-            remedy=f"{remedy} Do certificate and key belong together?" if config.tls else remedy,
+            f"cannot listen on {config.listen}", remedy="is the port taken, or the address another machine's?"
         )
     return f"{host}:{port}"
-
-
-def _credentials(tls: TlsSection) -> grpc.ServerCredentials:
-    return grpc.ssl_server_credentials([(_pem(tls.key_file), _pem(tls.certificate_file))])
-
-
-def _pem(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"the TLS file {file} cannot be read: {error.strerror}") from None

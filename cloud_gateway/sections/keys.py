@@ -1,10 +1,10 @@
-"""Callers whose keys come in the environment."""
+"""Callers whom the configuration itself names: by a key in the environment, or by their certificate."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from cloud_gateway.keys import NAME, Scope
 from cloud_gateway.sections.kinds import EnvironmentName
@@ -13,11 +13,14 @@ from orchestrator.settings import Section
 
 
 class KeySection(Section):
-    """A caller's API key that comes in an environment variable, and what it may do."""
+    """A caller, and what it may do."""
 
     name: Annotated[str, Field(pattern=f"^{NAME}$")]
     """Who it is, for the log and the accounts."""
-    key_env: EnvironmentName
+    key_env: EnvironmentName | None = None
+    """The variable that holds its API key."""
+    certificate: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """Or one of the names (SAN) in its certificate, which stands for a key where the call has none."""
     tenant: Annotated[str, Field(pattern=f"^({NAME})?$")] = ""
     """Who pays."""
     models: tuple[str, ...] = ()
@@ -26,6 +29,12 @@ class KeySection(Section):
     """The longest answer that it may ask for."""
     expires_at: AwareDatetime | None = None
     quota: QuotaSection = QuotaSection()
+
+    @model_validator(mode="after")
+    def _known_by_something(self) -> KeySection:
+        if self.key_env is None and self.certificate is None:
+            raise ValueError("give key_env or certificate")
+        return self
 
     @property
     def scope(self) -> Scope:
