@@ -71,7 +71,7 @@ class AsyncGateway:
                 lot, and the others wait in case it fails.
             witness: is told of every call before its bytes leave.
             clock: the system's, unless a test brings its own.
-            rng: draws the waits before a stream is taken up again.
+            rng: draws the waits before a stream is taken up again, and what a busy gateway is not asked.
 
         Raises:
             ConfigError: a target is no address, or the key would travel in clear text.
@@ -82,12 +82,17 @@ class AsyncGateway:
         for one in targets:
             check_target(one, api_key=api_key, tls=tls, allow_clear_text=allow_clear_text)
         self._connection = Connection(
-            targets, api_key=api_key, tls=tls, spread=spread, witness=witness, clock=clock or SystemClock()
+            targets,
+            api_key=api_key,
+            tls=tls,
+            spread=spread,
+            witness=witness,
+            clock=clock or SystemClock(),
+            rng=rng or random.Random(),
         )
         self._model = model
         self._timeout_ms = timeout_ms
         self._resume_s = resume_s
-        self._rng = rng or random.Random()
 
     @property
     def target(self) -> str:
@@ -159,9 +164,7 @@ class AsyncGateway:
         """
         request = requests.encode_stream(_new_id(request_id), self._chat(messages, model, sampling, prefix))
         limit = self._limit(deadline, timeout_ms)
-        stream = AnswerStream(
-            self._connection, request, limit=limit, about=about, rng=self._rng, resume_s=self._resume_s
-        )
+        stream = AnswerStream(self._connection, request, limit=limit, about=about, resume_s=self._resume_s)
         async with aclosing(stream.events()) as events:
             async for event in events:
                 yield event
