@@ -38,7 +38,7 @@ class GatewayConfig(Settings):
     )
     reference = "docs/gateway.md"
 
-    listen: Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")] = "127.0.0.1:50051"
+    listen: Annotated[str, Field(pattern=r"^\S+:\d{1,5}\Z")] = "127.0.0.1:50051"
     tls: TlsSection | None = None
     keys: tuple[KeySection, ...] = ()
     keys_file: Path | None = None

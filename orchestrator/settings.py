@@ -11,24 +11,29 @@ import types
 import typing
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from orchestrator.errors import ConfigError
+
+# Pydantic's own engine compiles \w{1,64} into megabytes: a gateway process took 20 MB more. Patterns end in \Z for this
+# one, because its $ lets a newline follow.
+_REGEX_ENGINE: Final = "python-re"
 
 
 class Section(BaseModel):
     """A part of a file. A key that it does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, regex_engine=_REGEX_ENGINE)
 
 
 class Settings(BaseSettings):
     """A whole file. A subclass sets `env_prefix` in its `model_config`, and names the page that lists its keys."""
 
+    model_config = SettingsConfigDict(regex_engine=_REGEX_ENGINE)
     reference: ClassVar[str]
     """The page that lists every key."""
     other_variables: ClassVar[Collection[str]] = ()

@@ -34,5 +34,5 @@ class AccountsSection(Section):
 class TenantSection(Section):
     """Who pays for several keys. One that is not named here has no limits of its own."""
 
-    name: Annotated[str, Field(pattern=f"^{NAME}$")]
+    name: Annotated[str, Field(pattern=rf"^{NAME}\Z")]
     quota: QuotaSection = QuotaSection()

@@ -15,13 +15,13 @@ from orchestrator.settings import Section
 class KeySection(Section):
     """A caller, and what it may do."""
 
-    name: Annotated[str, Field(pattern=f"^{NAME}$")]
+    name: Annotated[str, Field(pattern=rf"^{NAME}\Z")]
     """Who it is, for the log and the accounts."""
     key_env: EnvironmentName | None = None
     """The variable that holds its API key."""
     certificate: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """Or one of the names (SAN) in its certificate, which stands for a key where the call has none."""
-    tenant: Annotated[str, Field(pattern=f"^({NAME})?$")] = ""
+    tenant: Annotated[str, Field(pattern=rf"^({NAME})?\Z")] = ""
     """Who pays."""
     models: tuple[str, ...] = ()
     """What it may ask, as patterns: `qwen*`. None at all: every model."""

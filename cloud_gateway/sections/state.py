@@ -13,11 +13,11 @@ from orchestrator.settings import Section
 class StateSection(Section):
     """The Redis that several gateways share: their accounts, and answers under way. Without it each keeps its own."""
 
-    redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://\S+$")] | None = None
+    redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://\S+\Z")] | None = None
     """Without a password: `redis://redis.internal:6379/0`."""
     redis_url_env: EnvironmentName | None = None
     """The variable that holds the URL, where it has a password."""
-    key_prefix: Annotated[str, Field(pattern=r"^[\w:.-]{0,64}$")] = "edgewise:"
+    key_prefix: Annotated[str, Field(pattern=r"^[\w:.-]{0,64}\Z")] = "edgewise:"
     """Before the name of every key, so that several systems can use one Redis."""
     lease_s: Seconds = 3.0
     """How long a gateway may be silent before another takes over what it was writing."""

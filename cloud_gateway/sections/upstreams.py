@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from cloud_gateway.sections.kinds import EnvironmentName, Seconds, Weight
 from orchestrator.settings import Section
 
-UpstreamName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+UpstreamName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\Z")]
 """In small letters, as environment variables give it."""
 
 

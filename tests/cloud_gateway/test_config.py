@@ -64,6 +64,8 @@ def test_few_keys_are_needed_and_prices_stay_exact(tmp_path: Path) -> None:
         ({"models": [MODEL | {"usd_per_million_prompt_tokens": ".nan"}]}, "usd_per_million_prompt_tokens"),
         ({"models": [MODEL | {"joules_per_prompt_token": float("inf")}]}, "joules_per_prompt_token"),
         ({"listen": "50051"}, "'listen'"),
+        ({"listen": "127.0.0.1:50051\n"}, "'listen'"),
+        ({"tenants": [{"name": "acme\n"}]}, "'tenants.0.name'"),
         ({"upstream": {"base_url": "ftp://x"}}, "'upstream.base_url'"),
         ({"allow_anonymous": False}, "nobody could call"),
         ({"drain_s": 0}, "'drain_s'"),
