@@ -33,6 +33,12 @@ class RedisServer:
         """As the gateway's `state.redis_url` takes it."""
         return f"unix://{self._socket}"
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None, "the server is not started"
+        return self._process.pid
+
     def start(self) -> None:
         """Listen, with nothing stored.
 
