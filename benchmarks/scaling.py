@@ -1,8 +1,9 @@
 """What one answer costs each process on its way: a gateway alone, with Redis, three behind Envoy, and on Ray Serve.
 
-`python -m benchmarks.scaling [--parts one redis envoy ray] [--answers N]` prints one Markdown table. All processes are
-on one machine, over loopback, before a simulated model server that answers at once with 32 tokens. Processor time is
-the processes' own, from /proc (Linux). docs/scaling.md reckons on from here.
+`python -m benchmarks.scaling [--parts one redis envoy ray] [--answers N] [--tokens N --between-ms MS]` prints one
+Markdown table. All processes are on one machine, over loopback, before a simulated model server that answers at once
+with 32 tokens, or in a stream with `--tokens` of them, `--between-ms` apart. Processor time is the processes' own, from
+/proc (Linux). docs/scaling.md reckons on from here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +33,7 @@ from simulation.redis_server import RedisServer
 from simulation.scale import Scale
 
 _PARTS: Final = ("one", "redis", "envoy", "ray")
-_WARM_UP: Final = 150
+_WARM_UP: Final = 64
 _PACED: Final = 100
 _PER_SECOND: Final = 50
 _SERVE_FILE: Final = Path(__file__).parents[1] / "deploy/ray/serve.yaml"
@@ -205,17 +206,23 @@ async def rows(setup: Setup, *, answers: int) -> list[list[str]]:
     ]
 
 
+def _upstream(given: argparse.Namespace) -> AbstractContextManager[Program]:
+    return programs.upstream(tokens=given.tokens, between_ms=given.between_ms)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=_PARTS, default=list(_PARTS))
     parser.add_argument("--answers", type=int, default=1500, help="whole answers of each setup; streams are a third")
+    parser.add_argument("--tokens", type=int, default=32, help="of every answer")
+    parser.add_argument("--between-ms", type=float, default=0.0, help="milliseconds between two tokens of a stream")
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}\n")
     print("| setup | answer | a CPU second of gateway | gateways, ms | Envoy or Serve's proxy, ms | Redis, ms ", end="")
     print("| Redis commands | a core of Redis | p50 at 50/s |\n|---|---|---|---|---|---|---|---|---|")
     for part in given.parts:
-        with programs.upstream() as upstream, SETUPS[part](upstream) as setup:
+        with _upstream(given) as upstream, SETUPS[part](upstream) as setup:
             for row in asyncio.run(rows(setup, answers=given.answers)):
                 print(f"| {' | '.join(row)} |", flush=True)
 

@@ -140,6 +140,11 @@ async def answered(client: AsyncGateway, request_id: str, lost: Counter[str]) ->
             await asyncio.sleep(error.retry_after_s or 0)
 
 
+async def spent_nano_usd(client: AsyncGateway) -> int:
+    """What the accounts in Redis say."""
+    return max(window.nano_usd.spent for window in await client.usage())
+
+
 @pytest.mark.slow
 async def test_the_same_answers_and_the_same_errors(deployment: Deployment) -> None:
     deployment.script(Reply())
@@ -190,7 +195,7 @@ async def test_load_balancers_see_whether_it_serves(deployment: Deployment) -> N
 
 
 @pytest.mark.slow
-async def test_a_killed_replica_loses_no_answer(deployment: Deployment) -> None:
+async def test_a_killed_replica_loses_no_answer_and_no_cent(deployment: Deployment) -> None:
     """Under load, and then a rolling update under load, which nobody notices at all."""
     deployment.script(Reply(between_ms=5))
     lost: Counter[str] = Counter()
@@ -203,7 +208,10 @@ async def test_a_killed_replica_loses_no_answer(deployment: Deployment) -> None:
             return await answered(client, f"killed-{number}", lost)
 
     async with deployment.client() as client, asyncio.timeout(PATIENCE_S):
+        before_nano_usd = await spent_nano_usd(client)
         generations = await asyncio.gather(*(one(number, client) for number in range(BURST)))
+        billed_nano_usd = await spent_nano_usd(client) - before_nano_usd
+    assert billed_nano_usd == sum(round(generation.usd * 1e9) for generation in generations)
     assert {generation.text for generation in generations} == {"Bees make honey."}
     assert BURST <= deployment.upstream.chats <= BURST + AT_ONCE, lost
 
