@@ -16,6 +16,7 @@ from cloud_gateway.telemetry.metrics import Metrics
 from cloud_gateway.upstreams.pool import Pool
 from orchestrator.chat import Chat, ServedModel
 from orchestrator.errors import CloudDenied, ModelNotFound
+from orchestrator.tracing import spanning
 from orchestrator.types import Completed, ModelEvent, TextDelta
 
 _CHARS_PER_TOKEN: Final = 4
@@ -71,8 +72,8 @@ class Answering:
         model, served = self._permitted(call.caller, chat)
 
         def write(turn: Turn) -> AsyncGenerator[ModelEvent, None]:
-            asked = self._pool.answer(turn.chat(chat), streaming=streaming)
-            answer = self._billing.billed(call.caller, request_id, chat, model, served, turn, asked)
+            asked = self._pool.answer(turn.chat(chat), streaming=streaming, span=call.span)
+            answer = self._billing.billed(call, request_id, chat, model, served, turn, asked)
             return self._admitted(call, chat, answer, streaming=streaming)
 
         return self._runs.follow((call.caller.name, request_id), chat, write, resume_from)
@@ -114,13 +115,14 @@ class Answering:
         """The events of `answer`, which begins once it has a slot."""
         self._under_way += 1
         try:
-            slot = await self._admission.enter(
-                call.caller.payer,
-                (chat.model, streaming),
-                prompt_tokens=sum(len(message.text) for message in chat.messages) // _CHARS_PER_TOKEN,
-                max_tokens=chat.sampling.max_tokens,
-                deadline=call.deadline,
-            )
+            with spanning(call.span.child("admission", {"edgewise.queue.length": self._admission.waiting})):
+                slot = await self._admission.enter(
+                    call.caller.payer,
+                    (chat.model, streaming),
+                    prompt_tokens=sum(len(message.text) for message in chat.messages) // _CHARS_PER_TOKEN,
+                    max_tokens=chat.sampling.max_tokens,
+                    deadline=call.deadline,
+                )
             metrics = self._metrics
             metrics.admitted(slot.waited_s)
             silent = streaming  # a whole answer has no first token to be timed

@@ -29,7 +29,9 @@ from cloud_gateway.telemetry.metrics import Metrics
 from cloud_gateway.telemetry.standing import Standing
 from cloud_gateway.upstreams.member import Member
 from cloud_gateway.upstreams.pool import Pool
+from orchestrator.otel import exporting
 from orchestrator.ports import Clock
+from orchestrator.tracing import Tracer
 
 _TAKEN_S: Final = 5.0
 """A call that was taken before a change has come to its model server by then, or has failed."""
@@ -44,6 +46,7 @@ class Assembly:
         state: SharedState | None,
         environment: Mapping[str, str],
         metrics: Metrics,
+        tracer: Tracer,
         clock: Clock,
     ) -> None:
         """`state` is what it shares with other gateways, if any."""
@@ -62,7 +65,7 @@ class Assembly:
         self.gate = Gate(config.admission, lag, random)
         self._backend = self._behind(config)
         keys = KeyRing.of(config, environment, clock)
-        self.rules = CallRules(keys, self.gate, metrics, clock, longest_s=config.limits.request_s)
+        self.rules = CallRules(keys, self.gate, metrics, tracer, clock, longest_s=config.limits.request_s)
         self.service = GatewayService(self._backend.answering, self.accounts)
         self.health = Health(self._backend.pool.probe, clock, interval_s=config.shortest_health_interval_s)
         self._retiring: set[asyncio.Task[None]] = set()
@@ -171,8 +174,11 @@ async def assembled(config: GatewayConfig, *, environment: Mapping[str, str], cl
         CloudUnavailable: the state that it shares with other gateways cannot be reached.
     """
     metrics = Metrics(config.metrics, clock)
-    async with opened(config.state, environment, metrics.redis_command) as state:
-        assembly = Assembly(config, state, environment, metrics, clock)
+    async with (
+        exporting(config.telemetry.otlp_endpoint, "edgewise-gateway") as tracer,
+        opened(config.state, environment, metrics.redis_command) as state,
+    ):
+        assembly = Assembly(config, state, environment, metrics, tracer, clock)
         try:
             yield assembly
         finally:

@@ -10,12 +10,13 @@ from dataclasses import replace
 from cloud_gateway.accounts.accounts import Accounts
 from cloud_gateway.accounts.windows import Amounts
 from cloud_gateway.accounts.worst import worst_case
-from cloud_gateway.call import Caller
+from cloud_gateway.call import Call
 from cloud_gateway.runs.fingerprint import fingerprint
 from cloud_gateway.runs.turn import Turn
 from cloud_gateway.sections.models import ModelSection
 from cloud_gateway.telemetry.metrics import Metrics
 from orchestrator.chat import NANO, Chat, ServedModel
+from orchestrator.tracing import spanning
 from orchestrator.types import Completed, ModelEvent, Usage
 from orchestrator.units import Energy, EnergySource
 
@@ -31,7 +32,7 @@ class Billing:
 
     async def billed(
         self,
-        caller: Caller,
+        call: Call,
         request_id: str,
         chat: Chat,
         model: ModelSection,
@@ -47,7 +48,9 @@ class Billing:
         """
         # An id is billed once; with another chat it is another bill, also where the answer to the first was forgotten.
         bill_id = f"{request_id}:{fingerprint(chat).hex()}"
-        bill = await self._accounts.reserve(caller, bill_id, worst_case(chat, served))
+        caller = call.caller
+        with spanning(call.span.child("accounts.reserve")):
+            bill = await self._accounts.reserve(caller, bill_id, worst_case(chat, served))
         settled = False
         try:
             async with aclosing(answer) as events:
@@ -58,10 +61,11 @@ class Billing:
                         actual = Amounts(1, _tokens(usage), served.price.cost_nano_usd(usage))
                         # Before the caller has the receipt: a gateway that dies here has told nobody of a bill, and
                         # whoever goes on with the answer tells of that one.
-                        nano_usd = (await self._accounts.settle(bill, actual)).nano_usd
+                        with spanning(call.span.child("accounts.settle")):
+                            nano_usd = (await self._accounts.settle(bill, actual)).nano_usd
                         settled = True
                         self._metrics.billed(model.name, caller.payer, usage, nano_usd)
-                        _log.info("billed", extra={"fields": _line(caller, request_id, model, usage, nano_usd)})
+                        _log.info("billed", extra={"fields": _line(call, request_id, model, usage, nano_usd)})
                         yield _with_receipt(replace(event, usage=usage), model, nano_usd)
                     else:
                         yield event
@@ -74,9 +78,10 @@ def _tokens(usage: Usage) -> int:
     return usage.prompt_tokens + usage.completion_tokens
 
 
-def _line(caller: Caller, request_id: str, model: ModelSection, usage: Usage, nano_usd: int) -> dict[str, object]:
-    return {
-        "caller": caller.name,
+def _line(call: Call, request_id: str, model: ModelSection, usage: Usage, nano_usd: int) -> dict[str, object]:
+    trace = {"trace_id": call.span.trace_id} if call.span.trace_id else {}
+    return trace | {
+        "caller": call.caller.name,
         "request_id": request_id,
         "model": model.name,
         "prompt_tokens": usage.prompt_tokens,

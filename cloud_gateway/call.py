@@ -9,6 +9,7 @@ from typing import Final
 
 from cloud_gateway.accounts.windows import Limit
 from orchestrator.budget.deadline import Deadline
+from orchestrator.tracing import NO_SPAN, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class Call:
     caller: Caller
     deadline: Deadline
     """The caller's own, or the gateway's bound where that is sooner."""
+    span: Span = NO_SPAN
+    """What is done for it is a part of this."""
 
 
 CALL: Final[ContextVar[Call]] = ContextVar("call")

@@ -27,7 +27,7 @@ from cloud_gateway.sections.replay import ReplaySection
 from cloud_gateway.sections.state import StateSection
 from cloud_gateway.sections.tls import TlsSection
 from cloud_gateway.sections.upstreams import UpstreamName, UpstreamSection
-from orchestrator.settings import Settings, nearest
+from orchestrator.settings import Settings, TelemetrySection, nearest
 
 
 class GatewayConfig(Settings):
@@ -61,6 +61,7 @@ class GatewayConfig(Settings):
     state: StateSection | None = None
     """What several gateways share."""
     metrics: MetricsSection = MetricsSection()
+    telemetry: TelemetrySection = TelemetrySection()
     drain_s: Seconds = 30.0
     """How long calls under way may go on after SIGTERM."""
 

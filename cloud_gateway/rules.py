@@ -20,9 +20,12 @@ from cloud_gateway.telemetry.metrics import Metrics
 from orchestrator.budget.deadline import Deadline
 from orchestrator.errors import CloudInternal, CloudTimeout, EdgewiseError
 from orchestrator.ports import Clock
+from orchestrator.tracing import NO_SPAN, NO_TRACER, Kind, Span, Tracer
 
 _ALWAYS: Final = ("CancelGenerate",)
 """What is let in even when nothing else is: it makes room."""
+_SERVICE: Final = "orchestrator.v1.GatewayService"
+_TRACE: Final = ("traceparent", "tracestate")
 Metadata = Iterable[tuple[str, str | bytes]]
 _log = logging.getLogger(__name__)
 
@@ -30,11 +33,14 @@ _log = logging.getLogger(__name__)
 class CallRules:
     """Wraps calls. It knows nothing of gRPC."""
 
-    def __init__(self, keys: KeyRing, gate: Gate, metrics: Metrics, clock: Clock, *, longest_s: float) -> None:
+    def __init__(
+        self, keys: KeyRing, gate: Gate, metrics: Metrics, tracer: Tracer, clock: Clock, *, longest_s: float
+    ) -> None:
         """`longest_s` bounds a call whose own deadline is later or missing."""
         self._keys = keys
         self._gate = gate
         self._metrics = metrics
+        self._tracer = tracer
         self._clock = clock
         self._longest_s = longest_s
 
@@ -67,12 +73,15 @@ class CallRules:
         """
         begun_s = self._clock.monotonic()
         fields: dict[str, object] = {"method": method, "request_id": str(getattr(request, "request_id", ""))[:128]}
+        span = self._span(method, metadata)
+        if span.trace_id:
+            fields["trace_id"] = span.trace_id
         error: EdgewiseError | None = None
         refused: EdgewiseError | None = None
         try:
             caller = self._keys.caller(metadata, names() if self._keys.reads_certificates else ())
             limit_s = self._longest_s if remaining_s is None else min(remaining_s, self._longest_s)
-            CALL.set(Call(caller=caller, deadline=Deadline.after(self._clock, limit_s * 1000)))
+            CALL.set(Call(caller=caller, deadline=Deadline.after(self._clock, limit_s * 1000), span=span))
             fields["caller"] = caller.name
             if method not in _ALWAYS and (refused := self._gate.refusal(caller.payer, request.ByteSize())):
                 raise refused
@@ -87,10 +96,12 @@ class CallRules:
             error = fault
         except asyncio.CancelledError:
             self._note(method, "cancelled", fields, begun_s)
+            span.end("cancelled")
             raise
         except Exception as fault:
             error = CloudInternal("the gateway failed", remedy="its log has the place, with this request id")
             error.__cause__ = fault
+        span.end("" if error is None else error.type)
         if error is None:
             self._note(method, "ok", fields, begun_s)
         elif error is refused:  # a line for each would cost more than refusing does
@@ -99,6 +110,15 @@ class CallRules:
             self._note(method, error.type, fields, begun_s, error.__cause__)
         if error is not None:
             raise error
+
+    def _span(self, method: str, metadata: Metadata) -> Span:
+        """Of a call. Its parent is what the caller sent along."""
+        if self._tracer is NO_TRACER:
+            return NO_SPAN
+        headers = {key: value for key, value in metadata if key in _TRACE and isinstance(value, str)}
+        name = f"{_SERVICE}/{method}"
+        attributes = {"rpc.system.name": "grpc", "rpc.method": name}
+        return self._tracer.start(name, attributes, kind=Kind.SERVER, headers=headers)
 
     def _note(
         self, method: str, outcome: str, fields: dict[str, object], begun_s: float, fault: BaseException | None = None

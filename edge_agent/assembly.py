@@ -53,6 +53,7 @@ from orchestrator.routing.probe import Probe
 from orchestrator.routing.router import Router
 from orchestrator.routing.value import Prices
 from orchestrator.token_counts import TokenCounts
+from orchestrator.tracing import NO_TRACER, Tracer
 from orchestrator.types import Recollection, Sensitivity
 
 if TYPE_CHECKING:
@@ -173,6 +174,7 @@ async def assemble(
         stop_repeating=config.answer.stop_repeating,
         effort=config.effort.rules(),
         moves=config.handoff.rules(),
+        tracer=await _tracer(config, resources),
         probe=_probe(config),
         patience=Patience(first_token_s=config.cloud.first_token_s, between_tokens_s=config.cloud.between_tokens_s),
     )
@@ -184,6 +186,15 @@ def _probe(config: Config) -> Probe | None:
     if not config.confidence.watch:
         return None
     return Probe.load(config.confidence.probe) if config.confidence.probe else Probe.for_model(config.model.name)
+
+
+async def _tracer(config: Config, resources: AsyncExitStack) -> Tracer:
+    """Who keeps spans: nobody, unless an endpoint is configured and sockets may be opened."""
+    if config.local_only or config.telemetry.otlp_endpoint is None:
+        return NO_TRACER
+    from orchestrator.otel import exporting
+
+    return await resources.enter_async_context(exporting(config.telemetry.otlp_endpoint, "edgewise-agent"))
 
 
 def _cloud(config: Config, witness: Witness) -> GatewayModel | None:

@@ -11,6 +11,7 @@ from orchestrator.budget import Deadline
 from orchestrator.client import AsyncGateway, TlsOptions, Witness
 from orchestrator.errors import CloudRejected
 from orchestrator.privacy.egress import Outbound
+from orchestrator.tracing import NO_SPAN, Span
 from orchestrator.types import ModelEvent, Sampling, Terms
 
 
@@ -54,7 +55,14 @@ class GatewayModel:
         raise CloudRejected(f"the gateway has no model {self._wanted!r}; it lists: {known}", remedy="set cloud.model")
 
     async def generate(
-        self, outbound: Outbound, *, request_id: str, decision_id: str, sampling: Sampling, deadline: Deadline
+        self,
+        outbound: Outbound,
+        *,
+        request_id: str,
+        decision_id: str,
+        sampling: Sampling,
+        deadline: Deadline,
+        span: Span = NO_SPAN,
     ) -> AsyncIterator[ModelEvent]:
         """Stream an answer; see `CloudModel`."""
         stream = self._gateway.stream(
@@ -63,6 +71,7 @@ class GatewayModel:
             sampling=sampling,
             deadline=deadline,
             request_id=request_id,
+            span=span,
             about=Cause(
                 decision_id=decision_id,
                 request_id=request_id,

@@ -23,7 +23,7 @@ from edge_agent.sections.records import ContextSection, ConversationsSection
 from orchestrator.budget import BatteryFloor, Below, Resource, Window, seconds_in
 from orchestrator.effort.strategy import EffortRules
 from orchestrator.routing.promise import Promise
-from orchestrator.settings import Section, Settings
+from orchestrator.settings import Section, Settings, TelemetrySection
 from orchestrator.types import Budget, Effort, RoutePreference, Sampling
 
 Positive = Annotated[float, Field(gt=0)]
@@ -324,6 +324,7 @@ class Config(Settings):
     serve: ServeSection = ServeSection()
     mcp: McpSection = McpSection()
     privacy: PrivacySection = PrivacySection()
+    telemetry: TelemetrySection = TelemetrySection()
 
     @classmethod
     def load(cls, path: Path | str | None = None) -> Config:

@@ -44,6 +44,7 @@ class CloudWriter:
             decision_id=journey.decision_id,
             sampling=sampling,
             deadline=plan.cloud_deadline(journey.deadline),
+            span=leg.trace,
         )
         shown = bool(journey.tally.text)
         joint, pending = Joint(journey.prefix if shown else ""), ""

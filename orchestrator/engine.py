@@ -41,6 +41,7 @@ from orchestrator.prompt import Prompt
 from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.probe import PRIOR, Probe
 from orchestrator.tally import Tally
+from orchestrator.tracing import NO_TRACER, Tracer
 from orchestrator.types import (
     Answer,
     Effort,
@@ -71,10 +72,12 @@ class Engine:
         stop_repeating: bool = True,
         effort: EffortRules | None = None,
         moves: MoveRules | None = None,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         """Args:
         probe: judges the first tokens of a local answer before they are shown; None shows them unjudged.
         moves: when a local answer that was shown goes on in the cloud.
+        tracer: keeps a span of every request, with what it saw and did as parts; never with its content.
         """
         self._planner = planner
         self._local = local
@@ -84,6 +87,7 @@ class Engine:
         self._costs = costs
         self._observer = observer
         self._clock = clock
+        self._tracer = tracer
         self._effort = effort or EffortRules()
         self._device = DeviceWriter(
             local,
@@ -108,12 +112,15 @@ class Engine:
         started_s = self._clock.monotonic()
         deadline = Deadline.after(self._clock, request.budget.total_ms)
         journey = Journey(request, uuid.uuid4().hex[:12], deadline, Tally(self._clock, started_s))
+        journey.span = span = self._tracer.start("ask", {"edgewise.decision_id": journey.decision_id})
+        ended = ""
         try:
-            planned = await self._planner.plan(request, journey.decision_id, deadline)
+            planned = await self._planner.plan(request, journey.decision_id, deadline, span)
             if isinstance(planned, Refused):
                 self._observer.refused(request, planned.refusal, planned.situation.to_dict())
                 raise planned.refusal.error
             journey.plan = planned
+            span.set({"edgewise.route": planned.decision.route.value, "edgewise.rule": planned.decision.rule})
             self._observer.decided(request, journey.plan.decision, journey.plan.situation.to_dict())
             journey.strategy = strategy_for(journey.plan.decision, request.question, self._effort)
             async with aclosing(self._pieces(journey, journey.plan)) as pieces:
@@ -121,13 +128,16 @@ class Engine:
                     yield piece
             answer = self._conclude(journey, journey.plan)
         except EdgewiseError as error:
+            ended = error.type
             self._observer.failed(journey.decision_id, error.type, error.message)
             raise
         except (asyncio.CancelledError, GeneratorExit):
+            ended = "cancelled"
             self._observer.failed(journey.decision_id, "cancelled", "the caller went away")
             raise
         finally:
             self._settle(journey)
+            span.end(ended)
         yield answer
 
     def _settle(self, journey: Journey) -> None:
@@ -247,13 +257,15 @@ class Engine:
 
     def _open(self, journey: Journey, plan: Plan, route: Route, reservation: Reservation) -> Leg:
         prompt = plan.local if route is Route.LOCAL else journey.check or cast(Prompt, plan.cloud)
+        model = self._local.name if route is Route.LOCAL else cast(CloudModel, self._link.cloud).name
         leg = Leg(
             route,
-            model=self._local.name if route is Route.LOCAL else cast(CloudModel, self._link.cloud).name,
+            model=model,
             estimate=plan.estimate(route).behind(journey.written),
             ledger=self._ledger,
             reservation=reservation,
             span=self._meter.start(),
+            trace=journey.span.child(f"leg {route.value}", {"gen_ai.request.model": model}),
         )
         journey.tally.begin(leg, prompt)
         return leg

@@ -15,6 +15,7 @@ from orchestrator.plan import Plan
 from orchestrator.privacy.egress import Cleared
 from orchestrator.prompt import Prompt
 from orchestrator.tally import Tally
+from orchestrator.tracing import NO_SPAN, Span
 from orchestrator.types import EffortReceipt, Request
 from orchestrator.whole_words import whole_words
 
@@ -39,6 +40,8 @@ class Journey:
     """Why its shown text goes on in the cloud, if it does."""
     check: Prompt | None = None
     """What the cloud is asked about the device's draft."""
+    span: Span = NO_SPAN
+    """Each leg is a part of it."""
     listener: Verification | Consultation | None = None
     """Who hears what the cloud says, where that is not simply the answer."""
 

@@ -9,6 +9,7 @@ from operator import add
 from orchestrator.budget import Ledger, Reservation
 from orchestrator.ports import EnergySpan
 from orchestrator.routing.estimate import RouteEstimate
+from orchestrator.tracing import NO_SPAN, Span
 from orchestrator.types import Completed, FinishReason, ModelEvent, Route, Spend, Started, TextDelta, Usage
 from orchestrator.units import Energy, EnergySource
 
@@ -25,8 +26,11 @@ class Leg:
         ledger: Ledger,
         reservation: Reservation,
         span: EnergySpan,
+        trace: Span = NO_SPAN,
     ) -> None:
         self.route = route
+        self.trace = trace
+        """What this leg does is a part of it. It ends with the settlement."""
         self.model = model
         self.finish_reason: FinishReason | None = None
         self.aside = False
@@ -52,6 +56,8 @@ class Leg:
                 self._begun = True
             case TextDelta(text=text, tokens=tokens, bytes_moved=moved):
                 self._span.moved(moved)
+                if not self._tokens:
+                    self.trace.event("first_token")
                 self._begun = True
                 self._tokens += len(tokens) or bool(text)
                 joules = self._span.read().joules
@@ -122,6 +128,7 @@ class Leg:
 
     def settle(self) -> None:
         """Put the truth in place of the reservation. A second call changes nothing."""
+        self._end_trace()
         if self.energy is not None:
             return
         self.energy = self._span.stop()
@@ -129,6 +136,18 @@ class Leg:
         self._ledger.settle(first, self._before + self._spent)
         for reservation in further:
             self._ledger.refund(reservation)
+
+    def _end_trace(self) -> None:
+        usage = self.usage
+        self.trace.set(
+            {
+                "gen_ai.usage.input_tokens": usage.prompt_tokens,
+                "gen_ai.usage.output_tokens": usage.completion_tokens,
+                "gen_ai.response.finish_reasons": (self.finish_reason.value,) if self.finish_reason else (),
+                "edgewise.cost_usd": self.usd,
+            }
+        )
+        self.trace.end()
 
     @property
     def _spent(self) -> Spend:

@@ -33,6 +33,7 @@ from orchestrator.routing.refusal import Refusal
 from orchestrator.routing.router import Chances, Router
 from orchestrator.routing.situation import Situation
 from orchestrator.routing.value import Prices
+from orchestrator.tracing import NO_SPAN, Span, spanning
 from orchestrator.types import (
     Budget,
     Decision,
@@ -97,12 +98,15 @@ class Planner:
         self._processor = processor
         self._effort = effort or EffortRules()
 
-    async def plan(self, request: Request, decision_id: str, deadline: Deadline) -> Plan | Refused:
+    async def plan(
+        self, request: Request, decision_id: str, deadline: Deadline, span: Span = NO_SPAN
+    ) -> Plan | Refused:
         """Decide and reserve; `Refused` where no route fits the budgets, or no model has room for the prompt."""
-        draft = await self._draft(request, self._link.contact)
-        situation = await self._pledged(draft.situation)
-        situation = await self._taught(situation, decision_id)
-        reserved = self._reserve(situation, draft.request, decision_id, deadline)
+        draft = await self._draft(request, self._link.contact, span)
+        with spanning(span.child("decide")):
+            situation = await self._pledged(draft.situation)
+            situation = await self._taught(situation, decision_id)
+            reserved = self._reserve(situation, draft.request, decision_id, deadline)
         if isinstance(reserved, Refused):
             return reserved
         situation, decision, reservation = reserved
@@ -114,11 +118,13 @@ class Planner:
         async def told() -> Terms | None:
             return terms if self._link.cloud is not None else None
 
-        return await self._draft(request, told)
+        return await self._draft(request, told, NO_SPAN)
 
-    async def _draft(self, request: Request, contact: Callable[[], Awaitable[Terms | None]]) -> Draft:
+    async def _draft(self, request: Request, contact: Callable[[], Awaitable[Terms | None]], span: Span) -> Draft:
         now = self._clock.now()
-        request, recalled = await asyncio.to_thread(self._recall, request, now)
+        with spanning(span.child("recall")) as recalling:
+            request, recalled = await asyncio.to_thread(self._recall, request, now)
+            recalling.set({"edgewise.records": len(recalled)})
         behind = self._prefix_tokens(request)
         window = _prompt_window(self._local.context_tokens - behind, request)
         local = self._candour.admission(request, recalled, now=now) if self._candour else None

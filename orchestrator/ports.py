@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from orchestrator.tracing import NO_SPAN, Span
 from orchestrator.types import (
     Answer,
     Decision,
@@ -102,11 +103,19 @@ class CloudModel(Protocol):
         ...
 
     def generate(
-        self, outbound: Outbound, *, request_id: str, decision_id: str, sampling: Sampling, deadline: Deadline
+        self,
+        outbound: Outbound,
+        *,
+        request_id: str,
+        decision_id: str,
+        sampling: Sampling,
+        deadline: Deadline,
+        span: Span = NO_SPAN,
     ) -> AsyncIterator[ModelEvent]:
         """Stream an answer: `Started`, any number of `TextDelta`, one `Completed`.
 
-        `decision_id` is not sent: it says for which decision the text leaves.
+        `decision_id` is not sent: it says for which decision the text leaves. The call is a part of `span`, whose trace
+        goes along.
 
         Raises:
             CloudError: a typed reason; what was yielded before it stands.

@@ -11,10 +11,10 @@ import types
 import typing
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from orchestrator.errors import ConfigError
@@ -28,6 +28,13 @@ class Section(BaseModel):
     """A part of a file. A key that it does not know is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, regex_engine=_REGEX_ENGINE)
+
+
+class TelemetrySection(Section):
+    """Where traces go. Without an endpoint there are none."""
+
+    otlp_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/]+/?$")] | None = None
+    """An OTLP collector that speaks gRPC: `http://127.0.0.1:4317`; `https` for TLS."""
 
 
 class Settings(BaseSettings):

@@ -20,6 +20,7 @@ from orchestrator.errors import CloudError, CloudTimeout, ContextWindowExceeded
 from orchestrator.ports import Clock
 from orchestrator.privacy.egress import Outbound, OutboundMessage
 from orchestrator.privacy.finding import Finding
+from orchestrator.tracing import NO_SPAN, Span
 from orchestrator.types import (
     Completed,
     FinishReason,
@@ -265,7 +266,14 @@ class ScriptedCloudModel(_Scripted):
         return self._terms
 
     async def generate(
-        self, outbound: Outbound, *, request_id: str, decision_id: str, sampling: Sampling, deadline: Deadline
+        self,
+        outbound: Outbound,
+        *,
+        request_id: str,
+        decision_id: str,
+        sampling: Sampling,
+        deadline: Deadline,
+        span: Span = NO_SPAN,
     ) -> AsyncIterator[ModelEvent]:
         """Play the next script; see `CloudModel`."""
         asked = Asked(

@@ -114,7 +114,7 @@ def imported_distributions(folder: str) -> Iterator[tuple[str, Set[str]]]:
 
 
 PACKAGE_EXTRAS = {
-    "orchestrator": ("config", "promise"),
+    "orchestrator": ("config", "promise", "telemetry"),
     "cloud_gateway": ("gateway", "redis", "ray"),
     "edge_agent": ("models", "serve", "mcp", "encryption", "gpu", "plot", "train", "presidio"),
 }

@@ -28,6 +28,7 @@ from orchestrator.routing.costs import CostHistory
 from orchestrator.routing.refusal import Refusal
 from orchestrator.routing.value import Prices
 from orchestrator.testing import FakeMeter, ShelfStore
+from orchestrator.tracing import NO_SPAN, Span
 from orchestrator.types import (
     Answer,
     Decision,
@@ -82,7 +83,14 @@ class NearCloud:
         return Terms(self.model.context_tokens)
 
     async def generate(
-        self, outbound: Outbound, *, request_id: str, decision_id: str, sampling: Sampling, deadline: Deadline
+        self,
+        outbound: Outbound,
+        *,
+        request_id: str,
+        decision_id: str,
+        sampling: Sampling,
+        deadline: Deadline,
+        span: Span = NO_SPAN,
     ) -> AsyncIterator[ModelEvent]:
         """See `CloudModel`."""
         self.sent += [*(message.text for message in outbound.messages), outbound.prefix]

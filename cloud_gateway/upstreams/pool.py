@@ -20,10 +20,12 @@ from cloud_gateway.upstreams.member import Member, Offer
 from cloud_gateway.upstreams.relay import Relay
 from cloud_gateway.upstreams.retry_budget import RetryBudget
 from cloud_gateway.upstreams.server import UpstreamServer
+from cloud_gateway.upstreams.traced import attempted, usage_of
 from orchestrator.chat import Chat
 from orchestrator.errors import CloudError, CloudRateLimited, CloudRejected, CloudUnavailable
 from orchestrator.ports import Clock
-from orchestrator.types import ModelEvent, TextDelta
+from orchestrator.tracing import NO_SPAN, Span
+from orchestrator.types import Completed, ModelEvent, TextDelta
 
 _TAIL: Final = 0.95
 """Who has not begun when so many have is slow."""
@@ -79,7 +81,7 @@ class Pool:
         members = {offer.member for tier in self._tiers[model] for offer in tier}
         return sum(member.in_flight for member in members)
 
-    async def answer(self, chat: Chat, *, streaming: bool) -> AsyncGenerator[ModelEvent, None]:
+    async def answer(self, chat: Chat, *, streaming: bool, span: Span = NO_SPAN) -> AsyncGenerator[ModelEvent, None]:
         """The events of one answer, whichever upstreams wrote it. They have no price yet.
 
         One that fails before its first text is replaced by another; one that fails later is gone on with by another,
@@ -88,6 +90,7 @@ class Pool:
         Args:
             chat: what is asked, of a model that is configured.
             streaming: as it is written; otherwise the text comes as one piece, which is cheaper.
+            span: each request to an upstream is a part of it.
 
         Raises:
             CloudError: whatever went wrong, and could not be made good. Without a word of the request.
@@ -98,7 +101,7 @@ class Pool:
         offer = self._choose(chat.model, key, relay)
         while True:
             relay.asked.append(offer.member)
-            events = self._asked(offer, chat.model, relay, key, streaming=streaming)
+            events = self._asked(offer, chat.model, relay, key, span, streaming=streaming)
             try:
                 async with aclosing(events):
                     async for event in events:
@@ -135,11 +138,11 @@ class Pool:
             await member.server.aclose()
 
     def _asked(
-        self, offer: Offer, model: str, relay: Relay, key: bytes | None, *, streaming: bool
+        self, offer: Offer, model: str, relay: Relay, key: bytes | None, span: Span, *, streaming: bool
     ) -> AsyncGenerator[ModelEvent, None]:
         """The events of one upstream, or of the quicker one of two."""
         chat = relay.rest()
-        events = self._one(offer, chat, streaming=streaming)
+        events = self._one(offer, chat, span, streaming=streaming)
         usual_s = self._first_tokens[model].quantile(_TAIL) if self._section.hedge and streaming else None
         if usual_s is None:
             return events
@@ -150,26 +153,31 @@ class Pool:
                 return None
             relay.asked.append(other.member)
             other.member.counts.hedged += 1
-            return self._one(other, chat, streaming=True)
+            return self._one(other, chat, span, streaming=True)
 
         def won() -> None:
             relay.asked[-1].counts.won += 1
 
         return hedged(events, usual_s, second, won)
 
-    async def _one(self, offer: Offer, chat: Chat, *, streaming: bool) -> AsyncGenerator[ModelEvent, None]:
-        """The events of one upstream, counted and timed."""
+    async def _one(
+        self, offer: Offer, chat: Chat, parent: Span, *, streaming: bool
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """The events of one upstream, counted, timed and traced."""
         server, times, silent = offer.member.server, self._first_tokens[chat.model], streaming
         begun_s = self._clock.monotonic()
-        with offer.member.asked() as trial:
+        with attempted(parent, offer, chat) as span, offer.member.asked() as trial:
             ask = server.stream if streaming else server.complete
             try:
-                async with aclosing(ask(chat, offer.model)) as events:
+                async with aclosing(ask(chat, offer.model, span.headers)) as events:
                     async for event in events:
                         if silent and isinstance(event, TextDelta):
                             silent = False
                             times.add(self._clock.monotonic() - begun_s)
                             trial.succeed()
+                            span.event("first_token")
+                        elif isinstance(event, Completed):
+                            span.set(usage_of(event))
                         yield event
                 if silent or not streaming:
                     trial.succeed()

@@ -23,6 +23,7 @@ from orchestrator.chat import Chat
 from orchestrator.client.channel import is_loopback
 from orchestrator.errors import CloudInternal, CloudRejected, ConfigError
 from orchestrator.ports import Clock
+from orchestrator.tracing import Attributes
 from orchestrator.types import ModelEvent, Started, TextDelta
 
 _PROBE_S: Final = 5.0
@@ -32,6 +33,7 @@ _READ_BYTES: Final = 2**14
 """Twice as many are read ahead of a slow reader; then the upstream has to wait."""
 _LARGEST_FAULT: Final = 64 * 1024
 _LARGEST_ANSWER: Final = 2**24
+_PROVIDERS: Final = {"openai": "openai", "anthropic": "anthropic", "gemini": "gcp.gemini"}
 
 
 class UpstreamServer:
@@ -57,6 +59,15 @@ class UpstreamServer:
         self._opened: aiohttp.ClientSession | None = None
 
     @property
+    def described(self) -> Attributes:
+        """It, for traces: by the names of OpenTelemetry's conventions."""
+        return {
+            "gen_ai.provider.name": _PROVIDERS[self._section.format],
+            "server.address": self._url.host or "",
+            "server.port": self._url.port or 0,
+        }
+
+    @property
     def _session(self) -> aiohttp.ClientSession:
         """The connections. They belong to the running loop."""
         if self._opened is None:
@@ -70,12 +81,15 @@ class UpstreamServer:
             )
         return self._opened
 
-    async def stream(self, chat: Chat, model: str) -> AsyncGenerator[ModelEvent, None]:
+    async def stream(
+        self, chat: Chat, model: str, headers: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[ModelEvent, None]:
         """An answer as it is written. Closing the generator closes the connection, by which the server knows.
 
         Args:
             chat: what is asked.
             model: the upstream's name for `chat.model`.
+            headers: of this request, beside those of all.
 
         Raises:
             CloudError: whatever went wrong, without a word of the request.
@@ -83,7 +97,7 @@ class UpstreamServer:
         loop, section = asyncio.get_running_loop(), self._section
         until_s, limit = loop.time() + section.first_token_s, "first_token_s"
         answer = Answer(chat, chunked=True)
-        async with self._post(chat, model, stream=True, until_s=until_s, limit=limit) as response:
+        async with self._post(chat, model, headers, stream=True, until_s=until_s, limit=limit) as response:
             yield Started(chat.model)
             reader, events = Reader(response.content), EventStream()
             try:
@@ -107,10 +121,12 @@ class UpstreamServer:
         for event in answer.end():
             yield event
 
-    async def complete(self, chat: Chat, model: str) -> AsyncGenerator[ModelEvent, None]:
+    async def complete(
+        self, chat: Chat, model: str, headers: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[ModelEvent, None]:
         """An answer as one piece: cheaper for both sides than a stream. Arguments and errors are those of `stream`."""
         until_s, limit = asyncio.get_running_loop().time() + self._section.whole_answer_s, "whole_answer_s"
-        async with self._post(chat, model, stream=False, until_s=until_s, limit=limit) as response:
+        async with self._post(chat, model, headers, stream=False, until_s=until_s, limit=limit) as response:
             try:
                 async with asyncio.timeout_at(until_s):
                     body = await _body(response.content, _LARGEST_ANSWER)
@@ -143,7 +159,7 @@ class UpstreamServer:
 
     @asynccontextmanager
     async def _post(
-        self, chat: Chat, model: str, *, stream: bool, until_s: float, limit: str
+        self, chat: Chat, model: str, headers: Mapping[str, str] | None, *, stream: bool, until_s: float, limit: str
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The response to a chat, once it has begun well."""
         url = self._at(self._format.path(model, stream=stream))
@@ -151,7 +167,7 @@ class UpstreamServer:
         content = io.BytesIO(self._format.body(chat, model, stream=stream))
         try:
             async with asyncio.timeout_at(until_s):
-                response = await self._session.post(url, data=content, allow_redirects=False)
+                response = await self._session.post(url, data=content, headers=headers, allow_redirects=False)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise faults.of_transport(error, begun=False, limit=limit) from None
         async with response:  # a body that was not read to its end closes the connection

@@ -23,6 +23,7 @@ from orchestrator.clock import SystemClock
 from orchestrator.errors import CloudUnavailable, ConfigError, InvalidRequest
 from orchestrator.ports import Clock
 from orchestrator.privacy.egress import Outbound, clear
+from orchestrator.tracing import NO_SPAN, NO_TRACER, Span, Tracer, spanning
 from orchestrator.types import Message, ModelEvent, Sampling
 from orchestrator.v1 import gateway_service_pb2
 from orchestrator.wire import answers, requests
@@ -51,6 +52,7 @@ class AsyncGateway:
         resume_s: float | None = None,
         spread: bool = False,
         witness: Witness | None = None,
+        tracer: Tracer = NO_TRACER,
         clock: Clock | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -70,8 +72,10 @@ class AsyncGateway:
                 out those whose health service says so. For servers with many calls; otherwise one address is drawn by
                 lot, and the others wait in case it fails.
             witness: is told of every call before its bytes leave.
+            tracer: keeps a span of every answer, and hands its trace on to the gateway: `orchestrator.otel` has
+                OpenTelemetry.
             clock: the system's, unless a test brings its own.
-            rng: draws the waits before a stream is taken up again, and what a busy gateway is not asked.
+            rng: draws the waits before a stream is taken up again.
 
         Raises:
             ConfigError: a target is no address, or the key would travel in clear text.
@@ -87,12 +91,13 @@ class AsyncGateway:
             tls=tls,
             spread=spread,
             witness=witness,
+            tracer=tracer,
             clock=clock or SystemClock(),
-            rng=rng or random.Random(),
         )
         self._model = model
         self._timeout_ms = timeout_ms
         self._resume_s = resume_s
+        self._rng = rng or random.Random()
 
     @property
     def target(self) -> str:
@@ -110,6 +115,7 @@ class AsyncGateway:
         timeout_ms: float | None = None,
         request_id: str | None = None,
         about: object = None,
+        span: Span = NO_SPAN,
     ) -> Generation:
         """One answer, whole.
 
@@ -123,6 +129,7 @@ class AsyncGateway:
             timeout_ms: the same, as milliseconds from now; the sooner of the two counts.
             request_id: repeating a call with the same id gives the same answer and is billed once.
             about: what the witness is told of the call beside what is sent.
+            span: what the call is a part of; without it `tracer` makes one that stands for itself.
 
         Raises:
             InvalidRequest, EgressRefused, CloudError: see the class.
@@ -131,11 +138,14 @@ class AsyncGateway:
         limit = self._limit(deadline, timeout_ms)
 
         async def call(replica: Replica) -> gateway_service_pb2.GenerateResponse:
-            return await stub(replica).Generate(request, timeout=limit.timeout_s(), metadata=self._connection.metadata)
+            return await stub(replica).Generate(request, timeout=limit.timeout_s(), metadata=metadata)
 
-        reply = await self._connection.ask(
-            f"/{SERVICE}/Generate", request, call, limit=limit, about=about, request_id=request.request_id
-        )
+        asked = self._connection.span("Generate", span, {"gen_ai.request.model": request.chat.model})
+        with spanning(asked):
+            metadata = (*self._connection.metadata, *asked.headers.items())
+            reply = await self._connection.ask(
+                f"/{SERVICE}/Generate", request, call, limit=limit, about=about, request_id=request.request_id
+            )
         return answers.decode_answer(reply)
 
     async def stream(
@@ -149,6 +159,7 @@ class AsyncGateway:
         timeout_ms: float | None = None,
         request_id: str | None = None,
         about: object = None,
+        span: Span = NO_SPAN,
     ) -> AsyncGenerator[ModelEvent, None]:
         """One answer, as it is written: `Started`, any number of `TextDelta`, and `Completed` at last.
 
@@ -164,10 +175,20 @@ class AsyncGateway:
         """
         request = requests.encode_stream(_new_id(request_id), self._chat(messages, model, sampling, prefix))
         limit = self._limit(deadline, timeout_ms)
-        stream = AnswerStream(self._connection, request, limit=limit, about=about, resume_s=self._resume_s)
-        async with aclosing(stream.events()) as events:
-            async for event in events:
-                yield event
+        asked = self._connection.span("StreamGenerate", span, {"gen_ai.request.model": request.chat.model})
+        with spanning(asked):
+            stream = AnswerStream(
+                self._connection,
+                request,
+                limit=limit,
+                about=about,
+                rng=self._rng,
+                resume_s=self._resume_s,
+                span=asked,
+            )
+            async with aclosing(stream.events()) as events:
+                async for event in events:
+                    yield event
 
     async def models(self, *, timeout_ms: float = 10_000) -> list[ServedModel]:
         """The models that can be asked, with their windows and prices.

@@ -16,6 +16,7 @@ from orchestrator.client.gateway import AsyncGateway
 from orchestrator.client.witness import Witness
 from orchestrator.errors import InvalidRequest
 from orchestrator.privacy.egress import Outbound
+from orchestrator.tracing import NO_SPAN, NO_TRACER, Span, Tracer
 from orchestrator.types import Message, ModelEvent, Sampling
 
 
@@ -34,6 +35,7 @@ class Gateway:
         resume_s: float | None = None,
         spread: bool = False,
         witness: Witness | None = None,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         """Describe the gateway; nothing is connected, and no thread started, before the first call."""
         self._gateway = AsyncGateway(
@@ -46,6 +48,7 @@ class Gateway:
             resume_s=resume_s,
             spread=spread,
             witness=witness,
+            tracer=tracer,
         )
         self._thread = EventLoopThread("edgewise-gateway-client")
         self._closed = False
@@ -66,6 +69,7 @@ class Gateway:
         timeout_ms: float | None = None,
         request_id: str | None = None,
         about: object = None,
+        span: Span = NO_SPAN,
     ) -> Generation:
         """One answer, whole. See `AsyncGateway.generate`."""
         return self._running().run(
@@ -78,6 +82,7 @@ class Gateway:
                 timeout_ms=timeout_ms,
                 request_id=request_id,
                 about=about,
+                span=span,
             )
         )
 
@@ -92,6 +97,7 @@ class Gateway:
         timeout_ms: float | None = None,
         request_id: str | None = None,
         about: object = None,
+        span: Span = NO_SPAN,
     ) -> BlockingStream[ModelEvent]:
         """One answer, as it is written. Closing the iterator cancels the call. See `AsyncGateway.stream`."""
         return self._running().iterate(
@@ -104,6 +110,7 @@ class Gateway:
                 timeout_ms=timeout_ms,
                 request_id=request_id,
                 about=about,
+                span=span,
             )
         )
 

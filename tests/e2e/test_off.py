@@ -97,8 +97,9 @@ def home(smollm2: Path, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def reachable(home: dict[str, str]) -> dict[str, str]:
-    """The same with a gateway configured, where nobody answers."""
-    return {**home, "EDGEWISE_CLOUD__TARGET": NOBODY, "EDGEWISE_CLOUD__API_KEY": "a-key"}
+    """The same with a gateway and a collector of traces configured, where nobody answers."""
+    collector = {"EDGEWISE_TELEMETRY__OTLP_ENDPOINT": f"http://{NOBODY}"}
+    return {**home, **collector, "EDGEWISE_CLOUD__TARGET": NOBODY, "EDGEWISE_CLOUD__API_KEY": "a-key"}
 
 
 @pytest.fixture(scope="module")
