@@ -76,7 +76,7 @@ class Answering:
             answer = self._billing.billed(call, request_id, chat, model, served, turn, asked)
             return self._admitted(call, chat, answer, streaming=streaming)
 
-        return self._runs.follow((call.caller.name, request_id), chat, write, resume_from)
+        return self._runs.follow((call.caller.name, request_id), chat, write, resume_from, call.deadline)
 
     async def cancel(self, call: Call, request_id: str) -> None:
         """End the caller's answer with this id, if it is under way at any gateway.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator
 from typing import Final
 
@@ -23,7 +24,18 @@ class Run:
     Readers have only a place in its text, so a slow one costs nothing.
     """
 
-    __slots__ = ("_readers", "ended", "error", "fingerprint", "followers", "loaded", "model", "receipt", "text")
+    __slots__ = (
+        "_readers",
+        "ended",
+        "error",
+        "fingerprint",
+        "followers",
+        "loaded",
+        "model",
+        "receipt",
+        "text",
+        "wanted_until_s",
+    )
 
     def __init__(self, fingerprint: bytes, *, loaded: bool = True) -> None:
         """`fingerprint` is that of the chat: another chat under the same id is a mistake."""
@@ -31,6 +43,8 @@ class Run:
         self.loaded = loaded
         """Whether what was written of it elsewhere is here."""
         self.followers = 0
+        self.wanted_until_s = -math.inf
+        """The latest deadline of those who follow it or did, on the clock of the runs."""
         self.model: str | None = None
         """Who writes; None until the prompt has been accepted."""
         self.text = Text()

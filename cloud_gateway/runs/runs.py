@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -12,6 +13,7 @@ from cloud_gateway.runs.run import Id, Run, no_such_answer, used_for_another
 from cloud_gateway.runs.sharing import Sharing
 from cloud_gateway.runs.turn import Source, Turn
 from cloud_gateway.sections.replay import ReplaySection
+from orchestrator.budget.deadline import Deadline
 from orchestrator.chat import Chat
 from orchestrator.errors import Cancelled, CloudInternal, EdgewiseError
 from orchestrator.ports import Clock
@@ -21,8 +23,8 @@ from orchestrator.types import ModelEvent
 class Runs:
     """All runs of a gateway process.
 
-    A run that nobody follows any more goes on for `linger_s` and then ends. One that finished is kept; one that failed
-    is not, so that a caller may try again.
+    A run that nobody follows any more goes on for `linger_s`, but not beyond the last deadline of those who did, and
+    then ends. One that finished is kept; one that failed is not, so that a caller may try again.
     """
 
     def __init__(self, section: ReplaySection, clock: Clock, sharing: Sharing | None = None) -> None:
@@ -67,7 +69,7 @@ class Runs:
             self._sharing.configure(section)
 
     async def follow(
-        self, key: Id, chat: Chat, source: Source, resume_from: int = 0
+        self, key: Id, chat: Chat, source: Source, resume_from: int = 0, deadline: Deadline | None = None
     ) -> AsyncGenerator[ModelEvent, None]:
         """The events of the run with this id behind a cursor; `source` is only called where there is none yet.
 
@@ -76,6 +78,7 @@ class Runs:
             chat: what is asked.
             source: asks for a new answer.
             resume_from: code points of the answer that have arrived. Zero is the beginning, with `Started`.
+            deadline: from when on the answer is of no use to whoever asks.
 
         Raises:
             InvalidRequest: the id belongs to another chat.
@@ -85,6 +88,7 @@ class Runs:
         run = self._join(key, fingerprint(chat), source, resume_from)
         self.resumed += resume_from > 0
         run.followers += 1
+        run.wanted_until_s = max(run.wanted_until_s, math.inf if deadline is None else deadline.at_s)
         self._stay(run)
         try:
             async with aclosing(run.read(resume_from)) as events:
@@ -168,7 +172,9 @@ class Runs:
             self._lingering[run] = asyncio.create_task(self._linger(key, run))
 
     async def _linger(self, key: Id, run: Run) -> None:
-        await self._clock.sleep(self._linger_s)
+        # Behind their deadline they would neither take it up again nor want to be billed for it.
+        wanted_s = max(0.0, run.wanted_until_s - self._clock.monotonic())
+        await self._clock.sleep(min(self._linger_s, wanted_s))
         while self._sharing and self._sharing.followed_elsewhere(run):
             await self._clock.sleep(self._linger_s)
         del self._lingering[run]

@@ -12,6 +12,7 @@ import pytest
 from cloud_gateway.runs import Runs, Turn
 from cloud_gateway.sections.replay import ReplaySection
 from orchestrator import errors
+from orchestrator.budget.deadline import Deadline
 from orchestrator.chat import Chat
 from orchestrator.privacy.egress import OutboundMessage, arrived
 from orchestrator.testing import ManualClock
@@ -174,6 +175,23 @@ async def test_a_run_outlives_its_last_follower_for_a_while(runs: Runs, clock: M
     source.open.set()
     assert await follow(runs, source) == WHOLE
     assert source.calls == 2
+
+
+@pytest.mark.parametrize(
+    ("deadlines_s", "ends_s"), [((4,), 4), ((4, 7, 5), 7), ((25,), 10), ((4, None), 10), ((0,), 0)]
+)
+async def test_nobody_wants_it_behind_the_last_deadline(
+    runs: Runs, clock: ManualClock, deadlines_s: tuple[float | None, ...], ends_s: float
+) -> None:
+    source = Source()
+    for deadline_s in deadlines_s:
+        deadline = Deadline.after(clock, None if deadline_s is None else deadline_s * 1000)
+        events = runs.follow(KEY, CHAT, source.__call__, deadline=deadline)
+        await anext(events)
+        await events.aclose()
+    async with asyncio.timeout(HANG_S):
+        await source.closed.wait()
+    assert (clock.monotonic(), source.calls) == (ends_s, 1)
 
 
 async def test_what_finishes_alone_is_kept(runs: Runs) -> None:
