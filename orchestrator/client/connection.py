@@ -7,8 +7,9 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 
 import grpc.aio
 
@@ -72,10 +73,12 @@ class Connection:
         witness: Witness | None,
         tracer: Tracer,
         clock: Clock,
+        rng: Random,
     ) -> None:
         """Nothing is connected yet."""
         self.targets = tuple(targets)
         self.clock = clock
+        self.rng = rng
         self._api_key = api_key
         self._tls = tls
         self._spread = spread
@@ -117,7 +120,7 @@ class Connection:
             raise InvalidRequest(f"the client of gateway {self.target} is closed", remedy="make a new one")
         loop = asyncio.get_running_loop()
         if self._replicas is None:
-            self._replicas = Replicas(self.targets, self._dial, self.clock)
+            self._replicas = Replicas(self.targets, self._dial, self.clock, self.rng)
             self._loop = loop
         if self._loop is not loop:
             raise InvalidRequest(
@@ -161,16 +164,21 @@ class Connection:
             leaving = self.unfinished(request_id, replica) if request_id is not None else nullcontext()
             try:
                 with leaving:
-                    async with self.calling(replica, method, request, about):
+                    async with self.calling(replica, method, request, about, new=request_id is not None):
                         return await call(replica)
             except CloudUnavailable as error:
                 fault = error
         assert fault is not None
         raise fault
 
-    def calling(self, replica: Replica, method: str, request: Protobuf, about: object = None) -> Calling:
-        """The context of one call: the witness is told before and after, and what goes wrong is one of our errors."""
-        return Calling(self, replica, method, request, about)
+    def calling(
+        self, replica: Replica, method: str, request: Protobuf, about: object = None, *, new: bool = False
+    ) -> Calling:
+        """The context of one call: the witness is told before and after, and what goes wrong is one of our errors.
+
+        A `new` question is not even sent to a gateway that refuses most of them (see `Throttle`).
+        """
+        return Calling(self, replica, method, request, about, new=new)
 
     def sending(self, replica: Replica, method: str, request: Protobuf, about: object) -> Sending | None:
         """What the witness is told of a call; None where there is no witness."""
@@ -264,16 +272,33 @@ class Calling:
     `asynccontextmanager`.
     """
 
-    def __init__(self, connection: Connection, replica: Replica, method: str, request: Protobuf, about: object) -> None:
+    def __init__(
+        self, connection: Connection, replica: Replica, method: str, request: Protobuf, about: object, *, new: bool
+    ) -> None:
         self._connection = connection
         self._replica = replica
+        self._undecided = new
         self._sending = connection.sending(replica, method, request, about)
         self._told: int | None = None
 
-    async def __aenter__(self) -> None:
+    def accepted(self) -> None:
+        """The gateway took the call on: its answer begins."""
+        if self._undecided:
+            self._undecided = False
+            self._replica.throttle.accepted()
+
+    async def __aenter__(self) -> Self:
+        wait_s = self._replica.throttle.refusal_s() if self._undecided else None
+        if wait_s is not None:
+            raise CloudUnavailable(
+                f"gateway {self._replica.target}: not asked, for it refuses most of what it is asked",
+                remedy="wait as long as it says, or ask another gateway",
+                retry_after_s=wait_s,
+            )
         if self._sending is not None and self._connection.witness is not None:
             self._told = await self._connection.witness.leaving(self._sending)
         self._replica.begin()
+        return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -284,9 +309,19 @@ class Calling:
             self._replica.failed(error.retry_after_s)
         elif error is None:
             self._replica.answered()
+        self._decide(error, exc)
         self._tell(error)
         if error is not None and error is not exc:
             raise error from None
+
+    def _decide(self, error: BaseException | None, raised: BaseException | None) -> None:
+        """Tell the throttle what became of the call. One that its caller gave up, or that found no gateway, says
+        nothing of how much a gateway has to do."""
+        if not isinstance(error, CloudUnavailable | CloudTimeout):
+            if error is None or isinstance(error, CloudError):
+                self.accepted()
+        elif self._undecided and error.retry_after_s is not None and isinstance(raised, grpc.aio.AioRpcError):
+            self._replica.throttle.refused(error.retry_after_s)
 
     def _tell(self, error: BaseException | None) -> None:
         if self._told is None or self._connection.witness is None:

@@ -75,7 +75,7 @@ class AsyncGateway:
             tracer: keeps a span of every answer, and hands its trace on to the gateway: `orchestrator.otel` has
                 OpenTelemetry.
             clock: the system's, unless a test brings its own.
-            rng: draws the waits before a stream is taken up again.
+            rng: draws the waits before a stream is taken up again, and what a busy gateway is not asked.
 
         Raises:
             ConfigError: a target is no address, or the key would travel in clear text.
@@ -93,11 +93,11 @@ class AsyncGateway:
             witness=witness,
             tracer=tracer,
             clock=clock or SystemClock(),
+            rng=rng or random.Random(),
         )
         self._model = model
         self._timeout_ms = timeout_ms
         self._resume_s = resume_s
-        self._rng = rng or random.Random()
 
     @property
     def target(self) -> str:
@@ -178,13 +178,7 @@ class AsyncGateway:
         asked = self._connection.span("StreamGenerate", span, {"gen_ai.request.model": request.chat.model})
         with spanning(asked):
             stream = AnswerStream(
-                self._connection,
-                request,
-                limit=limit,
-                about=about,
-                rng=self._rng,
-                resume_s=self._resume_s,
-                span=asked,
+                self._connection, request, limit=limit, about=about, resume_s=self._resume_s, span=asked
             )
             async with aclosing(stream.events()) as events:
                 async for event in events:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from random import Random
 from typing import Final
 
 import grpc
 import grpc.aio
 
+from orchestrator.client.throttle import Throttle
 from orchestrator.ports import Clock
 
 REST_S: Final = 2.0
@@ -19,10 +21,13 @@ LONGEST_REST_S: Final = 30.0
 class Replica:
     """One gateway: its channel, how many calls it has, and whether it failed of late."""
 
-    def __init__(self, target: str, channel: grpc.aio.Channel, clock: Clock, numbers: Iterator[int]) -> None:
-        """`numbers` counts the calls of all replicas."""
+    def __init__(
+        self, target: str, channel: grpc.aio.Channel, clock: Clock, rng: Random, numbers: Iterator[int]
+    ) -> None:
+        """`rng` is for its throttle; `numbers` counts the calls of all replicas."""
         self.target = target
         self.channel = channel
+        self.throttle = Throttle(clock, rng)
         self.calls = 0
         """Under way."""
         self.latest = 0
@@ -70,10 +75,12 @@ class Replicas:
     from a slow one: its calls pile up.
     """
 
-    def __init__(self, targets: Sequence[str], dial: Callable[[str], grpc.aio.Channel], clock: Clock) -> None:
+    def __init__(
+        self, targets: Sequence[str], dial: Callable[[str], grpc.aio.Channel], clock: Clock, rng: Random
+    ) -> None:
         """`dial` opens a channel; none connects before its first call."""
         numbers = count(1)
-        self._all = [Replica(target, dial(target), clock, numbers) for target in targets]
+        self._all = [Replica(target, dial(target), clock, rng, numbers) for target in targets]
 
     def __iter__(self) -> Iterator[Replica]:
         """In the order in which they are to be asked now."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
@@ -51,16 +50,14 @@ class AnswerStream:
         *,
         limit: Limit,
         about: object,
-        rng: random.Random,
         resume_s: float | None,
         span: Span,
     ) -> None:
-        """`rng` draws the waits; `resume_s` is that of `AsyncGateway`."""
+        """`resume_s` is that of `AsyncGateway`."""
         self._connection = connection
         self._request = request
         self._limit = limit
         self._about = about
-        self._rng = rng
         self._resume_ms = None if resume_s is None else resume_s * 1000
         self._resume_by = self._patience()
         """Until when something new has to come, while something is lost."""
@@ -110,7 +107,7 @@ class AnswerStream:
             raise error
         if self._loss is None:
             self._loss, self._resume_by = error, self._patience()
-        wait_s = min(FIRST_WAIT_S * 2**self._resumes, LONGEST_WAIT_S) * self._rng.uniform(0.5, 1.0)
+        wait_s = min(FIRST_WAIT_S * 2**self._resumes, LONGEST_WAIT_S) * self._connection.rng.uniform(0.5, 1.0)
         wait_s = max(wait_s, error.retry_after_s or 0.0)
         without_cursor = self._shown > 0 and self._place == 0
         left_s = min(self._resume_by.remaining_s, self._limit.remaining_s)
@@ -125,7 +122,7 @@ class AnswerStream:
         connection, request = self._connection, self._request
         request.resume_from = self._place
         with connection.unfinished(request.request_id, replica):
-            async with connection.calling(replica, _METHOD, request, self._about):
+            async with connection.calling(replica, _METHOD, request, self._about, new=not self._begun) as calling:
                 timeout_s = self._limit.timeout_s()
                 metadata = (*connection.metadata, *self._span.headers.items())
                 call = stub(replica).StreamGenerate(request, timeout=timeout_s, metadata=metadata)
@@ -133,6 +130,7 @@ class AnswerStream:
                     incoming = aiter(call)
                     message = await self._first(incoming)
                     while message is not None:
+                        calling.accepted()
                         event = self._placed(message)
                         if event is not None:
                             yield event

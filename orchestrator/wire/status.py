@@ -42,7 +42,7 @@ PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
 _PATIENCE_S: Final = 0.5
 """The longest wait that is left to a channel. It waits in silence, so a longer one is its caller's to decide on."""
 _GIVEN_UP_S: Final = 1.0
-"""What a caller is told to wait where gRPC's core gave the call up before the gateway saw it, and so said nothing."""
+"""What a caller is told to wait where gRPC's core gave the call up, at either end, and so the gateway said nothing."""
 _MAX_CHARS: Final = 1000
 """Of a message or a remedy: a status travels in HTTP/2 headers, which are small."""
 
@@ -112,7 +112,7 @@ def decode(
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and info is None and "larger than max" in (message or ""):
         # gRPC's own words, which it says in no other way: the message was too big, and waiting would not help.
         kind, remedy = CloudRejected, "send fewer or shorter messages"
-    if info is None and code is grpc.StatusCode.CANCELLED:
+    if info is None and code in (grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED):
         retry_after_s = _GIVEN_UP_S
     if code is grpc.StatusCode.INTERNAL and info is None and "RST_STREAM" in (message or ""):
         # gRPC's own words again: a proxy on the way lost the gateway in mid-answer, and could say so in no other way.
