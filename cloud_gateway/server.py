@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -107,6 +108,9 @@ async def serve(file: ConfigFile, announce: Callable[[str], None]) -> None:
         reloader = Reloader(file, config, gateway.assembly, clock)
         loop.add_signal_handler(signal.SIGHUP, reloader.reload)
         watching = asyncio.create_task(reloader.watch())
+        # What was imported stays: the collector would look it through now and then, 20 ms in which nobody is answered.
+        gc.collect()
+        gc.freeze()
         announce(gateway.address)
         await asked.wait()
         watching.cancel()

@@ -1,9 +1,10 @@
 """What the gateway adds and takes: latency over calling its model server directly, processor time, memory.
 
-`python -m benchmarks.gateway [--litellm PYTHON] [--parts speed crowd soak overload]` prints Markdown tables. All
-processes are on one machine, over loopback: a simulated model server that answers at once, the gateway before it, with
-`--litellm` LiteLLM's proxy before it, too, and this one, which asks the server and LiteLLM with aiohttp and the gateway
-through the SDK, by turns. Processor time and memory are the programs' own, from /proc (Linux).
+`python -m benchmarks.gateway [--state] [--litellm PYTHON] [--parts speed crowd soak overload]` prints Markdown tables.
+All processes are on one machine, over loopback: a simulated model server that answers at once, the gateway before it,
+with `--state` another gateway that keeps its accounts and runs in a Redis, with `--litellm` LiteLLM's proxy, and this
+one, which asks the server and LiteLLM with aiohttp and the gateways through the SDK, by turns. Processor time and
+memory are the programs' own, from /proc (Linux).
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from benchmarks.gateway.load import AT_ONCE, PER_SECOND, STREAMS, answers_per_cp
 from benchmarks.gateway.overload import Load, overload
 from benchmarks.gateway.programs import Program
 from benchmarks.gateway.soak import soak
+from simulation.redis_server import RedisServer
 
 _PARTS: Final = ("speed", "crowd", "soak", "overload")
 _WARM_UP: Final = 200
+_LITELLM: Final = "LiteLLM"
 
 
 async def speed(
@@ -38,7 +41,7 @@ async def speed(
     async with AsyncExitStack() as opened:
         direct = await opened.enter_async_context(HttpCaller(upstream))
         callers: list[Caller] = [
-            await opened.enter_async_context(SdkCaller(program) if name == "gateway" else HttpCaller(program))
+            await opened.enter_async_context(HttpCaller(program) if name == _LITELLM else SdkCaller(program))
             for name, program in proxies.items()
         ]
         for caller in (direct, *callers):
@@ -79,12 +82,16 @@ def difference(values: Sequence[float], base: Sequence[float]) -> str:
 
 
 def show_speed(given: argparse.Namespace) -> None:
-    """Latency, processor time and idle memory, beside LiteLLM's proxy where it is given."""
+    """Latency, processor time and idle memory, beside shared state and LiteLLM's proxy where they are asked for."""
     with ExitStack() as running:
         upstream = running.enter_context(programs.upstream())
         proxies = {"gateway": running.enter_context(programs.gateway(upstream))}
+        if given.state:
+            redis = running.enter_context(RedisServer())
+            shared = running.enter_context(programs.gateway(upstream, state={"redis_url": redis.url}))
+            proxies["gateway, shared state"] = shared
         if given.litellm:
-            proxies["LiteLLM"] = running.enter_context(programs.litellm(given.litellm, upstream))
+            proxies[_LITELLM] = running.enter_context(programs.litellm(given.litellm, upstream))
         rows = asyncio.run(speed(upstream, proxies, requests=given.requests, answers=given.burst, rounds=given.rounds))
     print(f"| answers of 32 tokens | {' | '.join(proxies)} |\n|---|{'---|' * len(proxies)}")
     for row in rows:
@@ -150,6 +157,7 @@ def overloaded(best: float, load: Load) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="What the gateway adds and takes.")
+    parser.add_argument("--state", action="store_true", help="a gateway with shared state beside (needs redis-server)")
     parser.add_argument("--litellm", type=Path, help="the Python of an environment that has litellm[proxy]")
     parser.add_argument("--parts", nargs="+", choices=_PARTS, default=["speed"], help="what to measure (speed)")
     parser.add_argument("--requests", type=int, default=300, help="requests of the paced runs, for each")
