@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from orchestrator.errors import ProcessFailed
 
-_PATIENCE_S: Final = 10.0
+_PATIENCE_S: Final = 60.0
 _POLL_S: Final = 0.01
 
 

@@ -19,7 +19,7 @@ from orchestrator.errors import ProcessFailed
 ENVOY_FILE: Final = Path(__file__).parents[1] / "deploy/scale/envoy.yaml"
 _GATEWAY: Final = ("-c", "from cloud_gateway.cli import main; main()", "serve", "--port", "0", "--config")
 _HOST: Final = "127.0.0.1"
-_PATIENCE_S: Final = 30.0
+_PATIENCE_S: Final = 120.0
 _POLL_S: Final = 0.05
 
 

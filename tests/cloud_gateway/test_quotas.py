@@ -131,7 +131,7 @@ async def test_nor_does_one_that_three_gateways_share(
     shared = {
         "keys": key_with(tenant="acme"),
         "tenants": [{"name": "acme", "quota": {"requests_per_day": EDGE}}],
-        "state": {"redis_url": redis_server.url, "key_prefix": f"{uuid.uuid4().hex}:"},
+        "state": {"redis_url": redis_server.url, "key_prefix": f"{uuid.uuid4().hex}:", "timeout_s": HANG_S},
     }
     async with AsyncExitStack() as stack:
         gateways = [await open_gateway(**shared) for _ in range(3)]
@@ -172,7 +172,12 @@ async def test_a_gateway_that_is_killed_in_mid_request_gives_its_reservations_ba
 ) -> None:
     shared: dict[str, Any] = {
         "keys": key_with(quota={"requests_per_day": 5}),
-        "state": {"redis_url": redis_server.url, "key_prefix": f"{uuid.uuid4().hex}:"},
+        "state": {
+            "redis_url": redis_server.url,
+            "key_prefix": f"{uuid.uuid4().hex}:",
+            "lease_s": 0.5,
+            "timeout_s": HANG_S,
+        },
     }
     clock = ClockAhead()
     upstream.replies = [Reply(hold_after=0)] * 4 + [Reply()]

@@ -94,7 +94,7 @@ class Deployment:
             "keys": [{"name": "tester", "key_env": "TEST_KEY"}],
             "upstream": {"base_url": self.upstream.base_url},
             "models": [{"name": "small", "context_tokens": 4096, **prices}],
-            "state": {"redis_url": self._redis_url, "key_prefix": "ray:"},
+            "state": {"redis_url": self._redis_url, "key_prefix": "ray:", "timeout_s": PATIENCE_S},
             "replay": {"linger_s": 0.1},
             # Two busy cores carry all of this: nobody shall be turned away for that.
             "admission": {"lag_ms": 60_000},

@@ -16,6 +16,7 @@ from orchestrator.errors import CloudUnavailable, ConfigError
 from simulation.redis_server import RedisServer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
+HANG_S = 60
 
 
 async def test_without_a_section_nothing_is_shared() -> None:
@@ -24,7 +25,7 @@ async def test_without_a_section_nothing_is_shared() -> None:
 
 
 async def test_keys_have_the_prefix_and_scripts_run(redis_server: RedisServer) -> None:
-    section = StateSection(redis_url_env="REDIS", key_prefix="test-state:")
+    section = StateSection(redis_url_env="REDIS", key_prefix="test-state:", timeout_s=HANG_S)
     async with opened(section, {"REDIS": redis_server.url}) as state:
         assert state is not None
         assert await state.reachable()
@@ -60,7 +61,7 @@ async def test_a_gateway_does_not_start_without_the_redis_that_it_should_share(
 
 
 async def test_a_redis_that_refuses_the_gateway_is_the_operators_mistake(redis_server: RedisServer) -> None:
-    section = StateSection(redis_url_env="REDIS")
+    section = StateSection(redis_url_env="REDIS", timeout_s=HANG_S)
     with pytest.raises(ConfigError, match="Redis refuses") as refused:
         async with opened(section, {"REDIS": f"{redis_server.url}?username=who&password=wrong"}):
             pass

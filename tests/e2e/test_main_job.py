@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ from edge_agent.home import models_dir
 from edge_agent.journal import StoredDecision
 from edge_agent.sections.handoff import HandoffSection
 from edge_agent.slm.progress import Quiet
+from orchestrator.link import Link
+from orchestrator.patience import Patience
 from orchestrator.routing.replay import replay
 from orchestrator.types import Answer, Piece, Route, RoutePreference, Sampling
 
@@ -63,6 +66,13 @@ def cloud(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 def home(smollm2: Path, tmp_path: Path) -> dict[str, str]:
     """The environment of a user with an empty home and the small model."""
     return {**os.environ, "EDGEWISE_HOME": str(tmp_path), "EDGEWISE_MODELS": str(models_dir())}
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent in this process waits for its cloud as long as a busy machine takes."""
+    monkeypatch.setattr("edge_agent.assembly.Link", partial(Link, patience_s=60))
+    monkeypatch.setattr("orchestrator.engine.Patience", partial(Patience, first_token_s=60, between_tokens_s=60))
 
 
 def edgewise(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -165,6 +175,7 @@ def test_ctrl_c_stops_at_once_and_cleanly(home: dict[str, str]) -> None:
     assert energy["spent"] > 0
 
 
+@pytest.mark.usefixtures("patient")
 def test_an_answer_of_the_device_goes_on_in_the_cloud_in_mid_sentence(cloud: Cloud, tmp_path: Path) -> None:
     """Whatever its tokens say, by a floor that no model reaches: what is looked at is the joint and the bill."""
     config = Config(
@@ -199,6 +210,7 @@ def test_an_answer_of_the_device_goes_on_in_the_cloud_in_mid_sentence(cloud: Clo
     assert replay(stored.decision, stored.situation, stored.answer.move).same_move
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_gateway_killed_in_mid_answer_costs_no_answer(smollm2: Path, tmp_path: Path) -> None:
     question = "Explain in detail how a bicycle stays upright and why it leans into a curve."
 
@@ -208,7 +220,7 @@ def test_a_gateway_killed_in_mid_answer_costs_no_answer(smollm2: Path, tmp_path:
         )
         async with (
             await AsyncAgent.open(config) as agent,
-            agent.stream(question, route=RoutePreference.CLOUD) as stream,
+            agent.stream(question, route=RoutePreference.CLOUD, sampling=Sampling(max_tokens=96)) as stream,
         ):
             shown = ""
             before_the_kill = ""

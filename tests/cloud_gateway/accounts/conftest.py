@@ -19,7 +19,7 @@ KEEP_S = 10_000.0
 @pytest.fixture(scope="module")
 async def state(request: pytest.FixtureRequest, one_loop: None) -> AsyncIterator[SharedState]:
     url = request.getfixturevalue("redis_server").url
-    async with opened(StateSection(redis_url=url, key_prefix=f"test-{uuid.uuid4().hex}:"), {}) as state:
+    async with opened(StateSection(redis_url=url, key_prefix=f"test-{uuid.uuid4().hex}:", timeout_s=60), {}) as state:
         assert state is not None
         yield state
 

@@ -42,7 +42,7 @@ async def test_what_was_used_is_shown(
             {"name": "other", "key_env": "OTHER_KEY"},
         ],
         tenants=[{"name": "acme", "quota": {"usd_per_month": 2}}],
-        state={"redis_url": redis_server.url, "key_prefix": f"{uuid.uuid4().hex}:"},
+        state={"redis_url": redis_server.url, "key_prefix": f"{uuid.uuid4().hex}:", "timeout_s": 60},
     )
     environment = {"TEST_KEY": api_key, "OTHER_KEY": api_key + "2"}
     async with (
@@ -83,7 +83,7 @@ async def test_a_name_that_nobody_has_and_accounts_in_memory_are_told(
 async def test_keys_that_were_revoked_still_have_used_what_they_used(
     gateway_config: Callable[..., GatewayConfig], redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    state = {"redis_url": redis_server.url, "key_prefix": f"{uuid.uuid4().hex}:"}
+    state = {"redis_url": redis_server.url, "key_prefix": f"{uuid.uuid4().hex}:", "timeout_s": 60}
     config = gateway_config(keys_file=str(tmp_path / "keys.json"), allow_anonymous=True, state=state)
     file = write(config, tmp_path)
     assert config.keys_file

@@ -60,7 +60,7 @@ async def test_no_stream_loses_a_character(
     tmp_path: Path,
 ) -> None:
     upstream.replies = [Reply(hold_after=2)]
-    state = {"redis_url": redis_server.url, "key_prefix": f"{uuid.uuid4().hex}:", "lease_s": 1.0}
+    state = {"redis_url": redis_server.url, "key_prefix": f"{uuid.uuid4().hex}:", "lease_s": 1.0, "timeout_s": 30}
     config = gateway_config(state=state, replay={})
     async with AsyncExitStack() as stack, asyncio.timeout(HANG_S):
         doomed, victim = await stack.enter_async_context(process(config, tmp_path, api_key))
