@@ -17,6 +17,7 @@ from pydantic_settings import SettingsConfigDict
 from cloud_gateway.sections.accounts import AccountsSection, TenantSection
 from cloud_gateway.sections.admission import AdmissionSection
 from cloud_gateway.sections.connections import ConnectionsSection
+from cloud_gateway.sections.debug import DebugSection
 from cloud_gateway.sections.keys import KeySection
 from cloud_gateway.sections.kinds import Seconds
 from cloud_gateway.sections.limits import LimitsSection
@@ -62,6 +63,7 @@ class GatewayConfig(Settings):
     """What several gateways share."""
     metrics: MetricsSection = MetricsSection()
     telemetry: TelemetrySection = TelemetrySection()
+    debug: DebugSection = DebugSection()
     drain_s: Seconds = 30.0
     """How long calls under way may go on after SIGTERM."""
 

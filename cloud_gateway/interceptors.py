@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -50,6 +50,8 @@ class CallInterceptor(_ServerInterceptor):
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,
         }
+        if handler.request_streaming:
+            return grpc.stream_stream_rpc_method_handler(self._dialogue(method, handler.stream_stream), **coders)
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.unary_stream), **coders)
         return grpc.stream_unary_rpc_method_handler(self._unary(method, handler.unary_unary), **coders)
@@ -78,6 +80,21 @@ class CallInterceptor(_ServerInterceptor):
                     async with aclosing(answer) as messages:
                         async for message in messages:
                             await _write(context, message)
+            except EdgewiseError as error:
+                await _refuse(context, error)
+
+        return guarded
+
+    def _dialogue(self, method: str | None, inner: Any) -> Any:
+        async def guarded(_: Any, context: _Context) -> None:
+            try:
+                first = await self._request(context)
+                async with (
+                    self._around(method, first, context),
+                    aclosing(inner(_requests(first, context), context)) as messages,
+                ):
+                    async for message in messages:
+                        await _write(context, message)
             except EdgewiseError as error:
                 await _refuse(context, error)
 
@@ -134,6 +151,14 @@ async def _write(context: _Context, message: Any) -> None:
         await context.write(message)
     except grpc.aio.InternalError:
         raise asyncio.CancelledError("the caller went away") from None
+
+
+async def _requests(first: Any, context: _Context) -> AsyncIterator[Any]:
+    """All messages of a call."""
+    message = first
+    while message is not grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
+        yield message
+        message = await context.read()
 
 
 async def _refuse(context: _Context, error: EdgewiseError) -> None:

@@ -82,7 +82,7 @@ class Reloader:
         _log.info("config_reloaded", extra={"fields": {"needs_a_restart": fixed}})
 
 
-_FIXED: Final = ("listen", "tls", "connections", "state", "telemetry")
+_FIXED: Final = ("listen", "tls", "connections", "state", "telemetry", "debug")
 """What a listening process cannot change."""
 _FIXED_WITHIN: Final = (("limits", "message_bytes"), ("metrics", "listen"))
 """The same, in sections that it can change otherwise."""

@@ -19,6 +19,7 @@ from cloud_gateway.certificates import Certificates
 from cloud_gateway.config import GatewayConfig
 from cloud_gateway.interceptors import CallInterceptor
 from cloud_gateway.reload import ConfigFile, Reloader
+from cloud_gateway.telemetry import inspection
 from cloud_gateway.telemetry.exposition import exposed
 from orchestrator.clock import SystemClock
 from orchestrator.errors import ConfigError
@@ -79,6 +80,7 @@ async def running(
         )
         gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(assembly.service, server)
         assembly.health.register(server)
+        inspection.register(server, config.debug)
         gateway = GatewayServer(server, assembly, _listen(server, config), metrics_address)
         await assembly.health.check()
         await server.start()

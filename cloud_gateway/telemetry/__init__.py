@@ -3,5 +3,6 @@
 metrics     what happens, counted and timed as it happens
 standing    how things stand, read when somebody looks
 exposition  the address where Prometheus looks
+inspection  reflection and channelz, where they are allowed
 redis       the Redis client, timed
 """
