@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -19,7 +18,7 @@ from cloud_gateway.sections.admission import AdmissionSection
 from cloud_gateway.sections.connections import ConnectionsSection
 from cloud_gateway.sections.debug import DebugSection
 from cloud_gateway.sections.keys import KeySection
-from cloud_gateway.sections.kinds import Seconds
+from cloud_gateway.sections.kinds import Address, Seconds
 from cloud_gateway.sections.limits import LimitsSection
 from cloud_gateway.sections.metrics import MetricsSection
 from cloud_gateway.sections.models import ModelSection
@@ -39,7 +38,7 @@ class GatewayConfig(Settings):
     )
     reference = "docs/gateway.md"
 
-    listen: Annotated[str, Field(pattern=r"^\S+:\d{1,5}\Z")] = "127.0.0.1:50051"
+    listen: Address = "127.0.0.1:50051"
     tls: TlsSection | None = None
     keys: tuple[KeySection, ...] = ()
     keys_file: Path | None = None

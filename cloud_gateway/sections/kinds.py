@@ -16,6 +16,14 @@ def _whole_nano(usd: Decimal) -> Decimal:
     return usd
 
 
+def _an_address(address: str) -> str:
+    if int(address.rpartition(":")[2]) > 65535:
+        raise ValueError("a port is at most 65535")
+    return address
+
+
+Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}\Z"), AfterValidator(_an_address)]
+"""`host:port`. gRPC would take 99999 for 34463."""
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Usd = Annotated[Decimal, Field(ge=0, lt=10**6), AfterValidator(_whole_nano)]

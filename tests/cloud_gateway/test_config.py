@@ -56,6 +56,7 @@ def test_few_keys_are_needed_and_prices_stay_exact(tmp_path: Path) -> None:
         ({"models": [MODEL | {"nane": 1}]}, "'models.0.nane' is unknown; did you mean 'name'?"),
         ({"tls": {"cert": "x"}}, "certificate_file"),
         ({"zzzzzz": 1}, "known are:"),
+        ({"listen": "127.0.0.1:99999"}, "'listen': a port is at most 65535"),
         ({"models": []}, "'models'"),
         ({"models": [{"name": "m"}]}, "'models.0.context_tokens' is missing"),
         ({"models": [MODEL, MODEL]}, "two models have the same name"),
