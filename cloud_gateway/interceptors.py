@@ -35,17 +35,25 @@ class CallInterceptor(_ServerInterceptor):
         """`arrival_s` is how long a request may take to arrive."""
         self._rules = rules
         self._arrival_s = arrival_s
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        """The method's handler, wrapped."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return handler
-        method = None if handler_call_details.method.startswith(_OPEN) else _name(handler_call_details)
+        """The method's handler, wrapped; once, for a server's methods stay the same."""
+        path = handler_call_details.method
+        wrapped = self._wrapped.get(path)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return handler
+            wrapped = self._wrapped[path] = self._wrap(path, handler)
+        return wrapped
+
+    def _wrap(self, path: str, handler: grpc.RpcMethodHandler[Any, Any]) -> grpc.RpcMethodHandler[Any, Any]:
+        method = None if path.startswith(_OPEN) else path.rpartition("/")[2]
         coders = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,
@@ -125,10 +133,6 @@ class CallInterceptor(_ServerInterceptor):
         if request is grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs lack it
             raise InvalidRequest("the call has no request")
         return request
-
-
-def _name(details: grpc.HandlerCallDetails) -> str:
-    return details.method.rpartition("/")[2]
 
 
 def _metadata(context: _Context) -> Metadata:
