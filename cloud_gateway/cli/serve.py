@@ -21,6 +21,7 @@ def serve(
 
     file = ConfigFile(config, host=host, port=port)
     logs.configure(sys.stderr)
+    logs.look_up_less()
     loop.run(server.serve(file, lambda at: typer.echo(f"listening on {at}")))
 
 
