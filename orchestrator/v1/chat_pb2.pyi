@@ -158,10 +158,10 @@ class Sampling(_message.Message):
     seed: _builtins.int
     """The same seed and the same request give the same tokens, where the upstream can. Default 0."""
     max_tokens: _builtins.int
-    """At most this many tokens are written. At least 1. Default 256."""
+    """At most this many tokens are written. From 1 to 1000000. Default 256."""
     @_builtins.property
     def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Generation ends before any of these. At most 16, none of them empty."""
+        """Generation ends before any of these. At most 16, each of 1 to 256 characters."""
 
     def __init__(
         self,
@@ -199,14 +199,14 @@ class Chat(_message.Message):
     PREFIX_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """A model name as ListModels gives it."""
+    """A model name as ListModels gives it. At most 256 characters."""
     prefix: _builtins.str
     """The beginning of the answer, where one was shown already: generation goes on right behind it and the answer does
     not repeat it.
     """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]:
-        """The turns so far, oldest first. The last one is the user's."""
+        """The turns so far, oldest first. At least 1, at most 4096; the last one is the user's."""
 
     @_builtins.property
     def sampling(self) -> Global___Sampling:

@@ -91,8 +91,8 @@ class GenerateRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CHAT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Chosen by the caller, 1 to 128 printable ASCII characters. Repeating a call with the same id gives the same answer
-    and bills it once; the same id with another chat is an error. Both kinds of call share their ids.
+    """Chosen by the caller, 1 to 128 printable ASCII characters without spaces. Repeating a call with it gives the same
+    answer and bills it once; the same id with another chat is an error. Both kinds of call share their ids.
     """
     @_builtins.property
     def chat(self) -> _chat_pb2.Chat:
