@@ -2,12 +2,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check proto bench lock clean
+.PHONY: help env demo test check fuzz proto bench lock clean
 
 BIN := .venv/bin
 ENV := .venv/.installed
 PYTEST_ARGS ?=
 WORKERS ?= 2
+MINUTES ?= 1
+INPUT ?=
 BENCH ?= $(patsubst benchmarks/%/__main__.py,%,$(wildcard benchmarks/*/__main__.py)) $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[!_]*.py))
 
 help: ## show this list
@@ -23,6 +25,9 @@ test: $(ENV) ## the whole test suite; PYTEST_ARGS="-m 'not slow'" for the quick 
 
 check: $(ENV) ## formatting, lint, types, layers, protos; changes nothing
 	@scripts/check
+
+fuzz: $(ENV) ## what strangers send, changed until it comes to new places; MINUTES=10 for longer, INPUT=crash-… for one again
+	@$(BIN)/python tests/fuzz/fuzz.py -max_total_time=$$(($(MINUTES) * 60)) $(INPUT)
 
 proto: $(ENV) ## regenerate orchestrator/v1 from protos/
 	@$(BIN)/python scripts/generate_protos.py

@@ -94,7 +94,7 @@ def load(file: Path) -> list[Key]:
         return []
     except OSError as error:
         raise ConfigError(f"the keys file {file} cannot be read: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ConfigError(f"{file} is not a keys file", remedy="make one with `edgewise-gateway keys create`") from None
 
 

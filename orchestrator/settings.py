@@ -98,6 +98,9 @@ def _read(file: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise ConfigError(f"the configuration file {file} is not YAML{where}") from None
+    except (ValueError, AttributeError, RecursionError):
+        # What PyYAML lets through of its own: a date that is none, a tag that does not fit, thousands of brackets.
+        raise ConfigError(f"the configuration file {file} has a value that cannot be") from None
     if not isinstance(values, dict | None):
         raise ConfigError(f"the configuration file {file} is not a mapping of keys to values")
     return {str(key): value for key, value in (values or {}).items()}

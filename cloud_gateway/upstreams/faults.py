@@ -37,7 +37,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 def of_status(http_status: int, fault: Fault, headers: Mapping[str, str], *, now: datetime) -> CloudError:
     """The error of an HTTP response that is none of success."""
     http_status = fault.http_status or http_status
-    wait_s = retry_after_s(headers, now) if fault.retry_after_s is None else min(fault.retry_after_s, _LONGEST_WAIT_S)
+    wait_s = retry_after_s(headers, now) if fault.retry_after_s is None else _bounded(fault.retry_after_s)
     if http_status == 429:
         return CloudRateLimited("the upstream is over its limit", remedy="wait, and ask again", retry_after_s=wait_s)
     if http_status in (400, 413, 422):
@@ -95,13 +95,18 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float:
     """Seconds to wait, from `Retry-After` (RFC 9110, 10.2.3: seconds or a date); `RETRY_S` where it says nothing."""
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
-        return min(float(value), _LONGEST_WAIT_S)
+        return _bounded(float(value))
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError):
         return RETRY_S
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(0.0, (moment - now).total_seconds()), _LONGEST_WAIT_S)
+    return _bounded((moment - now).total_seconds())
+
+
+def _bounded(wait_s: float) -> float:
+    """A wait that can be told, whatever the upstream says."""
+    return min(max(0.0, wait_s), _LONGEST_WAIT_S)
 
 
 def _named(fault: Fault) -> str:

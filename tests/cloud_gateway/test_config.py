@@ -132,6 +132,16 @@ def test_several_upstreams_have_names_in_the_file_and_in_the_environment(
 
 
 @pytest.mark.parametrize(
+    "content", ["a: 2020-13-45", "a: !!int x", "a: !!timestamp x", "[" * 2000, "a: 1" + "0" * 5000]
+)
+def test_what_yaml_cannot_make_a_value_of_is_an_error_of_ours(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=r"gateway\.yaml has a value that cannot be"):
+        GatewayConfig.read(file)
+
+
+@pytest.mark.parametrize(
     ("name", "value", "words"),
     [
         ("EDGEWISE_GATEWAY_UPSTREAMS__MAIN__BASE_ULR", "http://x", "did you mean 'base_url'"),

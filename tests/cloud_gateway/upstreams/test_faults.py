@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cloud_gateway.upstreams.faults import RETRY_S, of_fault, of_status, retry_after_s
 from cloud_gateway.upstreams.formats.format import Fault
 from orchestrator import errors
+from orchestrator.wire.status import encode
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -38,6 +39,14 @@ def test_the_wait_is_read_from_seconds_or_a_date(value: str, seconds: float) -> 
 @given(st.text())
 def test_any_header_gives_a_wait(value: str) -> None:
     assert 0 <= retry_after_s({"retry-after": value}, NOW) <= 86_400
+
+
+@given(st.floats(allow_nan=False), st.sampled_from([429, 503]))
+def test_any_number_in_a_body_gives_a_wait_that_can_be_told(wait_s: float, http_status: int) -> None:
+    error = of_status(http_status, Fault(retry_after_s=wait_s), {}, now=NOW)
+    assert error.retry_after_s is not None
+    assert 0 <= error.retry_after_s <= 86_400
+    assert encode(error)
 
 
 @given(st.integers(100, 599), st.one_of(st.none(), st.text()), st.one_of(st.none(), st.integers(), st.text()))
