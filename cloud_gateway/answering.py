@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 
+from cloud_gateway import content
 from cloud_gateway.admission.admission import Admission
 from cloud_gateway.billing import Billing
 from cloud_gateway.call import Call, Caller
@@ -34,8 +35,13 @@ class Answering:
         admission: Admission,
         billing: Billing,
         metrics: Metrics,
+        *,
+        log_content: bool = False,
     ) -> None:
-        """Offer `models`, from the upstreams of `pool`, as many answers at once as `admission` lets in."""
+        """Offer `models`, from the upstreams of `pool`, as many answers at once as `admission` lets in.
+
+        With `log_content` the log has what was asked and answered.
+        """
         self._models = {model.name: (model, model.served) for model in models}
         self._pool = pool
         self._runs = runs
@@ -44,6 +50,7 @@ class Answering:
         self._idle = asyncio.Event()
         self._billing = billing
         self._metrics = metrics
+        self._log_content = log_content
 
     def models(self, caller: Caller) -> list[ServedModel]:
         """What `caller` can ask for, in the order of the configuration."""
@@ -74,6 +81,8 @@ class Answering:
         def write(turn: Turn) -> AsyncGenerator[ModelEvent, None]:
             asked = self._pool.answer(turn.chat(chat), streaming=streaming, span=call.span)
             answer = self._billing.billed(call, request_id, chat, model, served, turn, asked)
+            if self._log_content:
+                answer = content.noted(call.caller, request_id, chat, answer)
             return self._admitted(call, chat, answer, streaming=streaming)
 
         return self._runs.follow((call.caller.name, request_id), chat, write, resume_from, call.deadline)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from cloud_gateway import content
 from cloud_gateway.accounts.accounts import Accounts
 from cloud_gateway.accounts.memory import MemoryBooks
 from cloud_gateway.accounts.shared import RedisBooks
@@ -121,7 +122,18 @@ class Assembly:
             random=self._random,
         )
         billing = Billing(self.accounts, self.metrics)
-        return _Backend(Answering(config.models, pool, self.runs, self.admission, billing, self.metrics), pool)
+        if config.log.content:
+            content.warn()
+        answering = Answering(
+            config.models,
+            pool,
+            self.runs,
+            self.admission,
+            billing,
+            self.metrics,
+            log_content=config.log.content,
+        )
+        return _Backend(answering, pool)
 
     def _retire(self, backend: _Backend) -> None:
         """Close what was replaced, once nobody needs it any more."""
@@ -148,7 +160,7 @@ class _Backend:
 
 def _backend_of(config: GatewayConfig) -> tuple[object, ...]:
     """What a change of makes another backend necessary."""
-    return config.models, config.servers, config.pool
+    return config.models, config.servers, config.pool, config.log
 
 
 def _accounts(config: GatewayConfig, state: SharedState | None, clock: Clock) -> Accounts:

@@ -20,6 +20,7 @@ from cloud_gateway.sections.debug import DebugSection
 from cloud_gateway.sections.keys import KeySection
 from cloud_gateway.sections.kinds import Address, Seconds
 from cloud_gateway.sections.limits import LimitsSection
+from cloud_gateway.sections.log import LogSection
 from cloud_gateway.sections.metrics import MetricsSection
 from cloud_gateway.sections.models import ModelSection
 from cloud_gateway.sections.pool import PoolSection
@@ -63,6 +64,7 @@ class GatewayConfig(Settings):
     metrics: MetricsSection = MetricsSection()
     telemetry: TelemetrySection = TelemetrySection()
     debug: DebugSection = DebugSection()
+    log: LogSection = LogSection()
     drain_s: Seconds = 30.0
     """How long calls under way may go on after SIGTERM."""
 

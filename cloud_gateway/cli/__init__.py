@@ -3,6 +3,7 @@
 serve    run a gateway, and ask whether one is up
 keys     who may call, and what they may do
 usage    what keys and tenants have used
+config   what a gateway is told
 table    columns of plain text
 """
 
@@ -12,7 +13,7 @@ import os
 
 import typer
 
-from cloud_gateway.cli import keys, serve, usage
+from cloud_gateway.cli import config, keys, serve, usage
 from orchestrator.errors import EdgewiseError
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.command()(serve.serve)
 app.command()(serve.ping)
 app.add_typer(keys.app, name="keys")
 app.command()(usage.usage)
+app.add_typer(config.app, name="config")
 
 
 def main() -> None:
