@@ -33,25 +33,27 @@ def section(upstream: SimulatedUpstream) -> dict[str, Any]:
     return {"base_url": upstream.base_url, "api_key_env": "UPSTREAM_KEY"}
 
 
-async def speak(gateway: GatewayServer, upstream: SimulatedUpstream) -> list[str]:
-    """Answers, faults of every kind and a bug; what callers are told of the latter."""
+def faults() -> list[Reply]:
     fault = json.dumps({"error": {"message": FAULT, "code": FAULT, "type": FAULT, "param": FAULT}}).encode()
-    upstream.replies = [
-        Reply(pieces=tuple(ANSWER)),
-        Reply(pieces=tuple(ANSWER)),
-        *(Reply(status=status, body=fault) for status in (400, 401, 404, 429, 500)),
-        Reply(pieces=tuple(ANSWER), break_after=3),
+    return [
         Reply(body=FAULT.encode()),
+        Reply(pieces=tuple(ANSWER), break_after=3),
         Reply(status=302, headers={"Location": f"http://elsewhere/{UPSTREAM_KEY}"}),
+        *(Reply(status=status, body=fault) for status in (400, 401, 404, 429, 500)),
     ]
+
+
+async def speak(gateway: GatewayServer, upstream: SimulatedUpstream, fault: Reply) -> list[str]:
+    """Answers, a fault of the upstream, and callers' faults; what callers are told of these."""
+    good = Reply(pieces=tuple(ANSWER))
+    upstream.chats, upstream.replies = 0, [good, good, fault]
     told = []
     async with AsyncGateway(gateway.address, api_key=KEY, model="small") as client:
-        await client.generate(PROMPT)
+        assert (await client.generate(PROMPT)).text == ANSWER
         assert len([event async for event in client.stream(PROMPT)]) > 2
-        for _ in upstream.replies[2:]:
-            with pytest.raises(errors.CloudError) as failed:
-                assert [event async for event in client.stream(PROMPT)]
-            told.append(repr(failed.value) + str(failed.value))
+        with pytest.raises(errors.CloudError) as failed:
+            assert [event async for event in client.stream(PROMPT)]
+        told.append(repr(failed.value) + str(failed.value))
         with pytest.raises(errors.CloudError) as failed:
             await client.generate(PROMPT, model=f"no-{PROMPT}")
         told.append(str(failed.value))
@@ -59,6 +61,8 @@ async def speak(gateway: GatewayServer, upstream: SimulatedUpstream) -> list[str
         with pytest.raises(errors.CloudUnauthenticated) as refused:
             await client.generate(PROMPT)
         told.append(str(refused.value))
+    assert upstream.chats >= 3
+    assert all(seen.headers["authorization"] == f"Bearer {UPSTREAM_KEY}" for seen in upstream.seen)
     return told
 
 
@@ -67,16 +71,15 @@ def said(records: list[logging.LogRecord]) -> str:
     return "\n".join(JsonLines().format(record) + repr(record.__dict__) for record in records)
 
 
+@pytest.mark.parametrize("fault", faults())
 async def test_nothing_that_was_said_and_no_key_is_logged_told_or_measured(
-    gateway_config: Configs, upstream: SimulatedUpstream, caplog: pytest.LogCaptureFixture
+    gateway_config: Configs, upstream: SimulatedUpstream, caplog: pytest.LogCaptureFixture, fault: Reply
 ) -> None:
     caplog.set_level(logging.INFO)
     config = gateway_config(upstream=section(upstream), pool={"retry_share": 0})
     async with running(config, environment=ENVIRONMENT) as gateway:
-        told = await speak(gateway, upstream)
+        told = await speak(gateway, upstream, fault)
         measured = generate_latest(gateway.assembly.metrics.registry).decode()
-    assert upstream.chats == len(upstream.replies)
-    assert all(seen.headers["authorization"] == f"Bearer {UPSTREAM_KEY}" for seen in upstream.seen)
     everywhere = said(caplog.records) + "\n".join(told) + measured
     assert '"billed"' in everywhere
     assert "edgewise_calls_total" in everywhere
@@ -92,7 +95,7 @@ async def test_only_where_it_is_switched_on_the_log_has_what_was_said_and_says_s
         assert next(record.message for record in caplog.records if record.levelno == logging.WARNING) == (
             "content_is_logged"
         )
-        await speak(gateway, upstream)
+        await speak(gateway, upstream, faults()[0])
     lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.message == "content"]
     assert (lines[0]["asked"], lines[0]["answered"]) == ([{"role": "user", "text": PROMPT}], ANSWER)
     everything = said(caplog.records)
