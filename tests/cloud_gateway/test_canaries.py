@@ -82,7 +82,7 @@ async def test_nothing_that_was_said_and_no_key_is_logged_told_or_measured(
         measured = generate_latest(gateway.assembly.metrics.registry).decode()
     everywhere = said(caplog.records) + "\n".join(told) + measured
     assert '"billed"' in everywhere
-    assert "edgewise_calls_total" in everywhere
+    assert "unauthenticated" in measured
     assert "canary" not in everywhere
 
 
