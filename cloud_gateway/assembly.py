@@ -68,7 +68,7 @@ class Assembly:
         keys = KeyRing.of(config, environment, clock)
         self.rules = CallRules(keys, self.gate, metrics, tracer, clock, longest_s=config.limits.request_s)
         self.service = GatewayService(self._backend.answering, self.accounts)
-        self.health = Health(self._backend.pool.probe, clock, interval_s=config.shortest_health_interval_s)
+        self.health = Health(self._backend.pool, clock, interval_s=config.shortest_health_interval_s)
         self._retiring: set[asyncio.Task[None]] = set()
         metrics.registry.register(Standing(self))
 
@@ -96,7 +96,7 @@ class Assembly:
         self._config = config
         self.rules.configure(keys, longest_s=config.limits.request_s)
         self.service.configure(self._backend.answering)
-        self.health.configure(self._backend.pool.probe, interval_s=config.shortest_health_interval_s)
+        self.health.configure(self._backend.pool, interval_s=config.shortest_health_interval_s)
         self.gate.configure(config.admission)
         self.admission.configure(config.admission)
         self.metrics.configure(config.metrics)

@@ -65,7 +65,8 @@ class Billing:
                             nano_usd = (await self._accounts.settle(bill, actual)).nano_usd
                         settled = True
                         self._metrics.billed(model.name, caller.payer, usage, nano_usd)
-                        _log.info("billed", extra={"fields": _line(call, request_id, model, usage, nano_usd)})
+                        if _log.isEnabledFor(logging.INFO):
+                            _log.info("billed", extra={"fields": _line(call, request_id, model, usage, nano_usd)})
                         yield _with_receipt(replace(event, usage=usage), model, nano_usd)
                     else:
                         yield event

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Any, Final, Protocol
 
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -12,24 +12,47 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from orchestrator.ports import Clock
 
 SERVICE: Final = "orchestrator.v1.GatewayService"
+_STATES: Final = {
+    True: health_pb2.HealthCheckResponse.SERVING,
+    False: health_pb2.HealthCheckResponse.NOT_SERVING,
+}
 _FAREWELL_S: Final = 0.1
 """How long watchers have to hear that nothing is served any more."""
 
 
-class Health:
-    """`""` is the process itself; `SERVICE` serves while an upstream can be reached."""
+class Backend(Protocol):
+    """Whose health is told."""
 
-    def __init__(self, reachable: Callable[[], Awaitable[bool]], clock: Clock, *, interval_s: float) -> None:
-        """Ask `reachable` every `interval_s` seconds, once `watch` runs."""
-        self._reachable = reachable
+    @property
+    def models(self) -> Collection[str]:
+        """What can be asked for."""
+        ...
+
+    def serves(self, model: str) -> bool:
+        """Whether a model server of this model is well, as far as is known."""
+        ...
+
+    async def probe(self) -> bool:
+        """Ask the model servers whose turn it is; whether one of all is there."""
+        ...
+
+
+class Health:
+    """`""` is the process itself; `SERVICE` serves while an upstream can be reached, and `SERVICE/MODEL` while one of
+    that model can, and has not failed too often."""
+
+    def __init__(self, backend: Backend, clock: Clock, *, interval_s: float) -> None:
+        """Ask `backend` every `interval_s` seconds, once `watch` runs."""
+        self._backend = backend
+        self._told: frozenset[str] = frozenset()
         self._clock = clock
         self._interval_s = interval_s
         self.servicer = _Servicer()
         """Answers the calls of the service."""
 
-    def configure(self, reachable: Callable[[], Awaitable[bool]], *, interval_s: float) -> None:
-        """Ask `reachable` from now on."""
-        self._reachable = reachable
+    def configure(self, backend: Backend, *, interval_s: float) -> None:
+        """Ask `backend` from now on."""
+        self._backend = backend
         self._interval_s = interval_s
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -38,9 +61,14 @@ class Health:
 
     async def check(self) -> None:
         """Ask once, and tell."""
-        up = await self._reachable()
-        state = health_pb2.HealthCheckResponse.SERVING if up else health_pb2.HealthCheckResponse.NOT_SERVING
-        await self.servicer.set(SERVICE, state)
+        backend = self._backend
+        await self.servicer.set(SERVICE, _STATES[await backend.probe()])
+        models = frozenset(backend.models)
+        for model in models:
+            await self.servicer.set(f"{SERVICE}/{model}", _STATES[backend.serves(model)])
+        for model in self._told - models:  # that a new configuration has not any more
+            await self.servicer.set(f"{SERVICE}/{model}", health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
+        self._told = models
 
     async def watch(self) -> None:
         """Ask for ever."""

@@ -31,12 +31,17 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(line).decode()
 
 
+def show(level: str) -> None:
+    """Leave out what matters less than `level`: `debug`, `info`, `warning` or `error`."""
+    logging.getLogger("cloud_gateway").setLevel(level.upper())
+
+
 def configure(stream: TextIO) -> None:
     """Send the gateway's log, and warnings of everything else, to `stream`."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.getLogger("cloud_gateway").setLevel(logging.INFO)
+    show("info")
 
 
 def look_up_less() -> None:

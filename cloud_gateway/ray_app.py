@@ -56,6 +56,7 @@ class RayGateway:
             CloudUnavailable: Redis cannot be reached.
         """
         logs.configure(sys.stderr)
+        logs.show(config.log.level)
         self._open = AsyncExitStack()
         self._assembly: Assembly = await self._open.enter_async_context(
             assembled(config, environment=os.environ, clock=SystemClock())

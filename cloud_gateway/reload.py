@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from cloud_gateway import logs
 from cloud_gateway.assembly import Assembly
 from cloud_gateway.config import GatewayConfig
 from orchestrator.errors import ConfigError
@@ -71,6 +72,7 @@ class Reloader:
             new = self._file.read()
             fixed = _fixed(self.config, new)
             self._assembly.adopt(new)
+            logs.show(new.log.level)
         except ConfigError as error:
             _log.error("config_not_reloaded", extra={"fields": {"error": str(error)}})
             return

@@ -13,7 +13,7 @@ from typing import Final
 import grpc
 import grpc.aio
 
-from cloud_gateway import transport
+from cloud_gateway import logs, transport
 from cloud_gateway.assembly import Assembly, assembled
 from cloud_gateway.certificates import Certificates
 from cloud_gateway.config import GatewayConfig
@@ -102,6 +102,7 @@ async def serve(file: ConfigFile, announce: Callable[[str], None]) -> None:
         CloudUnavailable: see `running`.
     """
     clock, config = SystemClock(), file.read()
+    logs.show(config.log.level)
     loop = asyncio.get_running_loop()
     asked, insisted = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from random import Random
 from typing import Final
@@ -71,6 +71,11 @@ class Pool:
         """Every upstream, for whoever shows what they do."""
         return tuple(self._members.values())
 
+    @property
+    def models(self) -> Collection[str]:
+        """What can be asked for."""
+        return self._tiers.keys()
+
     def capacity(self, model: str) -> int:
         """How many answers the upstreams of `model` can write at once, as they are now."""
         members = {offer.member for tier in self._tiers[model] for offer in tier}
@@ -117,6 +122,11 @@ class Pool:
                 other.member.counts.retried += 1
                 _log.warning("failover", extra={"fields": {"from": offer.name, "to": other.name, "error": error.type}})
                 offer = other
+
+    def serves(self, model: str) -> bool:
+        """Whether an upstream of `model` answered its latest probe, and is trusted."""
+        members = (offer.member for tier in self._tiers[model] for offer in tier)
+        return any(member.reachable and member.breaker.closed for member in members)
 
     async def probe(self) -> bool:
         """Ask every upstream whose turn it is whether it is there. Whether one of them is."""

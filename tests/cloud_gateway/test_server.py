@@ -48,6 +48,29 @@ async def test_health_follows_the_upstream_and_the_process_stays_healthy(
         watch.cancel()
 
 
+async def test_a_model_whose_upstreams_are_gone_is_told_from_the_others(
+    gateway_config: Configs, upstream: SimulatedUpstream, api_key: str
+) -> None:
+    model = {"context_tokens": 4096, "usd_per_million_prompt_tokens": 1, "usd_per_million_completion_tokens": 1}
+    config = gateway_config(
+        upstream=None,
+        upstreams={"here": {"base_url": upstream.base_url}, "gone": {"base_url": "http://127.0.0.1:9"}},
+        models=[
+            {"name": "one", "upstreams": {"here": {}}, **model},
+            {"name": "two", "upstreams": {"gone": {}}, **model},
+        ],
+    )
+    async with (
+        running(config, environment={"TEST_KEY": api_key}) as server,
+        grpc.aio.insecure_channel(server.address) as channel,
+        asyncio.timeout(HANG_S),
+    ):
+        check = health_pb2_grpc.HealthStub(channel).Check
+        names = (SERVICE, f"{SERVICE}/one", f"{SERVICE}/two")
+        told = [(await check(health_pb2.HealthCheckRequest(service=name))).status for name in names]
+    assert told == [SERVING, SERVING, NOT_SERVING]
+
+
 async def test_draining_lets_a_stream_end_and_takes_nothing_new(
     gateway: GatewayServer, upstream: SimulatedUpstream, api_key: str
 ) -> None:
