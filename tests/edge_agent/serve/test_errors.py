@@ -31,6 +31,7 @@ STATUS = {
     "CloudUnauthenticated": (502, "cloud_unauthenticated"),
     "CloudDenied": (502, "cloud_denied"),
     "CloudRejected": (502, "cloud_rejected"),
+    "CloudNotFound": (502, "cloud_not_found"),
     "CloudTruncated": (502, "cloud_truncated"),
     "CloudInternal": (502, "cloud_internal"),
     "CloudUnavailable": (503, "cloud_unavailable"),
