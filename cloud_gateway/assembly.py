@@ -160,7 +160,7 @@ class _Backend:
 
 def _backend_of(config: GatewayConfig) -> tuple[object, ...]:
     """What a change of makes another backend necessary."""
-    return config.models, config.servers, config.pool, config.log
+    return config.models, config.servers, config.pool, config.log.content
 
 
 def _accounts(config: GatewayConfig, state: SharedState | None, clock: Clock) -> Accounts:

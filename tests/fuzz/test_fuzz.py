@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ def test_nothing_that_strangers_send_comes_through_as_anything_but_a_typed_error
         timeout=HANG_S,
         check=False,
         cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr[-4000:]
     assert "Done" in done.stderr
