@@ -63,7 +63,7 @@ class Assembly:
         self._random = random = Random()
         self._lag = lag = Lag(clock, config.admission.lag_ms, metrics.lagged)
         self.admission = Admission(config.admission, clock, random)
-        self.gate = Gate(config.admission, lag, random)
+        self.gate = Gate(config.admission, lag, clock, random)
         self._backend = self._behind(config)
         keys = KeyRing.of(config, environment, clock)
         self.rules = CallRules(keys, self.gate, metrics, tracer, clock, longest_s=config.limits.request_s)

@@ -36,6 +36,8 @@ class CallInterceptor(_ServerInterceptor):
         self._rules = rules
         self._arrival_s = arrival_s
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        self._refusals: dict[tuple[str, float | None], tuple[grpc.StatusCode, str, status.Trailers]] = {}
+        """Those of the door, which has few different ones."""
 
     async def intercept_service(
         self,
@@ -66,6 +68,7 @@ class CallInterceptor(_ServerInterceptor):
 
     def _unary(self, method: str | None, inner: Any) -> Any:
         async def guarded(_: Any, context: _Context) -> Any:
+            await self._door(method, context)
             try:
                 request = await self._request(context)
                 async with self._around(method, request, context):
@@ -78,6 +81,7 @@ class CallInterceptor(_ServerInterceptor):
     def _stream(self, method: str | None, inner: Any) -> Any:
         # It writes rather than yields: a cancelled call is then cancelled in every frame, down to the upstream.
         async def guarded(_: Any, context: _Context) -> None:
+            await self._door(method, context)
             try:
                 request = await self._request(context)
                 async with self._around(method, request, context):
@@ -95,6 +99,7 @@ class CallInterceptor(_ServerInterceptor):
 
     def _dialogue(self, method: str | None, inner: Any) -> Any:
         async def guarded(_: Any, context: _Context) -> None:
+            await self._door(method, context)
             try:
                 first = await self._request(context)
                 async with (
@@ -107,6 +112,18 @@ class CallInterceptor(_ServerInterceptor):
                 await _refuse(context, error)
 
         return guarded
+
+    async def _door(self, method: str | None, context: _Context) -> None:
+        """End a call that may not come in now. Under load most may not, so this costs little more than gRPC itself: no
+        request is read, and a status is made once."""
+        if method is None:
+            return
+        refused = self._rules.refusal(method, _metadata(context), lambda: _certified_names(context))
+        if refused is not None:
+            key = (refused.message, refused.retry_after_s)
+            if (made := self._refusals.get(key)) is None:
+                made = self._refusals[key] = status.encode(refused)
+            await context.abort(*made)
 
     def _around(self, method: str | None, request: Any, context: _Context) -> AbstractAsyncContextManager[None]:
         if method is None:

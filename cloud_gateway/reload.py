@@ -86,7 +86,7 @@ class Reloader:
 
 _FIXED: Final = ("listen", "tls", "connections", "state", "telemetry", "debug")
 """What a listening process cannot change."""
-_FIXED_WITHIN: Final = (("limits", "message_bytes"), ("metrics", "listen"))
+_FIXED_WITHIN: Final = (("limits", "message_bytes"), ("admission", "pending"), ("metrics", "listen"))
 """The same, in sections that it can change otherwise."""
 
 

@@ -15,10 +15,10 @@ from google.protobuf.message import Message
 
 from cloud_gateway.admission.gate import Gate
 from cloud_gateway.auth import KeyRing
-from cloud_gateway.call import CALL, Call
+from cloud_gateway.call import CALL, Call, Caller
 from cloud_gateway.telemetry.metrics import Metrics
 from orchestrator.budget.deadline import Deadline
-from orchestrator.errors import CloudInternal, CloudTimeout, EdgewiseError
+from orchestrator.errors import CloudInternal, CloudTimeout, CloudUnauthenticated, CloudUnavailable, EdgewiseError
 from orchestrator.ports import Clock
 from orchestrator.tracing import NO_SPAN, NO_TRACER, Kind, Span, Tracer
 
@@ -26,6 +26,8 @@ _ALWAYS: Final = ("CancelGenerate",)
 """What is let in even when nothing else is: it makes room."""
 _SERVICE: Final = "orchestrator.v1.GatewayService"
 _TRACE: Final = ("traceparent", "tracestate")
+_LATE_S: Final = 1.0
+"""What those are told to wait whose deadline came while the process itself was late."""
 Metadata = Iterable[tuple[str, str | bytes]]
 _log = logging.getLogger(__name__)
 
@@ -48,6 +50,23 @@ class CallRules:
         """Take other rules over, for calls to come."""
         self._keys = keys
         self._longest_s = longest_s
+
+    def refusal(
+        self, method: str, metadata: Metadata, names: Callable[[], Iterable[str]] = tuple
+    ) -> CloudUnavailable | None:
+        """Why a call is refused before its request is read; None where it is to be read. Arguments are as of `around`,
+        which decides about the others.
+        """
+        if method in _ALWAYS or not self._gate.sheds:
+            return None
+        try:
+            caller = self._caller(metadata, names)
+        except CloudUnauthenticated:
+            return None  # nobody's call: it ends in that error, and in the log
+        refused = self._gate.refusal(caller.payer, 0)
+        if refused is not None:
+            self._metrics.called(method, refused.type, 0.0)
+        return refused
 
     @asynccontextmanager
     async def around(
@@ -79,7 +98,7 @@ class CallRules:
         error: EdgewiseError | None = None
         refused: EdgewiseError | None = None
         try:
-            caller = self._keys.caller(metadata, names() if self._keys.reads_certificates else ())
+            caller = self._caller(metadata, names)
             limit_s = self._longest_s if remaining_s is None else min(remaining_s, self._longest_s)
             CALL.set(Call(caller=caller, deadline=Deadline.after(self._clock, limit_s * 1000), span=span))
             fields["caller"] = caller.name
@@ -90,7 +109,9 @@ class CallRules:
                     yield
         except TimeoutError:
             error = self._gate.parting or CloudTimeout(
-                "the answer was not complete at the deadline", remedy="allow more time"
+                "the answer was not complete at the deadline",
+                remedy="allow more time",
+                retry_after_s=_LATE_S if self._gate.sheds else None,
             )
         except EdgewiseError as fault:
             error = fault
@@ -119,6 +140,9 @@ class CallRules:
         name = f"{_SERVICE}/{method}"
         attributes = {"rpc.system.name": "grpc", "rpc.method": name}
         return self._tracer.start(name, attributes, kind=Kind.SERVER, headers=headers)
+
+    def _caller(self, metadata: Metadata, names: Callable[[], Iterable[str]]) -> Caller:
+        return self._keys.caller(metadata, names() if self._keys.reads_certificates else ())
 
     def _note(
         self, method: str, outcome: str, fields: dict[str, object], begun_s: float, fault: BaseException | None = None

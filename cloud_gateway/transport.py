@@ -20,10 +20,6 @@ _CONSTANT: Final[tuple[tuple[str, int], ...]] = (
     # Below the first every call may have so much; without the second, gRPC draws lots above it.
     ("grpc.max_metadata_size", METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", METADATA_BYTES),
-    # Calls that the process has not even taken: room for a burst, and no more, for they make all later ones wait.
-    # gRPC's core drops others, which costs little: at random between these two, and above the second all.
-    ("grpc.server.max_pending_requests", 512),
-    ("grpc.server.max_pending_requests_hard_limit", 1024),
 )
 
 
@@ -43,6 +39,10 @@ def options(config: GatewayConfig) -> list[tuple[str, int]]:
         ("grpc.keepalive_timeout_ms", _ms(connections.ping_answer_s)),
         # Of the pings that measure the connection, too: while one has no answer, no other is sent.
         ("grpc.http2.ping_timeout_ms", _ms(connections.ping_answer_s)),
+        # Calls that the process has not even taken: room for a burst, and no more, for they make all later ones wait.
+        # gRPC's core drops others, which costs little: at random between these two, and above the second all.
+        ("grpc.server.max_pending_requests", config.admission.pending),
+        ("grpc.server.max_pending_requests_hard_limit", 2 * config.admission.pending),
         ("grpc.max_concurrent_streams", connections.streams),
     ]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import platform
 import statistics
@@ -18,6 +19,8 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Final
+
+import uvloop
 
 from benchmarks.gateway import programs
 from benchmarks.gateway.callers import Caller, HttpCaller, SdkCaller
@@ -31,6 +34,11 @@ from simulation.redis_server import RedisServer
 _PARTS: Final = ("speed", "crowd", "soak", "overload")
 _WARM_UP: Final = 200
 _LITELLM: Final = "LiteLLM"
+_BOUNDS: Final[dict[str, tuple[str, float, dict[str, int]]]] = {
+    "model": ("16 answers at once, of 0.2 s", 200.0, {"runs": 16, "queue": 64}),
+    "processor": ("the processor", 0.0, {"pending": 128}),
+}
+"""What more cannot be had of: in words, milliseconds of an answer, and the section `admission`."""
 
 
 async def speed(
@@ -128,21 +136,31 @@ def show_soak(given: argparse.Namespace) -> None:
 def show_overload(given: argparse.Namespace) -> None:
     """More than a gateway can serve: where its model server is the bound, and where its own processor is."""
     print("\n| bound, calls | asked / peak | asked/s | answered / peak | answered p50 / p99 | refused p50 |", end="")
-    print(" without RetryInfo / advice | errors |\n|---|---|---|---|---|---|---|---|")
-    for bound, answer_ms, admission in (
-        ("16 answers at once, of 0.2 s", 200.0, {"runs": 16, "queue": 64}),
-        ("the processor", 0.0, {}),
+    print(
+        " without RetryInfo / advice | cores: gateway, callers, model server | kept back | errors |\n"
+        + "|---" * 10
+        + "|"
+    )
+    cores = sorted(os.sched_getaffinity(0))
+    for throttled, (bound, answer_ms, admission), (kind, streaming) in itertools.product(
+        [caller == "throttled" for caller in given.callers],
+        [_BOUNDS[bound] for bound in given.bounds],
+        [("whole", False), ("streams", True)],
     ):
-        for kind, streaming in ("whole", False), ("streams", True):
-            between_ms = answer_ms / 64 if streaming else 0.0  # a stream of 32 tokens takes as long as a whole answer
-            first_ms = answer_ms - 32 * between_ms
-            with (
-                programs.upstream(first_ms=first_ms, between_ms=between_ms) as upstream,
-                programs.gateway(upstream, admission=admission) as gateway,
-            ):
-                best, loads = asyncio.run(overload(gateway, streaming, times=given.times, seconds=given.seconds))
-            for each, found in zip(given.times, loads, strict=True):
-                print(f"| {bound}, {kind} | {each:g} | {overloaded(best, found)} |")
+        between_ms = answer_ms / 64 if streaming else 0.0  # a stream of 32 tokens takes as long as a whole answer
+        first_ms = answer_ms - 32 * between_ms
+        with ExitStack() as running:
+            os.sched_setaffinity(0, cores[1:] or cores)  # children begin where this process is
+            upstream = running.enter_context(programs.upstream(first_ms=first_ms, between_ms=between_ms))
+            os.sched_setaffinity(0, cores[:1])
+            gateway = running.enter_context(programs.gateway(upstream, admission=admission))
+            os.sched_setaffinity(0, cores[1:] or cores)
+            loads_of = overload(
+                gateway, upstream, throttled=throttled, streaming=streaming, times=given.times, seconds=given.seconds
+            )
+            best, loads = uvloop.run(loads_of)
+        for each, found in zip(given.times, loads, strict=True):
+            print(f"| {bound}, {kind}{', throttled' * throttled} | {each:g} | {overloaded(best, found)} |", flush=True)
 
 
 def overloaded(best: float, load: Load) -> str:
@@ -151,7 +169,8 @@ def overloaded(best: float, load: Load) -> str:
     refused = f"{statistics.median(load.refused_ms):.0f} ms" if load.refused_ms else "–"
     served = f"**{load.answered_per_s / best:.2f}** | {percentiles(load.answered_ms)}"
     silent = f"{load.without_retry_info} / {load.without_advice}"
-    return f"{load.asked_per_s:.0f} | {served} | {refused} | {silent} | {errors}"
+    cores = ", ".join(f"{share:.2f}" for share in load.cores.values())
+    return f"{load.asked_per_s:.0f} | {served} | {refused} | {silent} | {cores} | {load.kept_back} | {errors}"
 
 
 def main() -> None:
@@ -168,6 +187,10 @@ def main() -> None:
     parser.add_argument("--per-second", type=float, default=100.0, help="requests of steady load (soak)")
     parser.add_argument("--times", type=float, nargs="+", default=[1, 2, 3, 5], help="of the peak (overload)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each load (overload)")
+    parser.add_argument("--bounds", nargs="+", choices=_BOUNDS, default=list(_BOUNDS), help="of what (overload)")
+    parser.add_argument(
+        "--callers", nargs="+", choices=("bare", "throttled"), default=["bare", "throttled"], help="(overload)"
+    )
     given = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n")
     shows = {"speed": show_speed, "crowd": show_crowd, "soak": show_soak, "overload": show_overload}

@@ -2,7 +2,8 @@
 
 The load is open-loop: requests come when they come (a Poisson process, seeded), whatever became of earlier ones, as
 they do from a fleet of devices. They go by gRPC itself, with bytes made once and no retries, so that this process can
-ask faster than the gateway answers, and every error is seen as it was sent.
+ask faster than the gateway answers, and every error is seen as it was sent; with the throttle of the SDK before each
+connection, or without it. The gateway has a processor core of its own, so that what it is asked by takes nothing of it.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ import grpc
 import grpc.aio
 
 from benchmarks.gateway.programs import MODEL, Program
+from orchestrator.client.throttle import Throttle
+from orchestrator.clock import SystemClock
 from orchestrator.v1 import chat_pb2, gateway_service_pb2
 from orchestrator.wire import status
 
 _AT_ONCE: Final = 32
-_CHANNELS: Final = 4
+_CLIENTS: Final = 8
+"""Applications: each has a connection, and knows only what became of its own calls."""
 _DEADLINE_S: Final = 1.0
 _SEED: Final = 7
 _SERVICE: Final = "/orchestrator.v1.GatewayService/"
@@ -48,6 +52,16 @@ class Load:
     """Errors that say nothing of when to ask again."""
     without_advice: int = 0
     """Those of them for which the SDK knows it neither."""
+    kept_back: int = 0
+    """By the throttles: not sent, and refused with advice at once."""
+    cores: dict[str, float] = field(default_factory=dict)
+    """Processor time of each process while requests came, in cores."""
+
+    def answered(self, begun_s: float) -> None:
+        """Count an answer, to a request that was made at `begun_s`."""
+        now_s = time.perf_counter()
+        self.answered_ms.append((now_s - begun_s) * 1000)
+        self.answered_in_it += now_s - self.begun_s < self.took_s
 
     @property
     def answered_per_s(self) -> float:
@@ -63,7 +77,8 @@ class Load:
 class Asker:
     """Asks a gateway, over several connections. An asynchronous context manager."""
 
-    def __init__(self, gateway: Program, *, streaming: bool, deadline_s: float) -> None:
+    def __init__(self, gateway: Program, *, throttled: bool, streaming: bool, deadline_s: float) -> None:
+        self._throttles = [Throttle(SystemClock(), Random(number)) for number in range(_CLIENTS)] if throttled else None
         self._address = gateway.address
         self._streaming = streaming
         self._deadline_s = deadline_s
@@ -73,7 +88,7 @@ class Asker:
 
     async def __aenter__(self) -> Asker:
         method = _SERVICE + ("StreamGenerate" if self._streaming else "Generate")
-        for _ in range(_CHANNELS):
+        for _ in range(_CLIENTS):
             options = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
             channel = await self._stack.enter_async_context(grpc.aio.insecure_channel(self._address, options=options))
             make = channel.unary_stream if self._streaming else channel.unary_unary
@@ -86,16 +101,21 @@ class Asker:
     async def ask(self, load: Load) -> None:
         """One request, and what became of it."""
         self._next += 1
-        call = self._methods[self._next % _CHANNELS](self._request(self._next), timeout=self._deadline_s)
-        begin = time.perf_counter()
+        number, begin = self._next % _CLIENTS, time.perf_counter()
+        throttle = self._throttles[number] if self._throttles else None
+        if throttle is not None and throttle.refusal_s() is not None:
+            load.kept_back += 1
+            return
+        call = self._methods[number](self._request(self._next), timeout=self._deadline_s)
         try:
             if self._streaming:
                 async for _ in call:
                     pass
             else:
                 await call
-            load.answered_ms.append((time.perf_counter() - begin) * 1000)
-            load.answered_in_it += time.perf_counter() - load.begun_s < load.took_s
+            load.answered(begin)
+            if throttle is not None:
+                throttle.accepted()
         except grpc.aio.AioRpcError as error:
             load.refused_ms.append((time.perf_counter() - begin) * 1000)
             trailers: Any = error.trailing_metadata() or ()
@@ -103,6 +123,8 @@ class Asker:
             load.errors[f"{error.code().name} {told.message.removeprefix('gateway : ')}"] += 1
             load.without_advice += told.retry_after_s is None
             load.without_retry_info += not any(key == status.PUSHBACK_KEY for key, _ in trailers)
+            if throttle is not None:
+                throttle.refused(told.retry_after_s)
 
     def _request(self, number: int) -> bytes:
         kind = gateway_service_pb2.StreamGenerateRequest if self._streaming else gateway_service_pb2.GenerateRequest
@@ -148,10 +170,22 @@ async def arriving(asker: Asker, *, per_s: float, seconds: float) -> Load:
 
 
 async def overload(
-    gateway: Program, streaming: bool, *, times: Sequence[float], seconds: float
+    gateway: Program, upstream: Program, *, throttled: bool, streaming: bool, times: Sequence[float], seconds: float
 ) -> tuple[float, list[Load]]:
-    """The peak in answers a second, and what became of `times` as many requests."""
-    async with Asker(gateway, streaming=streaming, deadline_s=_DEADLINE_S) as asker:
+    """The peak in answers a second, and what became of `times` as many requests. Throttled as the SDK does, or not."""
+    loads = []
+    async with Asker(gateway, throttled=throttled, streaming=streaming, deadline_s=_DEADLINE_S) as asker:
         await peak(asker, at_once=_AT_ONCE, seconds=1.0)  # warm up
         best = (await peak(asker, at_once=_AT_ONCE, seconds=seconds)).answered_per_s
-        return best, [await arriving(asker, per_s=best * each, seconds=seconds) for each in times]
+        for each in times:
+            used_s = _used_s(gateway, upstream)
+            load = await arriving(asker, per_s=best * each, seconds=seconds)
+            took_s = time.perf_counter() - load.begun_s
+            load.cores = {name: (now_s - used_s[name]) / took_s for name, now_s in _used_s(gateway, upstream).items()}
+            loads.append(load)
+    return best, loads
+
+
+def _used_s(gateway: Program, upstream: Program) -> dict[str, float]:
+    """Processor seconds so far."""
+    return {"gateway": gateway.cpu_s, "callers": time.process_time(), "model server": upstream.cpu_s}

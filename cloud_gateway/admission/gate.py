@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,17 +14,24 @@ from typing import Final
 from cloud_gateway.admission.lag import Lag
 from cloud_gateway.sections.admission import AdmissionSection
 from orchestrator.errors import CloudUnavailable
+from orchestrator.ports import Clock
 
 _RETRY_S: Final = 1.0
 """The shortest wait that is advised; the longest is twice that."""
+_STEPS: Final = 32
+"""So many different waits are advised, so that a status which was made once can be sent again."""
+_LINE_S: Final = 1.0
+"""At most one line of the log in so many seconds."""
 _ELSEWHERE: Final = "ask another gateway, or this one again when it said"
+_log = logging.getLogger(__name__)
 
 
 class Gate:
     """Counts the calls that are open, and closes when there are too many of them or the gateway stops."""
 
-    def __init__(self, section: AdmissionSection, lag: Lag, random: Random) -> None:
+    def __init__(self, section: AdmissionSection, lag: Lag, clock: Clock, random: Random) -> None:
         self._section = section
+        self._clock = clock
         self._random = random
         self._lag = lag
         self._calls: Counter[str] = Counter()
@@ -36,6 +45,8 @@ class Gate:
         """What is told to those whom `end` cuts off: their own deadline had not come."""
         self.shed: Counter[str] = Counter()
         """How many calls were refused, by why."""
+        self._unsaid = 0
+        self._said_s = -math.inf
 
     @property
     def calls(self) -> int:
@@ -67,6 +78,11 @@ class Gate:
         for bound in self._bounds:
             if not bound.expired():
                 bound.reschedule(now)
+
+    @property
+    def sheds(self) -> bool:
+        """Whether calls are refused whatever their requests are: then these need not even be read."""
+        return self._closed or self._lag.standing or self._open >= self._section.calls
 
     def refusal(self, payer: str, request_bytes: int) -> CloudUnavailable | None:
         """Why a call may not come in now, with the seconds after which it may; None where it may."""
@@ -104,5 +120,10 @@ class Gate:
 
     def _refused(self, reason: str, words: str) -> CloudUnavailable:
         self.shed[reason] += 1
-        wait_s = round(_RETRY_S * (1 + self._random.random()), 3)  # so that not all come back at once
+        self._unsaid += 1
+        now_s = self._clock.monotonic()
+        if now_s - self._said_s >= _LINE_S:
+            _log.warning("shed", extra={"fields": {"calls": self._unsaid, "reason": reason}})
+            self._said_s, self._unsaid = now_s, 0
+        wait_s = _RETRY_S * (1 + self._random.randrange(_STEPS) / _STEPS)  # so that not all come back at once
         return CloudUnavailable(words, remedy=_ELSEWHERE, retry_after_s=wait_s, resumable=True)

@@ -19,6 +19,8 @@ class AdmissionSection(Section):
     """The longest that a request may wait, where its deadline would allow more."""
     calls: int = Field(default=16_384, ge=1)
     """Calls open at once, with those that wait or follow an answer of another call."""
+    pending: int = Field(default=512, ge=1, le=2**20)
+    """Calls that have arrived and that the process has not come to take."""
     request_bytes: int = Field(default=256 * 2**20, ge=1024)
     """Of all open calls' requests together."""
     lag_ms: float = Field(default=200.0, gt=0, allow_inf_nan=False)

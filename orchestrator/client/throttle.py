@@ -13,9 +13,9 @@ from typing import Final
 
 from orchestrator.ports import Clock
 
-WINDOW_S: Final = 5.0
+WINDOW_S: Final = 2.0
 """How far back "of late" goes."""
-HANDFUL: Final = 10
+HANDFUL: Final = 5
 """So few calls in a window are none too many: all of them are sent."""
 PROBE_S: Final = 1.0
 """One call is sent at least so often, to see whether the storm is over."""

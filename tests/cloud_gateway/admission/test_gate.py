@@ -22,7 +22,7 @@ class Door:
     def __init__(self, **section: float) -> None:
         self.clock = ManualClock()
         self.lag = Lag(self.clock, 200)
-        self.gate = Gate(AdmissionSection.model_validate(section), self.lag, Random(7))
+        self.gate = Gate(AdmissionSection.model_validate(section), self.lag, self.clock, Random(7))
         self.calls = ExitStack()
 
     def opens(self, payer: str, request_bytes: int = 100) -> bool:
@@ -90,3 +90,15 @@ async def test_the_end_is_the_end_of_every_calls_time() -> None:
     assert [type(end) for end in await asyncio.gather(*calls, return_exceptions=True)] == [TimeoutError] * 3
     assert door.gate.parting is not None
     await door.gate.empty()
+
+
+async def test_a_flood_of_refusals_is_one_line_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    door = Door(calls=1)
+    assert door.opens("ann")
+    assert door.gate.sheds
+    for _ in range(200):
+        door.clock.advance(0.0125)
+        assert not door.opens("ann")
+    assert [record.fields["calls"] for record in caplog.records if record.message == "shed"] == [1, 80, 80]  # type: ignore[attr-defined]
+    door.calls.close()
+    assert not door.gate.sheds
