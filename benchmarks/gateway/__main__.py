@@ -128,8 +128,8 @@ async def soaked(gateway: Program, minutes: float, per_s: float) -> None:
 
 
 def show_soak(given: argparse.Namespace) -> None:
-    """Steady load."""
-    with programs.upstream() as upstream, programs.gateway(upstream) as gateway:
+    """Steady load. Answers are kept for 5 s, so that what is kept has its full size once warm."""
+    with programs.upstream() as upstream, programs.gateway(upstream, replay={"keep_s": 5.0}) as gateway:
         asyncio.run(soaked(gateway, given.minutes, given.per_second))
 
 
