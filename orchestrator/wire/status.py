@@ -129,7 +129,8 @@ def decode(
 def _pushback(error: EdgewiseError) -> Trailers:
     if not isinstance(error, CloudError) or error.retry_after_s is None:
         return ()
-    wait_ms = round(error.retry_after_s * 1000) if error.retry_after_s <= _PATIENCE_S else -1
+    # Never zero: a channel that is told to retry after no time at all waits for the deadline (seen with gRPC 1.85).
+    wait_ms = max(1, round(error.retry_after_s * 1000)) if error.retry_after_s <= _PATIENCE_S else -1
     return ((PUSHBACK_KEY, str(wait_ms)),)
 
 

@@ -81,6 +81,15 @@ async def test_a_fault_before_the_answer(
     assert failed.value.retry_after_s == waits.get(kind)
 
 
+async def test_an_upstream_that_says_no_wait_at_all_is_asked_again_at_once(
+    client: AsyncGateway, upstream: SimulatedUpstream
+) -> None:
+    """gRPC's own retries stand still when they are told to wait for zero milliseconds."""
+    upstream.replies = [Reply(status=503, headers={"Retry-After": "0"}), Reply()]
+    answer = await client.generate(SECRET, timeout_ms=HANG_S * 1000)
+    assert (answer.text, upstream.chats) == ("Bees make honey.", 2)
+
+
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [

@@ -295,7 +295,7 @@ def test_a_status_fits_into_headers() -> None:
     assert len(message) + sum(len(value) for _, value in trailers) < 4096
 
 
-@pytest.mark.parametrize(("retry_after_s", "pushback"), [(None, None), (0.0, "0"), (0.25, "250"), (7.0, "-1")])
+@pytest.mark.parametrize(("retry_after_s", "pushback"), [(None, None), (0.0, "1"), (0.25, "250"), (7.0, "-1")])
 def test_a_channel_waits_a_little_by_itself_and_leaves_more_to_its_caller(
     retry_after_s: float | None, pushback: str | None
 ) -> None:
