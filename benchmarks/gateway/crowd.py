@@ -15,7 +15,7 @@ from orchestrator.errors import EdgewiseError
 from orchestrator.types import Completed, TextDelta
 
 _CHANNELS: Final = 20
-_OPENED_PER_S: Final = 250
+_OPENED_PER_S: Final = 150
 _PATIENCE_S: Final = 30
 
 

@@ -18,14 +18,21 @@ _LONGEST: Final = 4 * 2**20
 """Code points of one answer. No model writes as much: it bounds what a server gone mad can fill."""
 
 
+_AHEAD: Final = 64 * 1024
+"""Code points that an answer may be ahead of its quickest reader before the model server has to wait."""
+
+
 class Run:
     """An answer, from its first event to its last.
 
-    Readers have only a place in its text, so a slow one costs nothing.
+    Readers have only a place in its text, so a slow one costs nothing beside a quick one. Where all are slow, the
+    writer waits for the quickest of them (`room`), and so does the model server.
     """
 
     __slots__ = (
+        "_read",
         "_readers",
+        "_room",
         "ended",
         "error",
         "fingerprint",
@@ -52,6 +59,29 @@ class Run:
         self.error: Exception | None = None
         self.ended = False
         self._readers: list[asyncio.Future[None]] = []  # that wait
+        self._read = 0
+        """Where the quickest reader is."""
+        self._room: asyncio.Future[None] | None = None
+
+    def join(self) -> None:
+        """Somebody follows."""
+        self.followers += 1
+
+    def part(self) -> None:
+        """Somebody follows no more."""
+        self.followers -= 1
+        self._make_room()
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether more has been written than those who follow can take."""
+        return self.text.length - self._read > _AHEAD and self.followers > 0
+
+    async def room(self) -> None:
+        """Return when more may be written: somebody has read on, or nobody follows, and it is written for later."""
+        while self.is_ahead and not self.ended:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
 
     def add(self, event: ModelEvent) -> None:
         """What the model did next.
@@ -99,6 +129,7 @@ class Run:
             while piece := self.text.behind(cursor):
                 cursor += len(piece)
                 yield TextDelta(piece)
+                self._read_to(cursor)
             if self.ended:
                 break
             await self._news()
@@ -113,6 +144,16 @@ class Run:
             await self._news()
         if cursor > self.text.length and self.error is None:
             raise no_such_answer()
+        self._read_to(cursor)
+
+    def _read_to(self, cursor: int) -> None:
+        if cursor > self._read:
+            self._read = cursor
+            self._make_room()
+
+    def _make_room(self) -> None:
+        if self._room is not None and not self._room.done() and not self.is_ahead:
+            self._room.set_result(None)
 
     async def _news(self) -> None:
         """Wait until something has happened. One future, and no more: thousands of readers wait."""

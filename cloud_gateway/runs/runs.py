@@ -87,7 +87,7 @@ class Runs:
         """
         run = self._join(key, fingerprint(chat), source, resume_from)
         self.resumed += resume_from > 0
-        run.followers += 1
+        run.join()
         run.wanted_until_s = max(run.wanted_until_s, math.inf if deadline is None else deadline.at_s)
         self._stay(run)
         try:
@@ -95,7 +95,7 @@ class Runs:
                 async for event in events:
                     yield event
         finally:
-            run.followers -= 1
+            run.part()
             if run.followers == 0:
                 self._leave(key, run)
 
@@ -150,6 +150,8 @@ class Runs:
                 async with aclosing(source(Turn())) as events:
                     async for event in events:
                         run.add(event)
+                        if run.is_ahead:
+                            await run.room()
             self._kept.put(key, run)
             run.end(None)
         except EdgewiseError as fault:

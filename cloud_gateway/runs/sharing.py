@@ -156,6 +156,8 @@ async def _written(lead: Lead, source: Source) -> None:
             match event:
                 case TextDelta(text=piece):
                     lead.write(piece)
+                    if lead.run.is_ahead:
+                        await lead.run.room()
                 case Started():
                     if lead.run.model is None:
                         lead.run.add(event)
