@@ -115,7 +115,8 @@ def show_crowd(given: argparse.Namespace) -> None:
         programs.gateway(upstream, admission=room) as gateway,
     ):
         found = asyncio.run(crowd(gateway, streams=given.streams))
-    print(f"\n{found.open} of {given.streams} streams open at once, {found.failed} failed,")
+    print(f"\n{found.open} of {given.streams} streams open at once, {found.failed} failed,", end=" ")
+    print(f"{found.refused} came again when they were told to,")
     print(f"{found.kb_each:.0f} kB each, {found.chunks_per_s:.0f} chunks a second, {found.cpu_share:.2f} of a core")
 
 

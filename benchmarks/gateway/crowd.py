@@ -11,12 +11,13 @@ from typing import Final
 
 from benchmarks.gateway.programs import MODEL, Program
 from orchestrator.client import AsyncGateway
-from orchestrator.errors import EdgewiseError
+from orchestrator.errors import CloudUnavailable, EdgewiseError
 from orchestrator.types import Completed, TextDelta
 
 _CHANNELS: Final = 20
-_OPENED_PER_S: Final = 150
-_PATIENCE_S: Final = 30
+_OPENED_PER_S: Final = 100
+_PATIENCE_S: Final = 60
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Crowd:
     open: int
     """That had brought text and had not ended, when memory was read."""
     failed: int
+    refused: int
+    """Times that a stream was refused at its beginning and told when to come again; it did, and counts as open."""
     kb_each: float
     """Resident memory of the gateway, more than before, for each open stream; kB."""
     chunks_per_s: float
@@ -64,18 +67,19 @@ async def crowd(gateway: Program, *, streams: int, watch_s: float = 5.0) -> Crow
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    failed = sum(reader.failed for reader in readers)
-    return Crowd(now_open, failed, kb / max(1, now_open), chunks / took_s, cpu_s / took_s)
+    failed, refused = sum(reader.failed for reader in readers), sum(reader.refused for reader in readers)
+    return Crowd(now_open, failed, refused, kb / max(1, now_open), chunks / took_s, cpu_s / took_s)
 
 
 class _Reader:
     """Reads one stream and counts."""
 
-    __slots__ = ("chunks", "ended", "failed", "flowing")
+    __slots__ = ("chunks", "ended", "failed", "flowing", "refused")
 
     def __init__(self) -> None:
         self.chunks = 0
         self.ended = self.failed = False
+        self.refused = 0
         self.flowing = asyncio.Event()
         """It brought text, or failed."""
 
@@ -84,12 +88,20 @@ class _Reader:
         return bool(self.chunks) and not self.ended and not self.failed
 
     async def read(self, gateway: AsyncGateway) -> None:
-        try:
-            async with aclosing(gateway.stream("What do bees make?")) as events:
-                async for event in events:
-                    self.chunks += isinstance(event, TextDelta)
-                    self.flowing.set()
-                    self.ended = isinstance(event, Completed)
-        except EdgewiseError:
-            self.failed = True
-            self.flowing.set()
+        while not self.ended and not self.failed:
+            try:
+                await self._follow(gateway)
+            except CloudUnavailable as error:
+                self.failed = bool(self.chunks) or error.retry_after_s is None or self.refused == _TRIES
+                self.refused += 1
+                await asyncio.sleep(error.retry_after_s or 0)
+            except EdgewiseError:
+                self.failed = True
+        self.flowing.set()
+
+    async def _follow(self, gateway: AsyncGateway) -> None:
+        async with aclosing(gateway.stream("What do bees make?")) as events:
+            async for event in events:
+                self.chunks += isinstance(event, TextDelta)
+                self.flowing.set()
+                self.ended = isinstance(event, Completed)
