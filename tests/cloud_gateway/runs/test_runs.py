@@ -270,24 +270,30 @@ async def test_closing_ends_what_runs_with_a_typed_error(runs: Runs) -> None:
         await waiting
 
 
-async def test_a_model_server_waits_for_who_reads_slowly_and_for_nobody_who_left(runs: Runs) -> None:
-    written = 0
+@dataclass
+class Torrent:
+    """Writes a thousand pieces of a thousand characters as quickly as it may, and counts them."""
 
-    async def torrent(turn: Turn) -> AsyncGenerator[ModelEvent, None]:
-        nonlocal written
+    written: int = 0
+
+    async def __call__(self, turn: Turn) -> AsyncGenerator[ModelEvent, None]:
         yield Started("m")
         for _ in range(1000):
-            written += 1
+            self.written += 1
             yield TextDelta("x" * 1000)
         yield RECEIPT
 
+
+async def test_a_model_server_waits_for_who_reads_slowly_and_for_nobody_who_left(runs: Runs) -> None:
+    torrent = Torrent()
+
     async def settled() -> int:
         before = -1
-        while before != written:
-            before = written
+        while before != torrent.written:
+            before = torrent.written
             for _ in range(20):
                 await asyncio.sleep(0)
-        return written
+        return torrent.written
 
     async with aclosing(runs.follow(KEY, CHAT, torrent)) as slow:
         assert await anext(slow) == Started("m")
@@ -299,23 +305,15 @@ async def test_a_model_server_waits_for_who_reads_slowly_and_for_nobody_who_left
         assert held < await settled() < 500  # who is behind gets larger pieces
         async with aclosing(runs.follow(KEY, CHAT, torrent)) as quick:
             text = "".join([event.text async for event in quick if isinstance(event, TextDelta)])
-        assert (len(text), written) == (1_000_000, 1000)
+        assert (len(text), torrent.written) == (1_000_000, 1000)
 
 
 async def test_who_leaves_lets_the_answer_be_written_for_later(runs: Runs) -> None:
-    written = 0
-
-    async def torrent(turn: Turn) -> AsyncGenerator[ModelEvent, None]:
-        nonlocal written
-        yield Started("m")
-        for _ in range(1000):
-            written += 1
-            yield TextDelta("x" * 1000)
-        yield RECEIPT
+    torrent = Torrent()
 
     async with aclosing(runs.follow(KEY, CHAT, torrent)) as slow:
         await anext(slow)
         await anext(slow)
     async with aclosing(runs.follow(KEY, CHAT, torrent, resume_from=1000)) as again:
         text = "".join([event.text async for event in again if isinstance(event, TextDelta)])
-    assert (len(text), written) == (999_000, 1000)
+    assert (len(text), torrent.written) == (999_000, 1000)
